@@ -1,0 +1,185 @@
+"""What the chapters hand to each other: one artefact per arrow of the flow, written by one chapter, read by the next.
+
+    images, captions (01) -> speech (02) -> log-mel (03) -> embeddings (05) -> generator (06) -> scores (07)
+            `-> teacher features (04) ----------^
+
+Every writer keeps what is complete, so that a killed run goes on where it stopped, and replaces files atomically.
+"""
+
+import itertools
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from s2i_lib import audio, speech
+from s2i_lib.config import Config
+from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
+from s2i_lib.encoders import Teacher
+
+CAPTIONS_PER_IMAGE = 10
+
+
+def save_atomically(path: Path, write) -> None:
+    """Call ``write(file)`` on a temporary binary file beside `path`, then rename it, so that no half file is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    with open(temporary, "wb") as file:
+        write(file)
+    os.replace(temporary, path)
+
+
+def write_images(config: Config) -> None:
+    """Draw every image of a rendered data set and write its captions (chapter 01).
+
+    Writes ``images/<class>.npy`` (images, size, size, 3) uint8, one file per class, and ``items.json`` last.
+    """
+    data = config.data
+    table = dataset_module(config.dataset).class_table(data.num_classes, data.num_train_classes, data.seed)
+    splits = [{"train": data.images_per_train_class} if label < data.num_train_classes else
+              {"test": data.images_per_test_class, "judge": data.images_for_judge} for label in range(data.num_classes)]
+    jobs = [(label, table[label], splits[label]) for label in range(data.num_classes)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool:
+        done = pool.map(partial(_draw_class, config), jobs)
+        items = [item for per_class in tqdm(done, total=len(jobs), desc="drawing", unit="class") for item in per_class]
+    save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
+
+
+def _draw_class(config: Config, job: tuple[int, dict, dict]) -> list[dict]:
+    label, attributes, counts = job
+    module, data = dataset_module(config.dataset), config.data
+    splits = [split for split, count in counts.items() for _ in range(count)]
+    path = config.data_dir / "images" / f"{label:03d}.npy"
+    if not path.exists():
+        images = [module.draw(attributes, np.random.default_rng([data.seed, label, row]), data.image_size)
+                  for row in range(len(splits))]
+        save_atomically(path, lambda file: np.save(file, np.stack(images)))
+    return [{"label": label, "row": row, "split": split, "attributes": attributes,
+             "spoken": 0 if split == "judge" else data.spoken_captions,
+             "captions": _describe(module, attributes, [data.seed, label, row, 1])} for row, split in enumerate(splits)]
+
+
+def _describe(module, attributes: dict, seed: list[int]) -> list[dict]:
+    rng = np.random.default_rng(seed)
+    return [dict(zip(("text", "mentioned"), module.describe(attributes, rng))) for _ in range(CAPTIONS_PER_IMAGE)]
+
+
+def write_speech(config: Config) -> None:
+    """Speak the captions of both splits into ``speech/<class>/<image>_<caption>.flac`` (chapter 02)."""
+    jobs = []
+    for split in ("train", "test"):
+        dataset = load_dataset(config.dataset, split, config.data_dir)
+        jobs += [(dataset[i].captions[k].text, dataset[i].speech[k]) for i, k in dataset.utterances]
+    speech.speak_captions(jobs)
+
+
+@dataclass
+class LogMels:
+    """Spectrograms of different length in one array: ``log_mels[i]`` is a (40, frames) float32 tensor."""
+
+    frames: np.ndarray  # (total frames, 40) float16
+    offsets: np.ndarray  # (utterances + 1,) int64
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        start, stop = self.offsets[index], self.offsets[index + 1]
+        return torch.from_numpy(self.frames[start:stop].astype(np.float32)).T
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(utterances,) lengths in frames."""
+        return np.diff(self.offsets)
+
+    def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some utterances as one padded batch, see ``audio.collate_log_mels``."""
+        return audio.collate_log_mels([self[i] for i in indices])
+
+
+def write_log_mels(config: Config) -> None:
+    """Compute the spectrogram of every utterance (chapter 03): ``log_mel_<split>.npy`` and ``..._offsets.npy``."""
+    for split in ("train", "test"):
+        path = config.data_dir / f"log_mel_{split}.npy"
+        if path.exists():
+            continue
+        dataset = load_dataset(config.dataset, split, config.data_dir)
+        spectrograms = [audio.log_mel_spectrogram(audio.load_audio(dataset[i].speech[k])).T.half().numpy()
+                        for i, k in tqdm(dataset.utterances, desc=f"log-mel {split}", unit="utterance")]
+        offsets = np.cumsum([0] + [len(frames) for frames in spectrograms])
+        save_atomically(path.with_name(f"log_mel_{split}_offsets.npy"), lambda file: np.save(file, offsets))
+        save_atomically(path, lambda file: np.save(file, np.concatenate(spectrograms)))
+
+
+def load_log_mels(config: Config, split: str) -> LogMels:
+    """The spectrograms of one split in the row order of ``SpokenImages.utterances``."""
+    path = config.data_dir / f"log_mel_{split}.npy"
+    return LogMels(np.load(path, mmap_mode="r"), np.load(path.with_name(f"log_mel_{split}_offsets.npy")))
+
+
+def _shards(dataset: SpokenImages) -> Iterator[torch.Tensor]:
+    """The (n, 3, size, size) uint8 images of a split, one class at a time."""
+    for shard, records in itertools.groupby(dataset, key=lambda record: record.shard):
+        rows = [record.row for record in records]
+        yield torch.from_numpy(np.load(shard)[rows]).permute(0, 3, 1, 2)
+
+
+def load_images(dataset: SpokenImages, size: int) -> torch.Tensor:
+    """Every image of a split, area-averaged down to (N, 3, size, size) uint8.
+
+    Raises:
+        ValueError: `size` does not divide the stored size.
+    """
+    images = []
+    for pixels in _shards(dataset):
+        if pixels.shape[-1] % size:
+            raise ValueError(f"size {size} does not divide the stored image size {pixels.shape[-1]}")
+        images.append(F.avg_pool2d(pixels.float(), pixels.shape[-1] // size).round().to(torch.uint8))
+    return torch.cat(images)
+
+
+def to_signed(images: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels to floats in [-1, 1], the range of the generators."""
+    return images.float() / 127.5 - 1
+
+
+@torch.no_grad()
+def extract_features(teacher: Teacher, images: torch.Tensor, batch_size: int = 32) -> np.ndarray:
+    """(N, 3, H, W) uint8 images to (N, D) float32 teacher features, a batch at a time."""
+    return np.concatenate([teacher(batch.float() / 255).float().cpu().numpy() for batch in images.split(batch_size)])
+
+
+def write_teacher_features(config: Config, teacher: Teacher) -> None:
+    """Two views of every image (as it is, mirrored) through the teacher (chapter 04).
+
+    Writes ``<teacher>_<split>.npy``, (N, 2, D) float32.
+    """
+    for split in ("train", "test"):
+        path = teacher_path(config, split)
+        if path.exists():
+            continue
+        dataset, views = load_dataset(config.dataset, split, config.data_dir), []
+        for pixels in tqdm(_shards(dataset), desc=f"teacher {split}", total=len(set(dataset.labels)), unit="class"):
+            views.append(np.stack([extract_features(teacher, view, config.teacher.batch_size)
+                                   for view in (pixels, pixels.flip(-1))], axis=1))
+        save_atomically(path, lambda file: np.save(file, np.concatenate(views)))
+
+
+def teacher_path(config: Config, split: str) -> Path:
+    """Where the teacher features of a split are kept."""
+    return config.data_dir / f"{config.teacher.name}_{config.teacher.image_size}_{split}.npy"
+
+
+def load_teacher_features(config: Config, split: str) -> np.ndarray:
+    """(N, 2, D) float32 teacher features of a split."""
+    return np.load(teacher_path(config, split))

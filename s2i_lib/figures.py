@@ -1,0 +1,93 @@
+"""House style of the figures, and the few drawings that more than one chapter needs.
+
+Every figure is saved three times: PNG to look at, PDF to print, CSV with the plotted data where there is data.
+"""
+
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import torch
+
+from s2i_lib.audio import HOP, SAMPLE_RATE
+from s2i_lib.config import Config
+
+RECIPE_COLOURS = {"paper": "#b5651d", "recommended": "#1f6f8b"}
+INK, GREY = "#26323a", "#8a949b"
+
+
+def use_style() -> None:
+    """Switch the notebook to the house style."""
+    sns.set_theme(context="notebook", style="ticks", palette=["#1f6f8b", "#b5651d", "#5b8c5a", "#8d5b8c", "#c9a227", GREY])
+    plt.rcParams.update({
+        "figure.dpi": 90, "savefig.dpi": 160, "savefig.bbox": "tight", "figure.constrained_layout.use": True,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold",
+        "axes.labelsize": 10, "axes.edgecolor": INK, "text.color": INK, "axes.labelcolor": INK, "font.size": 10,
+        "legend.frameon": False, "xtick.labelsize": 9, "ytick.labelsize": 9})
+
+
+def save_figure(figure: plt.Figure, config: Config, name: str, data: pd.DataFrame | None = None) -> Path:
+    """Write ``<name>.png``, ``.pdf`` and, with `data`, ``.csv`` into the figures folder; returns the PNG's path."""
+    folder = config.figures_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    figure.savefig(path)
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    if data is not None:
+        data.to_csv(path.with_suffix(".csv"), index=False, float_format="%.6g")
+    return path
+
+
+def to_pixels(images) -> np.ndarray:
+    """(N, 3, H, W) floats in [-1, 1] or uint8, tensor or array, to (N, H, W, 3) uint8."""
+    images = torch.as_tensor(images)
+    if images.dtype != torch.uint8:
+        images = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return images.permute(0, 2, 3, 1).numpy()
+
+
+def show_image(axis: plt.Axes, image: np.ndarray, title: str = "") -> None:
+    """One (H, W, 3) uint8 image without ticks."""
+    axis.imshow(image, interpolation="nearest" if image.shape[0] < 64 else "antialiased")
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, fontsize=9, fontweight="normal")
+    sns.despine(ax=axis, left=True, bottom=True)
+
+
+def image_grid(images, columns: int, titles: list[str] | None = None, row_labels: list[str] | None = None,
+               cell: float = 1.1) -> plt.Figure:
+    """A grid of (H, W, 3) uint8 images, row by row, with a title above each or a label left of each row."""
+    rows = int(np.ceil(len(images) / columns))
+    figure, axes = plt.subplots(rows, columns, figsize=(cell * columns, cell * rows + 0.2), squeeze=False)
+    for index, axis in enumerate(axes.flat):
+        axis.set_visible(index < len(images))
+        if index < len(images):
+            show_image(axis, images[index], titles[index] if titles else "")
+        if row_labels and index % columns == 0:
+            axis.set_ylabel(row_labels[index // columns], rotation=0, ha="right", va="center", fontsize=9)
+    return figure
+
+
+def plot_waveform(axis: plt.Axes, waveform, title: str = "") -> None:
+    """A (samples,) waveform at 16 kHz over seconds."""
+    waveform = np.asarray(waveform)
+    axis.plot(np.arange(len(waveform)) / SAMPLE_RATE, waveform, linewidth=0.4, color=INK)
+    axis.set(xlabel="time (s)", yticks=[], xlim=(0, len(waveform) / SAMPLE_RATE))
+    axis.set_title(title, fontsize=9, fontweight="normal")
+    sns.despine(ax=axis, left=True)
+
+
+def plot_log_mel(axis: plt.Axes, log_mel, title: str = "") -> None:
+    """A (40, frames) log-mel spectrogram over seconds."""
+    log_mel = np.asarray(log_mel)
+    axis.imshow(log_mel, origin="lower", aspect="auto", cmap="magma", extent=(0, log_mel.shape[1] * HOP / SAMPLE_RATE, 0, 40))
+    axis.set(xlabel="time (s)", ylabel="mel band")
+    axis.set_title(title, fontsize=9, fontweight="normal")
+
+
+def wrap(text: str, width: int = 34) -> str:
+    """A sentence broken into lines for a figure."""
+    return "\n".join(textwrap.wrap(text, width))

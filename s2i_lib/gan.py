@@ -1,0 +1,279 @@
+"""Two conditional GANs with one interface: the paper's StackGAN-v2 and a recommended modulated generator.
+
+A generator maps (B, noise_dim) noise and (B, D) speech embeddings to a list of (B, 3, s, s) images in [-1, 1], smallest
+scale first. `build_gan` makes the pair that a configuration asks for.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class GLU(nn.Module):
+    """Half of the channels gate the other half."""
+
+    def forward(self, x):
+        values, gates = x.chunk(2, dim=1)
+        return values * torch.sigmoid(gates)
+
+
+def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=False)
+
+
+def _gated(inputs: int, outputs: int) -> list[nn.Module]:
+    return [_conv(inputs, 2 * outputs), nn.BatchNorm2d(2 * outputs), GLU()]
+
+
+def _upsample(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), *_gated(inputs, outputs))
+
+
+class _GatedResidual(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(*_gated(channels, channels), _conv(channels, channels), nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+class ConditioningAugmentation(nn.Module):
+    """Draw the condition from N(mean(embedding), variance(embedding)) (StackGAN; the paper does not mention it).
+
+    (B, D) embeddings to (condition, mean, log_variance), (B, C) each. With ``augment=False`` the condition is the mean.
+    """
+
+    def __init__(self, embedding_dim: int, condition_dim: int, augment: bool = True):
+        super().__init__()
+        self.augment = augment
+        self.project = nn.Sequential(nn.Linear(embedding_dim, 4 * condition_dim), GLU())
+
+    def forward(self, embedding, noise=None):
+        mean, log_variance = self.project(embedding).float().chunk(2, dim=1)
+        if not self.augment:
+            return mean, mean, log_variance
+        noise = torch.randn_like(mean) if noise is None else noise
+        return mean + noise * (0.5 * log_variance).exp(), mean, log_variance
+
+
+class _FirstStage(nn.Module):
+    """Condition and noise to the features of the smallest scale."""
+
+    def __init__(self, inputs: int, width: int, size: int):
+        super().__init__()
+        levels = int(math.log2(size // 4))
+        self.channels = width * 2**levels
+        self.project = nn.Sequential(nn.Linear(inputs, self.channels * 32, bias=False),
+                                     nn.BatchNorm1d(self.channels * 32), GLU())
+        self.ups = nn.Sequential(*[_upsample(self.channels >> i, self.channels >> (i + 1)) for i in range(levels)])
+
+    def forward(self, condition, noise):
+        return self.ups(self.project(torch.cat([condition, noise], dim=1)).view(len(noise), self.channels, 4, 4))
+
+
+class _NextStage(nn.Module):
+    """Features of one scale and the condition to features of twice the size (two residual blocks, Section III-C)."""
+
+    def __init__(self, channels: int, condition_dim: int):
+        super().__init__()
+        self.body = nn.Sequential(*_gated(channels + condition_dim, channels), _GatedResidual(channels),
+                                  _GatedResidual(channels), _upsample(channels, channels // 2))
+
+    def forward(self, features, condition):
+        spread = condition[:, :, None, None].expand(-1, -1, *features.shape[2:]).to(features.dtype)
+        return self.body(torch.cat([spread, features], dim=1))
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        nn.init.orthogonal_(module.weight)
+
+
+class Generator(nn.Module):
+    """StackGAN-v2 (Eq. 5): a first stage and `num_scales` - 1 refinements, one image per scale.
+
+    With ``width=64, base_size=64, num_scales=3`` it is the released network: 64, 128 and 256 px.
+
+    Args:
+        embedding_dim: D of the speech embedding.
+        noise_dim: length of the noise vector z.
+        condition_dim: length of the augmented condition.
+        width: channels at the smallest scale; each further scale has half as many.
+        base_size: side of the smallest image, 4 times a power of two.
+        num_scales: number of images.
+        augment_condition: sample the condition (conditioning augmentation) or take its mean.
+    """
+
+    def __init__(self, embedding_dim: int, noise_dim: int = 100, condition_dim: int = 128, width: int = 64,
+                 base_size: int = 64, num_scales: int = 3, augment_condition: bool = True):
+        super().__init__()
+        self.noise_dim = noise_dim
+        self.augmentation = ConditioningAugmentation(embedding_dim, condition_dim, augment_condition)
+        self.first = _FirstStage(condition_dim + noise_dim, width, base_size)
+        widths = [width >> scale for scale in range(num_scales)]
+        self.stages = nn.ModuleList([_NextStage(channels, condition_dim) for channels in widths[:-1]])
+        self.to_rgb = nn.ModuleList([nn.Sequential(_conv(channels, 3), nn.Tanh()) for channels in widths])
+        self.apply(_initialise)
+
+    def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
+        """(B, noise_dim) and (B, D) to images (B, 3, s, s) in [-1, 1], smallest scale first."""
+        return self.draw(noise, embedding)[0]
+
+    def draw(self, noise, embedding):
+        """Like ``forward``, with the mean and log-variance of the condition, (B, condition_dim), that training needs."""
+        condition, mean, log_variance = self.augmentation(embedding)
+        features = self.first(condition, noise)
+        images = [self.to_rgb[0](features)]
+        for stage, to_rgb in zip(self.stages, self.to_rgb[1:]):
+            features = stage(features, condition)
+            images.append(to_rgb(features))
+        return [image.float() for image in images], mean, log_variance
+
+
+class Discriminator(nn.Module):
+    """The discriminator of one scale: (B, 3, size, size) images and (B, C) conditions to two (B,) logits.
+
+    Strided convolutions down to 4x4, then one head that sees the condition and one that does not (Eqs. 11-13).
+    """
+
+    def __init__(self, size: int, condition_dim: int = 128, width: int = 64):
+        super().__init__()
+        levels = int(math.log2(size // 4))
+        channels = [3] + [width * 2**level for level in range(levels)]
+        layers: list[nn.Module] = []
+        for level, (inputs, outputs) in enumerate(zip(channels, channels[1:])):
+            norm = [nn.BatchNorm2d(outputs)] if level else []
+            layers += [_conv(inputs, outputs, 4, 2), *norm, nn.LeakyReLU(0.2)]
+        last = channels[-1]
+        while last != 8 * width:  # larger scales come back to 8 width, smaller ones grow to it
+            target = last // 2 if last > 8 * width else 8 * width
+            layers += [_conv(last, target), nn.BatchNorm2d(target), nn.LeakyReLU(0.2)]
+            last = target
+        self.features = nn.Sequential(*layers)
+        self.joint = nn.Sequential(_conv(last + condition_dim, last), nn.BatchNorm2d(last), nn.LeakyReLU(0.2))
+        self.conditional, self.unconditional = nn.Conv2d(last, 1, 4), nn.Conv2d(last, 1, 4)
+        self.apply(_initialise)
+
+    def forward(self, images: torch.Tensor, condition: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Conditional and unconditional logits."""
+        features = self.features(images)
+        return self.judge(features, condition), self.unconditional(features).flatten().float()
+
+    def judge(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """Conditional (B,) logits from (B, 8 width, 4, 4) features, so that features serve several conditions."""
+        spread = condition[:, :, None, None].expand(-1, -1, 4, 4).to(features.dtype)
+        return self.conditional(self.joint(torch.cat([features, spread], dim=1))).flatten().float()
+
+
+class _Modulation(nn.Module):
+    """Scale and shift every channel by functions of the condition."""
+
+    def __init__(self, condition_dim: int, channels: int):
+        super().__init__()
+        self.scale_shift = nn.Sequential(nn.Linear(condition_dim, 128), nn.ReLU(), nn.Linear(128, 2 * channels))
+        nn.init.zeros_(self.scale_shift[-1].weight)
+        nn.init.zeros_(self.scale_shift[-1].bias)
+
+    def forward(self, x, condition):
+        scale, shift = self.scale_shift(condition)[:, :, None, None].to(x.dtype).chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+class _ModulatedBlock(nn.Module):
+    """Upsample, then two modulated convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, condition_dim: int):
+        super().__init__()
+        self.modulations = nn.ModuleList([_Modulation(condition_dim, c) for c in (inputs, inputs, outputs, outputs)])
+        self.first, self.second = nn.Conv2d(inputs, outputs, 3, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x, condition):
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        y = x
+        for position, modulation in enumerate(self.modulations):
+            y = F.leaky_relu(modulation(y, condition), 0.2)
+            if position % 2:
+                y = (self.first if position == 1 else self.second)(y)
+        return self.skip(x) + y
+
+
+class ModulatedGenerator(nn.Module):
+    """The recommended generator: the condition modulates every residual block (the DF-GAN family, Tao et al., 2022).
+
+    Same inputs and outputs as `Generator`, with a single scale. It has no normalisation layers, so an image never depends
+    on its batch.
+    """
+
+    def __init__(self, embedding_dim: int, noise_dim: int = 100, width: int = 32, size: int = 64):
+        super().__init__()
+        self.noise_dim = noise_dim
+        levels = int(math.log2(size // 4))
+        channels = [width * min(2 ** (levels - level), 8) for level in range(levels + 1)]
+        self.embed = nn.Linear(embedding_dim, 256)
+        self.project = nn.Linear(noise_dim, channels[0] * 16)
+        self.blocks = nn.ModuleList([_ModulatedBlock(a, b, 256 + noise_dim) for a, b in zip(channels, channels[1:])])
+        self.to_rgb = nn.Conv2d(channels[-1], 3, 3, padding=1)
+
+    def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
+        """(B, noise_dim) and (B, D) to a list with one (B, 3, size, size) image batch in [-1, 1]."""
+        condition = torch.cat([self.embed(embedding), noise], dim=1)
+        x = self.project(noise).view(len(noise), -1, 4, 4)
+        for block in self.blocks:
+            x = block(x, condition)
+        return [torch.tanh(self.to_rgb(F.leaky_relu(x, 0.2))).float()]
+
+
+class _DownBlock(nn.Module):
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.LeakyReLU(0.2),
+                                  nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.LeakyReLU(0.2))
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.gain = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return self.skip(F.avg_pool2d(x, 2)) + self.gain * self.body(x)
+
+
+class ProjectionDiscriminator(nn.Module):
+    """One discriminator: residual blocks to 4x4, then a joint head over features and condition.
+
+    (B, 3, size, size) images and (B, D) embeddings to (B,) logits.
+    """
+
+    def __init__(self, embedding_dim: int, size: int = 64, width: int = 32):
+        super().__init__()
+        levels = int(math.log2(size // 4))
+        channels = [width * min(2**level, 8) for level in range(levels + 1)]
+        self.from_rgb = nn.Conv2d(3, channels[0], 3, padding=1)
+        self.blocks = nn.Sequential(*[_DownBlock(a, b) for a, b in zip(channels, channels[1:])])
+        self.embed = nn.Linear(embedding_dim, 256)
+        self.joint = nn.Sequential(nn.Conv2d(channels[-1] + 256, 2 * width, 3, padding=1), nn.LeakyReLU(0.2),
+                                   nn.Conv2d(2 * width, 1, 4))
+
+    def forward(self, images: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+        return self.judge(self.features(images), embedding)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, C, 4, 4) features of (B, 3, size, size) images."""
+        return self.blocks(self.from_rgb(images))
+
+    def judge(self, features: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+        """(B,) logits from (B, C, 4, 4) features, so that the features of an image serve several sentences."""
+        spread = self.embed(embedding)[:, :, None, None].expand(-1, -1, 4, 4).to(features.dtype)
+        return self.joint(torch.cat([features, spread], dim=1)).flatten().float()
+
+
+def build_gan(gan, embedding_dim: int) -> tuple[nn.Module, nn.ModuleList]:
+    """The generator and the list of discriminators (smallest scale first) of a ``config.GanConfig``."""
+    if gan.model == "modulated":
+        return (ModulatedGenerator(embedding_dim, gan.noise_dim, gan.generator_width, gan.image_size),
+                nn.ModuleList([ProjectionDiscriminator(embedding_dim, gan.image_size, gan.discriminator_width)]))
+    generator = Generator(embedding_dim, gan.noise_dim, gan.condition_dim, gan.generator_width, gan.base_size,
+                          gan.num_scales, gan.augment_condition)
+    return generator, nn.ModuleList([Discriminator(gan.base_size << scale, gan.condition_dim, gan.discriminator_width)
+                                     for scale in range(gan.num_scales)])

@@ -1,0 +1,181 @@
+"""Scores of embeddings and of generated images. Each score that depends on a network or a count carries it in its name.
+
+``fid_lite0_n2000`` is the Fréchet distance of EfficientNet-Lite0 features over 2,000 generated images; it is no FID of
+Inception features and may not be compared with one.
+"""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+
+class FeatureStatistics:
+    """Mean and covariance of features that arrive in batches: one pass, float64, memory independent of the count."""
+
+    def __init__(self, dim: int):
+        self.count, self.total, self.products = 0, np.zeros(dim), np.zeros((dim, dim))
+
+    def update(self, features: np.ndarray) -> "FeatureStatistics":
+        """Add (n, dim) features."""
+        features = np.asarray(features, dtype=np.float64)
+        if self.count == 0:
+            self.shift = features.mean(0)  # centring first keeps the subtraction below well conditioned
+        features = features - self.shift
+        self.count += len(features)
+        self.total += features.sum(0)
+        self.products += features.T @ features
+        return self
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(dim,) float64 mean."""
+        return self.shift + self.total / self.count
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(dim, dim) float64 unbiased covariance."""
+        mean = self.total / self.count
+        return (self.products - self.count * np.outer(mean, mean)) / (self.count - 1)
+
+
+def _symmetric_root(matrix: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+
+
+def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray) -> float:
+    """Squared Fréchet distance of two Gaussians (Eq. 17).
+
+    The trace of (C1 C2)^(1/2) is the sum of the square roots of the eigenvalues of C1^(1/2) C2 C1^(1/2), which is symmetric:
+    no complex square root, no failure at singular covariances.
+
+    Args:
+        mean1, mean2: (D,) means.  cov1, cov2: (D, D) covariances.
+
+    Raises:
+        ValueError: shapes do not fit, or a value is not finite.
+    """
+    mean1, cov1, mean2, cov2 = (np.asarray(value, dtype=np.float64) for value in (mean1, cov1, mean2, cov2))
+    if mean1.shape != mean2.shape or cov1.shape != cov2.shape or cov1.shape != 2 * mean1.shape:
+        raise ValueError(f"shapes do not fit: means {mean1.shape}, {mean2.shape}, covariances {cov1.shape}, {cov2.shape}")
+    if not all(np.isfinite(value).all() for value in (mean1, cov1, mean2, cov2)):
+        raise ValueError("a mean or covariance holds values that are not finite")
+    root = _symmetric_root(cov1)
+    product = root @ cov2 @ root
+    trace_root = np.sqrt(np.linalg.eigvalsh((product + product.T) / 2).clip(min=0)).sum()
+    return float(np.square(mean1 - mean2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * trace_root)
+
+
+def kernel_distance(features1: np.ndarray, features2: np.ndarray, subsets: int = 50, subset_size: int = 500,
+                    seed: int = 0) -> tuple[float, float]:
+    """KID: unbiased squared maximum mean discrepancy with the kernel (x.y / D + 1)^3, mean and standard error over subsets.
+
+    Args:
+        features1, features2: (n, D) and (m, D) features.  subset_size: at most min(n, m) is used.
+    """
+    rng, size = np.random.default_rng(seed), min(subset_size, len(features1), len(features2))
+    values = []
+    for _ in range(subsets):
+        x = features1[rng.choice(len(features1), size, replace=False)].astype(np.float64)
+        y = features2[rng.choice(len(features2), size, replace=False)].astype(np.float64)
+        xx, yy, xy = ((a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+        within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (size * (size - 1))
+        values.append(within - 2 * xy.mean())
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets))
+
+
+def inception_score(probabilities: np.ndarray, splits: int = 10, seed: int = 0) -> tuple[float, float]:
+    """exp(mean KL(p(y|x) || p(y))) (Eq. 16): mean and standard deviation over `splits` seeded random parts.
+
+    Args:
+        probabilities: (n, classes) rows that sum to one. Rows are shuffled first: class-sorted parts collapse the score.
+
+    Raises:
+        ValueError: fewer rows than splits.
+    """
+    if len(probabilities) < splits:
+        raise ValueError(f"{len(probabilities)} images are too few for {splits} splits")
+    order = np.random.default_rng(seed).permutation(len(probabilities))
+    scores = []
+    for part in np.array_split(np.asarray(probabilities, dtype=np.float64)[order].clip(min=1e-12), splits):
+        divergence = part * (np.log(part) - np.log(part.mean(0, keepdims=True)))
+        scores.append(np.exp(divergence.sum(1).mean()))
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def class_prototypes(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(classes, D) mean feature of every class, in the order of the sorted labels."""
+    return np.stack([features[labels == label].mean(0) for label in np.unique(labels)])
+
+
+def _cosine(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    queries, gallery = (x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=1e-12) for x in (queries, gallery))
+    return queries @ gallery.T
+
+
+def zero_shot_accuracy(speech: np.ndarray, speech_labels: np.ndarray, image: np.ndarray, image_labels: np.ndarray) -> float:
+    """Share of utterances whose nearest class, by cosine to the mean image embedding of each class, is their own.
+
+    Args:
+        speech: (U, D) speech embeddings of unseen classes.  image: (N, D) image embeddings of the same classes.
+    """
+    classes = np.unique(image_labels)
+    nearest = classes[_cosine(speech, class_prototypes(image, image_labels)).argmax(1)]
+    return float((nearest == speech_labels).mean())
+
+
+def class_mean_accuracy(speech: np.ndarray, speech_labels: np.ndarray, image: np.ndarray, image_labels: np.ndarray) -> float:
+    """``zero_shot_accuracy`` with the mean speech embedding of each class as the only query of that class."""
+    return zero_shot_accuracy(class_prototypes(speech, speech_labels), np.unique(speech_labels), image, image_labels)
+
+
+def retrieval_scores(speech: np.ndarray, speech_labels: np.ndarray, image: np.ndarray, image_labels: np.ndarray,
+                     ranks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
+    """Speech-to-image retrieval over the whole gallery: an image counts as right when it shows the class of the utterance.
+
+    Returns:
+        ``r_at_k`` for each rank k and ``map``, the mean average precision.
+    """
+    right = image_labels[np.argsort(-_cosine(speech, image), axis=1, kind="stable")] == speech_labels[:, None]
+    scores = {f"r_at_{k}": float(right[:, :k].any(1).mean()) for k in ranks}
+    precision = right.cumsum(1) / np.arange(1, right.shape[1] + 1)
+    scores["map"] = float(((precision * right).sum(1) / right.sum(1).clip(min=1)).mean())
+    return scores
+
+
+def oracle_accuracy(mentioned: list[dict[str, str]], labels: np.ndarray, class_attributes: dict[int, dict[str, str]]) -> float:
+    """Class accuracy of a listener who is handed the mentioned attributes exactly and guesses among the classes that fit."""
+    credit = []
+    for said, label in zip(mentioned, labels):
+        fitting = [c for c, attributes in class_attributes.items() if all(attributes[a] == v for a, v in said.items())]
+        credit.append((label in fitting) / len(fitting))
+    return float(np.mean(credit))
+
+
+def semantic_accuracy(predicted: dict[str, np.ndarray], mentioned: list[dict[str, str]]) -> dict[str, tuple[float, int]]:
+    """Does the image show what was said? Per attribute: share of right predictions where the sentence mentions it, and n.
+
+    Args:
+        predicted: attribute -> (n,) values that a judge reads off the generated images.
+        mentioned: what each of the n sentences says.
+    """
+    scores = {}
+    for attribute, values in predicted.items():
+        hits = [value == said[attribute] for value, said in zip(values, mentioned) if attribute in said]
+        if hits:
+            scores[attribute] = (float(np.mean(hits)), len(hits))
+    return scores
+
+
+@torch.no_grad()
+def classify(classifier, images: torch.Tensor, batch_size: int = 128) -> dict[str, np.ndarray]:
+    """Probabilities that an ``ImageClassifier`` gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
+    parts = [{q: F.softmax(logits, 1).cpu().numpy() for q, logits in classifier(batch).items()}
+             for batch in images.split(batch_size)]
+    return {question: np.concatenate([part[question] for part in parts]) for question in parts[0]}
+
+
+def read_attributes(classifier, images: torch.Tensor) -> dict[str, np.ndarray]:
+    """Most probable answer of an ``ImageClassifier`` to each of its questions: question -> (N,) strings."""
+    return {question: np.array(classifier.answers[question])[probabilities.argmax(1)]
+            for question, probabilities in classify(classifier, images).items()}

@@ -1,0 +1,561 @@
+"""One readable loop per model. Every loop checkpoints itself and goes on from its last checkpoint.
+
+All randomness of a step comes from ``seed_step(seed, step)``, so a checkpoint needs no generator states and a run that was
+killed ends with the same numbers as one that was not. Nothing is selected by a test score: the last weights are used.
+"""
+
+import contextlib
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from s2i_lib import losses, metrics
+from s2i_lib.artefacts import LogMels, load_images, load_log_mels, load_teacher_features, save_atomically, to_signed
+from s2i_lib.config import Config
+from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
+from s2i_lib.encoders import ImageClassifier, SpeechEncoder
+from s2i_lib.gan import build_gan
+
+CHECKPOINT_SECONDS = 30.0
+
+
+def pick_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def mixed_precision(config: Config) -> contextlib.AbstractContextManager:
+    """bfloat16 matrix products where the hardware has them (GPU, or a CPU with AMX tiles); ``precision`` overrules."""
+    device = pick_device().type
+    fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_amx_tile_supported()
+    wanted = fast if config.precision == "auto" else config.precision == "bfloat16"
+    return torch.autocast(device, torch.bfloat16, enabled=wanted)
+
+
+def seed_step(seed: int, step: int) -> np.random.Generator:
+    """Seed torch for one step and return the NumPy generator of that step."""
+    torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+    return np.random.default_rng([seed, step])
+
+
+def epoch_batches(num_items: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """A seeded permutation of the items cut into full batches; a short last batch is dropped unless it is the only one."""
+    order = np.random.default_rng([seed, epoch]).permutation(num_items)
+    count = max(1, num_items // batch_size)
+    return [order[i * batch_size:(i + 1) * batch_size] for i in range(count)]
+
+
+class Checkpoint:
+    """Everything a loop needs to go on: modules, optimisers, position and history, in one file replaced atomically.
+
+    Raises:
+        ValueError: the file was written under another configuration.
+    """
+
+    def __init__(self, path: Path, config: Config, **parts):
+        self.path, self.parts, self.position, self.history = path, parts, 0, []
+        self.fingerprint, self._saved = config.fingerprint(), time.monotonic()
+        if not path.exists():
+            return
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["fingerprint"] != self.fingerprint:
+            raise ValueError(f"{path} was written under another configuration: remove it to train again")
+        self.position, self.history = state["position"], state["history"]
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+
+    def save(self, position: int, force: bool = False) -> None:
+        """Note that `position` steps are done; write to disk when the last write is half a minute old."""
+        self.position = position
+        if not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS:
+            return
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        state |= {"position": position, "history": self.history, "fingerprint": self.fingerprint}
+        save_atomically(self.path, lambda file: torch.save(state, file))
+        self._saved = time.monotonic()
+
+
+def cosine_schedule(optimizer: torch.optim.Optimizer, total: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """Half a cosine from the given rate to zero after a warm-up of 2 % of the steps."""
+    warmup = max(1, total // 50)
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + np.cos(np.pi * min(step / total, 1.0)))))
+
+
+def save_model(module: nn.Module, path: Path) -> None:
+    """Write the weights of a module as safetensors."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    save_file(tensors, temporary)
+    temporary.replace(path)
+
+
+def load_model(module: nn.Module, path: Path) -> nn.Module:
+    """Read weights written by ``save_model`` into `module`, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: no such file; the message names the chapter to run.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"no model at {path}: run the chapter that trains it first (./run_all.sh)")
+    module.load_state_dict(load_file(path))
+    return module.eval()
+
+
+def describe_model(config: Config, embedding_dim: int) -> None:
+    """Write ``model.json``, which ``pipeline.SpeechToImage.load`` needs to rebuild the networks of a run."""
+    text = json.dumps({"config": config.model_dump(), "embedding_dim": embedding_dim}, indent=1)
+    save_atomically(config.run_dir / "model.json", lambda file: file.write(text.encode()))
+
+
+# --- speech encoder (Section III-D1) ---------------------------------------------------------------------------------
+
+
+class TargetSpace(nn.Module):
+    """Teacher features, standardised with the statistics of the training images.
+
+    Every coordinate gets mean 0 and standard deviation `scale` over the training set: raw pooled features are positive and
+    of very different size, which a student bounded by (-1, 1) cannot reach (Eq. 8).
+    """
+
+    def __init__(self, dim: int, scale: float = 1.0):
+        super().__init__()
+        self.scale = scale
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("std", torch.ones(dim))
+
+    def fit(self, features: torch.Tensor) -> "TargetSpace":
+        """Take mean and standard deviation from (N, D) features."""
+        self.mean, self.std = features.mean(0), features.std(0).clamp_min(1e-6)
+        return self
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return (features - self.mean) / self.std * self.scale
+
+
+@dataclass
+class SpeechData:
+    """One split as the speech encoder sees it. U utterances of N images.
+
+    Attributes:
+        log_mels: U spectrograms.  image_of: (U,) image index of each utterance.
+        labels: (N,) classes.  features: (N, 2, D) teacher features of the image and of its mirror image.
+    """
+
+    dataset: SpokenImages
+    log_mels: LogMels
+    image_of: np.ndarray
+    labels: np.ndarray
+    features: torch.Tensor
+
+
+def load_speech_data(config: Config, split: str) -> SpeechData:
+    """Everything that chapters 01-04 wrote about one split."""
+    dataset = load_dataset(config.dataset, split, config.data_dir)
+    image_of = np.array([image for image, _ in dataset.utterances])
+    return SpeechData(dataset, load_log_mels(config, split), image_of, dataset.labels,
+                      torch.from_numpy(load_teacher_features(config, split)))
+
+
+class SpeechModel(nn.Module):
+    """The student with the space it is taught in: ``encoder``, ``targets`` and the contrastive loss's temperature."""
+
+    def __init__(self, config: Config, teacher_dim: int):
+        super().__init__()
+        self.config = config.encoder
+        self.encoder = SpeechEncoder(teacher_dim, config.encoder.width)
+        self.targets = TargetSpace(teacher_dim)
+        self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
+        self.register_buffer("weights", torch.tensor([losses.PAPER_WEIGHTS[name] for name in ("jel", "norm", "kdl")]))
+
+    def loss(self, speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The loss that the configuration names, for (B, D) embeddings."""
+        if self.config.loss == "contrastive":
+            return losses.contrastive_loss(speech, image, labels, self.log_temperature.exp())
+        if self.config.loss == "released":
+            return losses.released_teacher_student_loss(speech, image, labels)
+        return losses.teacher_student_loss(speech, image, labels, dict(zip(("jel", "norm", "kdl"), self.weights)))
+
+
+def mask_time(log_mel: torch.Tensor, lengths: torch.Tensor, masks: int, width: int = 20) -> torch.Tensor:
+    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, 40, T) batch (SpecAugment)."""
+    log_mel = log_mel.clone()
+    for row, length in zip(log_mel, lengths.tolist()):
+        for _ in range(masks):
+            start = int(torch.randint(0, length, ()))
+            row[:, start:start + int(torch.randint(0, width + 1, ()))] = row.min()
+    return log_mel
+
+
+def _speech_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tuple]:
+    """Spectrograms, lengths, teacher features of a random view and labels, for every batch of one epoch."""
+    for step, rows in enumerate(epoch_batches(len(data.image_of), config.encoder.batch_size, config.seed, epoch)):
+        rng = seed_step(config.seed, epoch * 100_000 + step)
+        images = data.image_of[rows]
+        log_mel, lengths = data.log_mels.batch(rows)
+        log_mel = mask_time(log_mel, lengths, config.encoder.time_masks)
+        views = rng.integers(0, data.features.shape[1], len(rows))
+        yield log_mel, lengths, data.features[images, views], torch.from_numpy(data.labels[images])
+
+
+def train_encoder(config: Config) -> pd.DataFrame:
+    """Train the speech encoder of a run and write ``speech_encoder.safetensors`` into its folder.
+
+    Unseen classes are scored along the way for the learning curve only; the last weights are kept.
+
+    Returns:
+        One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot`` and ``class_mean``.
+    """
+    settings, device = config.encoder, pick_device()
+    data, unseen = load_speech_data(config, "train"), load_speech_data(config, "test")
+    torch.manual_seed(config.seed)
+    model = SpeechModel(config, data.features.shape[-1]).to(device)
+    model.targets.fit(data.features.flatten(0, 1))
+    model = model.to(device)
+    if settings.loss == "teacher_student" and settings.weights == "balanced":
+        model.weights = measure_weights(model, data, config)
+    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    per_epoch = max(1, len(data.image_of) // settings.batch_size)
+    schedule = cosine_schedule(optimizer, settings.epochs * per_epoch)
+    checkpoint = Checkpoint(config.run_dir / "speech_encoder.ckpt", config, model=model, optimizer=optimizer,
+                            schedule=schedule)
+    bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"speech encoder ({config.recipe})", unit="epoch")
+    while checkpoint.position < settings.epochs:
+        started, total, epoch = time.monotonic(), 0.0, checkpoint.position
+        model.train()
+        for log_mel, lengths, features, labels in _speech_batches(data, config, epoch):
+            with mixed_precision(config):
+                speech = model.encoder(log_mel.to(device), lengths)
+            loss = model.loss(speech, model.targets(features.to(device)), labels.to(device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            total += loss.item()
+        row = {"epoch": epoch + 1, "loss": total / per_epoch, "seconds": time.monotonic() - started}
+        if (epoch + 1) % max(1, settings.epochs // 8) == 0 or epoch + 1 == settings.epochs:
+            row |= score_unseen(model, unseen, config)
+            bar.set_postfix({key: f"{value:.2f}" for key, value in row.items() if key != "epoch"})
+        checkpoint.history.append(row)
+        checkpoint.save(epoch + 1, force=epoch + 1 == settings.epochs)
+        bar.update()
+    bar.close()
+    save_model(model, config.run_dir / "speech_encoder.safetensors")
+    return pd.DataFrame(checkpoint.history)
+
+
+def measure_weights(model: SpeechModel, data: SpeechData, config: Config, batches: int = 8) -> torch.Tensor:
+    """Loss weights by the paper's recipe: equal gradient sizes of the three terms on f_s, over the first batches.
+
+    Returns:
+        (3,) weights of JEL, norm and KDL; JEL's is 1.
+    """
+    sizes = gradient_sizes(model, data, config, batches)
+    return torch.tensor(list(losses.balanced_weights(sizes).values()), device=next(model.parameters()).device)
+
+
+def gradient_sizes(model: SpeechModel, data: SpeechData, config: Config, batches: int = 8) -> dict[str, float]:
+    """Mean absolute gradient of each term of Eq. 6 with respect to the speech embeddings, over some batches."""
+    device, collected = next(model.parameters()).device, []
+    state = copy.deepcopy(model.state_dict())  # a forward pass moves the running statistics of the normalisation
+    model.train()
+    for _, (log_mel, lengths, features, labels) in zip(range(batches), _speech_batches(data, config, epoch=0)):
+        speech = model.encoder(log_mel.to(device), lengths)
+        terms = losses.teacher_student_terms(speech, model.targets(features.to(device)), labels.to(device))
+        collected.append(losses.gradient_sizes(terms, speech))
+    model.load_state_dict(state)
+    return {name: float(np.mean([sizes[name] for sizes in collected])) for name in collected[0]}
+
+
+@torch.no_grad()
+def embed_speech(model: SpeechModel, log_mels: LogMels, config: Config, batch_size: int = 64) -> np.ndarray:
+    """(U, D) float32 embeddings of every utterance, longest first inside, in the given order outside."""
+    device, order = next(model.parameters()).device, np.argsort(-log_mels.lengths, kind="stable")
+    embeddings = np.empty((len(log_mels), model.encoder.embedding_dim), dtype=np.float32)
+    model.eval()
+    for start in range(0, len(order), batch_size):
+        rows = order[start:start + batch_size]
+        log_mel, lengths = log_mels.batch(rows)
+        with mixed_precision(config):
+            embeddings[rows] = model.encoder(log_mel.to(device), lengths).float().cpu().numpy()
+    return embeddings
+
+
+def score_unseen(model: SpeechModel, unseen: SpeechData, config: Config) -> dict[str, float]:
+    """Zero-shot class accuracy per sentence and by class mean on the unseen classes."""
+    speech = embed_speech(model, unseen.log_mels, config)
+    with torch.no_grad():
+        image = model.targets(unseen.features[:, 0].to(next(model.parameters()).device)).cpu().numpy()
+    arguments = speech, unseen.labels[unseen.image_of], image, unseen.labels
+    return {"zero_shot": metrics.zero_shot_accuracy(*arguments), "class_mean": metrics.class_mean_accuracy(*arguments)}
+
+
+def load_speech_model(config: Config, teacher_dim: int) -> SpeechModel:
+    """The trained student of a run, in evaluation mode."""
+    return load_model(SpeechModel(config, teacher_dim), config.run_dir / "speech_encoder.safetensors")
+
+
+def embeddings_path(config: Config, split: str) -> Path:
+    """Where chapter 05 leaves the (U, D) speech embeddings of a split."""
+    return config.run_dir / f"embeddings_{split}.npy"
+
+
+# --- judges: the classifiers that score images ------------------------------------------------------------------------
+
+
+def judge_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
+    """Questions and answers of a judge: ``attributes`` (one question per attribute) or ``classes`` (the test classes)."""
+    if kind == "attributes":
+        return dict(dataset_module(config.dataset).ATTRIBUTES)
+    return {"class": tuple(str(label) for label in range(config.data.num_train_classes, config.data.num_classes))}
+
+
+def _judge_targets(heads: dict[str, tuple[str, ...]], dataset: SpokenImages) -> dict[str, torch.Tensor]:
+    answers = [{"class": str(record.label), **record.attributes} for record in dataset]
+    return {q: torch.tensor([options.index(answer[q]) for answer in answers]) for q, options in heads.items()}
+
+
+def judge_path(config: Config, kind: str) -> Path:
+    """Judges are instruments: one per data set and image size, shared by seeds and recipes."""
+    return config.data_dir / "judges" / f"{kind}_{config.gan.image_size}.safetensors"
+
+
+def load_judge(config: Config, kind: str) -> ImageClassifier:
+    """The trained judge ``attributes`` or ``classes``, in evaluation mode."""
+    judge = ImageClassifier(judge_heads(config, kind), config.gan.image_size, config.judge.width)
+    return load_model(judge, judge_path(config, kind))
+
+
+def train_judge(config: Config, kind: str) -> pd.DataFrame:
+    """Train a judge on real images only: ``attributes`` on the training classes, ``classes`` on the judge split.
+
+    The class judge stands for the Inception network fine-tuned on the test classes behind the paper's inception score.
+
+    Returns:
+        Accuracy on the real test images: ``question``, ``accuracy``, ``n``.
+    """
+    settings, device, path = config.judge, pick_device(), judge_path(config, kind)
+    heads = judge_heads(config, kind)
+    if not path.exists():
+        dataset = load_dataset(config.dataset, "train" if kind == "attributes" else "judge", config.data_dir)
+        images, targets = load_images(dataset, config.gan.image_size), _judge_targets(heads, dataset)
+        torch.manual_seed(0)
+        judge = ImageClassifier(heads, config.gan.image_size, settings.width)
+        judge = judge.to(device, memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(judge.parameters(), settings.learning_rate, weight_decay=1e-2)
+        schedule = cosine_schedule(optimizer, settings.epochs * max(1, len(images) // settings.batch_size))
+        for epoch in tqdm(range(settings.epochs), desc=f"judge of {kind}", unit="epoch"):
+            for step, rows in enumerate(epoch_batches(len(images), settings.batch_size, 0, epoch)):
+                rng = seed_step(0, epoch * 100_000 + step)
+                with mixed_precision(config):
+                    logits = judge(augment(images[rows], rng).to(device))
+                loss = sum(F.cross_entropy(logits[q], targets[q][rows].to(device)) for q in heads)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+        save_model(judge, path)
+    test = load_dataset(config.dataset, "test", config.data_dir)
+    judged = metrics.read_attributes(load_judge(config, kind), to_signed(load_images(test, config.gan.image_size)))
+    truth = [{"class": str(record.label), **record.attributes} for record in test]
+    return pd.DataFrame([{"question": q, "accuracy": np.mean([a == t[q] for a, t in zip(judged[q], truth)]), "n": len(test)}
+                         for q in heads])
+
+
+def augment(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Mirror a random half of (B, 3, H, W) uint8 images and scale them to [-1, 1], channels last."""
+    mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)
+    images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+    return to_signed(images).contiguous(memory_format=torch.channels_last)
+
+
+# --- generator (Section III-D2) -------------------------------------------------------------------------------------
+
+
+@dataclass
+class GanData:
+    """Training images with the embeddings of their spoken captions.
+
+    Attributes:
+        images: (N, 3, s, s) uint8.  labels: (N,).  embeddings: (N, K, D), K spoken captions per image.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    embeddings: torch.Tensor
+
+    def batch(self, size: int, rng: np.random.Generator, device: torch.device):
+        """Random images in [-1, 1], the embedding of one caption each, and where the next image is of another class."""
+        rows = rng.integers(len(self.images), size=size)
+        captions = rng.integers(self.embeddings.shape[1], size=size)
+        labels = self.labels[rows]
+        return (augment(self.images[rows], rng).to(device), self.embeddings[rows, captions].to(device),
+                (labels != labels.roll(1)).to(device))
+
+
+def load_gan_data(config: Config) -> GanData:
+    """Training images at the generator's size and the embeddings that chapter 05 wrote."""
+    dataset = load_dataset(config.dataset, "train", config.data_dir)
+    embeddings = torch.from_numpy(np.load(embeddings_path(config, "train")))
+    return GanData(load_images(dataset, config.gan.image_size), torch.from_numpy(dataset.labels),
+                   embeddings.view(len(dataset), -1, embeddings.shape[1]))
+
+
+def update_average(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Move the averaged copy towards the trained module: weights and normalisation statistics. Never the other way."""
+    with torch.no_grad():
+        for mean, value in zip(average.state_dict().values(), module.state_dict().values()):
+            mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
+
+
+def image_pyramid(images: torch.Tensor, scales: int) -> list[torch.Tensor]:
+    """(B, 3, s, s) images averaged to s / 2^(scales-1), ..., s / 2, s."""
+    return [F.avg_pool2d(images, 2**level) if level else images for level in reversed(range(scales))]
+
+
+def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+def stackgan_step(generator, discriminators, optimizers, images, embedding, different, settings) -> dict[str, float]:
+    """One update of every discriminator (Eqs. 10-13), then one of the generator (Eq. 14 and the KL of the condition).
+
+    A wrong pair is an image with its neighbour's sentence, so the features of the real images serve twice.
+    """
+    noise = torch.randn(len(images), settings.noise_dim, device=images.device)
+    fakes, mean, log_variance = generator.draw(noise, embedding)
+    condition, discriminator_total = mean.detach(), 0.0
+    for discriminator, real, fake in zip(discriminators, image_pyramid(images, settings.num_scales), fakes):
+        features = discriminator.features(real)
+        right, wrong = discriminator.judge(features, condition), discriminator.judge(features, condition.roll(-1, 0))
+        fake_right, fake_alone = discriminator(fake.detach(), condition)
+        alone = discriminator.unconditional(features).flatten().float()
+        loss = (losses.discriminator_conditional_loss(right, fake_right)
+                + losses.discriminator_unconditional_loss(alone, fake_alone)
+                + losses.discriminator_wrong_loss(wrong[different.roll(-1)]))
+        _apply(optimizers["discriminators"], loss)
+        discriminator_total += loss.item()
+    loss = sum(losses.generator_loss(*discriminator(fake, mean)) for discriminator, fake in zip(discriminators, fakes))
+    kl = losses.conditioning_kl(mean, log_variance) if settings.augment_condition else mean.new_zeros(())
+    _apply(optimizers["generator"], loss + settings.kl_weight * kl)
+    return {"discriminator": discriminator_total, "generator": loss.item(), "kl": kl.item()}
+
+
+def modulated_step(generator, discriminators, optimizers, images, embedding, different, settings) -> dict[str, float]:
+    """One hinge update of the discriminator with wrong pairs and the matching-aware gradient penalty, then the generator."""
+    discriminator = discriminators[0]
+    noise = torch.randn(len(images), settings.noise_dim, device=images.device)
+    fake = generator(noise, embedding)[0]
+    features = discriminator.features(torch.cat([images, fake.detach()]))
+    real_features, fake_features = features.chunk(2)
+    right = discriminator.judge(real_features, embedding)
+    wrong = discriminator.judge(real_features, embedding.roll(-1, 0))[different.roll(-1)]
+    loss = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong)
+    penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
+    _apply(optimizers["discriminators"], loss + settings.penalty_weight * penalty)
+    generator_loss = losses.hinge_generator_loss(discriminator(fake, embedding))
+    _apply(optimizers["generator"], generator_loss)
+    return {"discriminator": loss.item(), "generator": generator_loss.item(), "penalty": penalty.item()}
+
+
+GAN_STEPS: dict[str, Callable] = {"stackgan_v2": stackgan_step, "modulated": modulated_step}
+
+
+def train_gan(config: Config) -> pd.DataFrame:
+    """Train the generator of a run on real images and speech embeddings; write ``generator.safetensors``.
+
+    The file holds the running average of the weights. Unseen sentences are scored along the way for the learning curve.
+
+    Returns:
+        One row per hundredth of the run: ``step``, ``seconds``, losses, and now and then ``semantic`` accuracy.
+    """
+    settings, device = config.gan, pick_device()
+    data = load_gan_data(config)
+    torch.manual_seed(config.seed)
+    generator, discriminators = build_gan(settings, data.embeddings.shape[-1])
+    generator = generator.to(device, memory_format=torch.channels_last)
+    discriminators = discriminators.to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(generator).eval()
+    betas = (settings.beta1, 0.999 if settings.beta1 else 0.9)
+    optimizers = {"generator": torch.optim.Adam(generator.parameters(), settings.generator_learning_rate, betas),
+                  "discriminators": torch.optim.Adam(discriminators.parameters(), settings.discriminator_learning_rate, betas)}
+    checkpoint = Checkpoint(config.run_dir / "gan.ckpt", config, generator=generator, discriminators=discriminators,
+                            average=average, **{f"{name}_optimizer": o for name, o in optimizers.items()})
+    step_function, score = GAN_STEPS[settings.model], _semantic_probe(config, average)
+    every, started, seconds = max(1, settings.steps // 100), time.monotonic(), 0.0
+    if checkpoint.history:
+        seconds = checkpoint.history[-1]["seconds"]
+    bar = tqdm(total=settings.steps, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step")
+    while checkpoint.position < settings.steps:
+        step = checkpoint.position
+        images, embedding, different = data.batch(settings.batch_size, seed_step(config.seed, step), device)
+        with mixed_precision(config):
+            values = step_function(generator, discriminators, optimizers, images, embedding, different, settings)
+        update_average(average, generator, min(settings.ema_decay, (step + 1) / (step + 10)))
+        if (step + 1) % every == 0:
+            row = {"step": step + 1, "seconds": seconds + time.monotonic() - started, **values}
+            if (step + 1) % (every * 10) == 0:
+                row["semantic"] = score()
+                bar.set_postfix(semantic=f"{row['semantic']:.2f}")
+            checkpoint.history.append(row)
+        checkpoint.save(step + 1, force=step + 1 == settings.steps)
+        bar.update()
+    bar.close()
+    save_model(average, config.run_dir / "generator.safetensors")
+    describe_model(config, data.embeddings.shape[-1])
+    return pd.DataFrame(checkpoint.history)
+
+
+@torch.no_grad()
+def generate(generator: nn.Module, embeddings: torch.Tensor, config: Config, seed: int = 0, batch_size: int = 64) -> torch.Tensor:
+    """One image per (U, D) embedding: (U, 3, s, s) floats in [-1, 1] at the largest scale, the noise drawn from `seed`.
+
+    The generator must be in evaluation mode: with batch statistics, eight copies of one sentence would erase the sentence.
+
+    Raises:
+        ValueError: the generator is in training mode.
+    """
+    if generator.training:
+        raise ValueError("the generator is in training mode; call generator.eval() first")
+    device = next(generator.parameters()).device
+    noise = torch.randn(len(embeddings), generator.noise_dim, generator=torch.Generator().manual_seed(seed))
+    with mixed_precision(config):
+        parts = [generator(z.to(device), e.to(device))[-1].float().cpu()
+                 for z, e in zip(noise.split(batch_size), embeddings.split(batch_size))]
+    return torch.cat(parts)
+
+
+def load_generator(config: Config, embedding_dim: int) -> nn.Module:
+    """The trained generator of a run, in evaluation mode."""
+    return load_model(build_gan(config.gan, embedding_dim)[0], config.run_dir / "generator.safetensors")
+
+
+def _semantic_probe(config: Config, generator: nn.Module, sentences: int = 200) -> Callable[[], float]:
+    """A function that scores the mentioned colours of images for some fixed unseen sentences."""
+    dataset = load_dataset(config.dataset, "test", config.data_dir)
+    embeddings = torch.from_numpy(np.load(embeddings_path(config, "test")))
+    rows = np.random.default_rng(0).permutation(len(embeddings))[:sentences]
+    mentioned = [dataset.caption(row).mentioned for row in rows]
+    judge, colours = load_judge(config, "attributes"), dataset_module(config.dataset).COLOUR_ATTRIBUTES
+
+    def score() -> float:
+        judged = metrics.read_attributes(judge, generate(generator, embeddings[rows], config))
+        scores = metrics.semantic_accuracy(judged, mentioned)
+        return float(np.mean([scores[colour][0] for colour in colours if colour in scores]))
+
+    return score
