@@ -69,6 +69,30 @@ def _draw_class(config: Config, job: tuple[int, dict, dict]) -> list[dict]:
              "captions": _describe(module, attributes, [data.seed, label, row, 1])} for row, split in enumerate(splits)]
 
 
+def write_judge_images(config: Config) -> None:
+    """Draw birds of random attribute combinations, which the attribute judge learns from (chapter 04).
+
+    A judge that learns from the training classes learns their 150 combinations by heart and fails on new ones.
+    Writes ``judges/images_<size>.npy`` (n, 3, size, size) uint8 and ``judges/attributes.json``.
+    """
+    path = config.data_dir / "judges" / f"images_{config.gan.image_size}.npy"
+    if path.exists():
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool:
+        done = pool.map(partial(_draw_random, config), range(config.judge.images), chunksize=16)
+        images, attributes = zip(*tqdm(done, total=config.judge.images, desc="drawing for the judge", unit="image"))
+    save_atomically(path.with_name("attributes.json"), lambda file: file.write(json.dumps(attributes).encode()))
+    save_atomically(path, lambda file: np.save(file, np.concatenate(images)))
+
+
+def _draw_random(config: Config, index: int) -> tuple[np.ndarray, dict]:
+    module, rng = dataset_module(config.dataset), np.random.default_rng([config.data.seed, 1_000_000, index])
+    attributes = {name: str(rng.choice(values)) for name, values in module.ATTRIBUTES.items()}
+    pixels = module.draw(attributes, rng, config.data.image_size)
+    return shrink(torch.from_numpy(pixels).permute(2, 0, 1)[None], config.gan.image_size).numpy(), attributes
+
+
 def _describe(module, attributes: dict, seed: list[int]) -> list[dict]:
     rng = np.random.default_rng(seed)
     return [dict(zip(("text", "mentioned"), module.describe(attributes, rng))) for _ in range(CAPTIONS_PER_IMAGE)]
@@ -140,12 +164,14 @@ def load_images(dataset: SpokenImages, size: int) -> torch.Tensor:
     Raises:
         ValueError: `size` does not divide the stored size.
     """
-    images = []
-    for pixels in _shards(dataset):
-        if pixels.shape[-1] % size:
-            raise ValueError(f"size {size} does not divide the stored image size {pixels.shape[-1]}")
-        images.append(F.avg_pool2d(pixels.float(), pixels.shape[-1] // size).round().to(torch.uint8))
-    return torch.cat(images)
+    return torch.cat([shrink(pixels, size) for pixels in _shards(dataset)])
+
+
+def shrink(pixels: torch.Tensor, size: int) -> torch.Tensor:
+    """Average (N, 3, S, S) uint8 pixels down to (N, 3, size, size) uint8; `size` must divide S."""
+    if pixels.shape[-1] % size:
+        raise ValueError(f"size {size} does not divide the stored image size {pixels.shape[-1]}")
+    return F.avg_pool2d(pixels.float(), pixels.shape[-1] // size).round().to(torch.uint8)
 
 
 def to_signed(images: torch.Tensor) -> torch.Tensor:

@@ -52,6 +52,7 @@ class EncoderConfig(_Section):
     """The speech encoder (Eq. 2) and its training (Eq. 6)."""
 
     width: int = 32
+    rnn_dim: int | None = 512
     loss: Literal["teacher_student", "released", "contrastive"] = "teacher_student"
     weights: Literal["balanced", "paper"] = "balanced"
     epochs: int = 40
@@ -74,7 +75,7 @@ class GanConfig(_Section):
     augment_condition: bool = True
     kl_weight: float = 2.0
     penalty_weight: float = 2.0
-    penalty_every: int = 1
+    penalty_every: int = 4
     steps: int = 4000
     batch_size: int = 24
     generator_learning_rate: float = 2e-4
@@ -89,8 +90,10 @@ class GanConfig(_Section):
 
 
 class JudgeConfig(_Section):
-    """The classifiers that score generated images; they never see a generated image in training."""
+    """The classifiers that score generated images; they never see a generated image in training. The attribute judge
+    learns from `images` birds of random attribute combinations."""
 
+    images: int = 6000
     width: int = 32
     epochs: int = 12
     batch_size: int = 64
@@ -159,7 +162,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "teacher": {"image_size": 96},
         "encoder": {"width": 8, "epochs": 3, "batch_size": 24},
         "gan": {"base_size": 8, "generator_width": 8, "discriminator_width": 8, "steps": 16, "batch_size": 16},
-        "judge": {"width": 8, "epochs": 2},
+        "judge": {"images": 128, "width": 8, "epochs": 2},
         "scores": {"captions": 32, "gallery_sentences": 2, "gallery_samples": 4, "inception_splits": 2},
     },
     # Two CPU cores, under an hour.
@@ -167,15 +170,15 @@ PROFILES: dict[str, dict[str, Any]] = {
     # One GPU, hours: the network sizes of the paper on the rendered data.
     "large": {
         "data": {"images_per_train_class": 60, "images_per_test_class": 58, "spoken_captions": 10},
-        "encoder": {"width": 64, "epochs": 100},
+        "encoder": {"width": 64, "rnn_dim": None, "epochs": 100},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 100_000},
-        "judge": {"width": 64, "epochs": 20},
+        "judge": {"images": 20_000, "width": 64, "epochs": 20},
         "scores": {"captions": 29_000},
     },
     # The paper's own data and schedule (Section V: 100 epochs, 220k iterations).
     "paper": {
         "teacher": {"name": "googlenet"},
-        "encoder": {"width": 64, "weights": "paper", "epochs": 100},
+        "encoder": {"width": 64, "rnn_dim": None, "weights": "paper", "epochs": 100},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 220_000},
         "scores": {"captions": 29_330},
     },

@@ -41,9 +41,11 @@ class SpeechEncoder(nn.Module):
     Args:
         embedding_dim: D, even; the dimension of the teacher.
         width: channels of the first layer; the last has 16 times as many.
+        rnn_dim: size of the LSTM's two directions together. By default D, as released; a smaller one, for small machines,
+            is followed by a linear map to D.
     """
 
-    def __init__(self, embedding_dim: int = 1024, width: int = 64, num_mels: int = 40):
+    def __init__(self, embedding_dim: int = 1024, width: int = 64, rnn_dim: int | None = None, num_mels: int = 40):
         super().__init__()
         self.embedding_dim, self.width = embedding_dim, width
         self.input_norm = MaskedBatchNorm(num_mels)
@@ -56,10 +58,11 @@ class SpeechEncoder(nn.Module):
             channels = multiple * width
             self.norms.append(MaskedBatchNorm(channels))
             nn.init.normal_(self.convolutions[-1].weight, std=(2 / (channels * kernel)) ** 0.5)
-        self.rnn = nn.LSTM(channels, embedding_dim // 2, batch_first=True, bidirectional=True)
+        self.rnn = nn.LSTM(channels, (rnn_dim or embedding_dim) // 2, batch_first=True, bidirectional=True)
+        self.project = nn.Linear(rnn_dim, embedding_dim) if rnn_dim else nn.Identity()
 
     def forward(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(B, 40, T) log-mel batch and (B,) lengths in frames to (B, D) embeddings, each coordinate in (-1, 1).
+        """(B, 40, T) log-mel batch and (B,) lengths in frames to (B, D) float32 embeddings.
 
         Raises:
             ValueError: an utterance of fewer than 64 frames (0.64 s), the shortest that fills one slot.
@@ -70,7 +73,7 @@ class SpeechEncoder(nn.Module):
         slots, lengths = self.convolve(log_mel, lengths)
         packed = pack_padded_sequence(slots.transpose(1, 2), lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
-        return states.float().sum(dim=1) / lengths[:, None]
+        return self.project(states.float().sum(dim=1) / lengths[:, None]).float()
 
     def convolve(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, 40, T) and (B,) to (B, 16 width, ceil(T / 64)) and the (B,) lengths in slots."""
@@ -191,9 +194,9 @@ class ImageClassifier(nn.Module):
     def __init__(self, heads: dict[str, tuple[str, ...]], image_size: int, width: int = 32):
         super().__init__()
         self.answers, self.image_size, self.width = {q: tuple(a) for q, a in heads.items()}, image_size, width
-        depth = int(np.log2(image_size // 4))
+        depth = int(np.log2(image_size // 8))
         channels = [width * min(2**level, 4) for level in range(depth + 1)]
-        self.stem = nn.Conv2d(3, channels[0], 3, padding=1)
+        self.stem = nn.Conv2d(3, channels[0], 6, stride=2, padding=2)
         self.blocks = nn.Sequential(*[_Residual(a, b) for a, b in zip(channels, channels[1:])])
         self.dropout = nn.Dropout(0.2)
         self.heads = nn.ModuleDict({q: nn.Linear(channels[-1] * 16, len(a)) for q, a in self.answers.items()})

@@ -187,18 +187,15 @@ class _ModulatedBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, condition_dim: int):
         super().__init__()
-        self.modulations = nn.ModuleList([_Modulation(condition_dim, c) for c in (inputs, inputs, outputs, outputs)])
-        self.first, self.second = nn.Conv2d(inputs, outputs, 3, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.modulate1, self.conv1 = _Modulation(condition_dim, inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.modulate2, self.conv2 = _Modulation(condition_dim, outputs), nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x, condition):
-        x = F.interpolate(x, scale_factor=2, mode="nearest")
-        y = x
-        for position, modulation in enumerate(self.modulations):
-            y = F.leaky_relu(modulation(y, condition), 0.2)
-            if position % 2:
-                y = (self.first if position == 1 else self.second)(y)
-        return self.skip(x) + y
+        y = F.leaky_relu(self.modulate1(x, condition), 0.2)
+        y = self.conv1(F.interpolate(y, scale_factor=2, mode="nearest"))
+        y = self.conv2(F.leaky_relu(self.modulate2(y, condition), 0.2))
+        return F.interpolate(self.skip(x), scale_factor=2, mode="nearest") + y
 
 
 class ModulatedGenerator(nn.Module):
@@ -206,6 +203,12 @@ class ModulatedGenerator(nn.Module):
 
     Same inputs and outputs as `Generator`, with a single scale. It has no normalisation layers, so an image never depends
     on its batch.
+
+    Args:
+        embedding_dim: D of the speech embedding.
+        noise_dim: length of the noise vector z.
+        width: channels at the largest resolution; they double towards 4x4, up to 8 times as many.
+        size: side of the image, 4 times a power of two.
     """
 
     def __init__(self, embedding_dim: int, noise_dim: int = 100, width: int = 32, size: int = 64):

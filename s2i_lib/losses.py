@@ -75,7 +75,7 @@ def released_teacher_student_loss(speech: torch.Tensor, image: torch.Tensor, lab
     same = labels[:, None] == labels[None, :]
     jel = (F.relu(violation + 1.0)[~same].sum() + 0.1 * F.relu(violation)[same].sum()) / len(labels) ** 2
     norm = F.l1_loss(speech / speech.norm(), image / image.norm())
-    kdl = F.kl_div(F.log_softmax(speech, dim=1), F.softmax(image / 2, dim=1), reduction="mean")
+    kdl = F.kl_div(F.log_softmax(speech, dim=1), F.softmax(image / 2, dim=1), reduction="sum") / speech.numel()
     return jel + 5.0 * norm + 1000.0 * kdl
 
 

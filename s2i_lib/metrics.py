@@ -143,6 +143,24 @@ def retrieval_scores(speech: np.ndarray, speech_labels: np.ndarray, image: np.nd
     return scores
 
 
+def linear_probe(train_features: np.ndarray, train_answers: np.ndarray, test_features: np.ndarray, test_answers: np.ndarray,
+                 ridge: float = 0.1) -> float:
+    """Share of test answers that a linear read-out gets right: ridge regression on one-hot answers, in closed form.
+
+    Args:
+        train_features, test_features: (n, D) and (m, D); standardised here with the training statistics.
+        train_answers, test_answers: (n,) and (m,) labels of any kind. An answer that never occurs in training counts as missed.
+        ridge: penalty per training row.
+    """
+    answers, codes = np.unique(train_answers, return_inverse=True)
+    mean, std = train_features.mean(0, dtype=np.float64), train_features.std(0, dtype=np.float64).clip(min=1e-6)
+    train, test = (train_features - mean) / std, (test_features - mean) / std
+    targets = np.eye(len(answers))[codes]
+    gram = train.T @ train + ridge * len(train) * np.eye(train.shape[1])
+    weights = np.linalg.solve(gram, train.T @ (targets - targets.mean(0)))
+    return float((answers[(test @ weights + targets.mean(0)).argmax(1)] == test_answers).mean())
+
+
 def oracle_accuracy(mentioned: list[dict[str, str]], labels: np.ndarray, class_attributes: dict[int, dict[str, str]]) -> float:
     """Class accuracy of a listener who is handed the mentioned attributes exactly and guesses among the classes that fit."""
     credit = []

@@ -7,6 +7,7 @@ killed ends with the same numbers as one that was not. Nothing is selected by a 
 import contextlib
 import copy
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from s2i_lib import losses, metrics
-from s2i_lib.artefacts import LogMels, load_images, load_log_mels, load_teacher_features, save_atomically, to_signed
+from s2i_lib.artefacts import (LogMels, load_images, load_log_mels, load_teacher_features, save_atomically, to_signed,
+                               write_judge_images)
 from s2i_lib.config import Config
 from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
 from s2i_lib.encoders import ImageClassifier, SpeechEncoder
@@ -90,7 +92,7 @@ def cosine_schedule(optimizer: torch.optim.Optimizer, total: int) -> torch.optim
     """Half a cosine from the given rate to zero after a warm-up of 2 % of the steps."""
     warmup = max(1, total // 50)
     return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + np.cos(np.pi * min(step / total, 1.0)))))
+        optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))))
 
 
 def save_model(module: nn.Module, path: Path) -> None:
@@ -175,7 +177,7 @@ class SpeechModel(nn.Module):
     def __init__(self, config: Config, teacher_dim: int):
         super().__init__()
         self.config = config.encoder
-        self.encoder = SpeechEncoder(teacher_dim, config.encoder.width)
+        self.encoder = SpeechEncoder(teacher_dim, config.encoder.width, config.encoder.rnn_dim)
         self.targets = TargetSpace(teacher_dim)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         self.register_buffer("weights", torch.tensor([losses.PAPER_WEIGHTS[name] for name in ("jel", "norm", "kdl")]))
@@ -323,9 +325,18 @@ def judge_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
     return {"class": tuple(str(label) for label in range(config.data.num_train_classes, config.data.num_classes))}
 
 
-def _judge_targets(heads: dict[str, tuple[str, ...]], dataset: SpokenImages) -> dict[str, torch.Tensor]:
-    answers = [{"class": str(record.label), **record.attributes} for record in dataset]
-    return {q: torch.tensor([options.index(answer[q]) for answer in answers]) for q, options in heads.items()}
+def _judge_lessons(config: Config, kind: str) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Images and the right answers that a judge learns from."""
+    heads = judge_heads(config, kind)
+    if kind == "attributes":
+        write_judge_images(config)
+        folder = config.data_dir / "judges"
+        images = torch.from_numpy(np.load(folder / f"images_{config.gan.image_size}.npy"))
+        answers = json.loads((folder / "attributes.json").read_text())
+    else:
+        dataset = load_dataset(config.dataset, "judge", config.data_dir)
+        images, answers = load_images(dataset, config.gan.image_size), [{"class": str(r.label)} for r in dataset]
+    return images, {q: torch.tensor([options.index(answer[q]) for answer in answers]) for q, options in heads.items()}
 
 
 def judge_path(config: Config, kind: str) -> Path:
@@ -340,7 +351,7 @@ def load_judge(config: Config, kind: str) -> ImageClassifier:
 
 
 def train_judge(config: Config, kind: str) -> pd.DataFrame:
-    """Train a judge on real images only: ``attributes`` on the training classes, ``classes`` on the judge split.
+    """Train a judge on real images only: ``attributes`` on random combinations, ``classes`` on the judge split.
 
     The class judge stands for the Inception network fine-tuned on the test classes behind the paper's inception score.
 
@@ -350,8 +361,7 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
     settings, device, path = config.judge, pick_device(), judge_path(config, kind)
     heads = judge_heads(config, kind)
     if not path.exists():
-        dataset = load_dataset(config.dataset, "train" if kind == "attributes" else "judge", config.data_dir)
-        images, targets = load_images(dataset, config.gan.image_size), _judge_targets(heads, dataset)
+        images, targets = _judge_lessons(config, kind)
         torch.manual_seed(0)
         judge = ImageClassifier(heads, config.gan.image_size, settings.width)
         judge = judge.to(device, memory_format=torch.channels_last)
@@ -432,7 +442,7 @@ def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     optimizer.step()
 
 
-def stackgan_step(generator, discriminators, optimizers, images, embedding, different, settings) -> dict[str, float]:
+def stackgan_step(generator, discriminators, optimizers, images, embedding, different, settings, step) -> dict[str, float]:
     """One update of every discriminator (Eqs. 10-13), then one of the generator (Eq. 14 and the KL of the condition).
 
     A wrong pair is an image with its neighbour's sentence, so the features of the real images serve twice.
@@ -456,8 +466,11 @@ def stackgan_step(generator, discriminators, optimizers, images, embedding, diff
     return {"discriminator": discriminator_total, "generator": loss.item(), "kl": kl.item()}
 
 
-def modulated_step(generator, discriminators, optimizers, images, embedding, different, settings) -> dict[str, float]:
-    """One hinge update of the discriminator with wrong pairs and the matching-aware gradient penalty, then the generator."""
+def modulated_step(generator, discriminators, optimizers, images, embedding, different, settings, step) -> dict[str, float]:
+    """One hinge update of the discriminator with wrong pairs and the matching-aware gradient penalty, then the generator.
+
+    The penalty, which needs a second derivative, is taken every few steps with a weight to match, and in float32.
+    """
     discriminator = discriminators[0]
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
     fake = generator(noise, embedding)[0]
@@ -466,8 +479,12 @@ def modulated_step(generator, discriminators, optimizers, images, embedding, dif
     right = discriminator.judge(real_features, embedding)
     wrong = discriminator.judge(real_features, embedding.roll(-1, 0))[different.roll(-1)]
     loss = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong)
-    penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
-    _apply(optimizers["discriminators"], loss + settings.penalty_weight * penalty)
+    penalty = torch.zeros(())
+    if step % settings.penalty_every == 0:
+        with torch.autocast(images.device.type, enabled=False):
+            penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
+    weight = settings.penalty_weight * settings.penalty_every
+    _apply(optimizers["discriminators"], loss + weight * penalty)
     generator_loss = losses.hinge_generator_loss(discriminator(fake, embedding))
     _apply(optimizers["generator"], generator_loss)
     return {"discriminator": loss.item(), "generator": generator_loss.item(), "penalty": penalty.item()}
@@ -505,7 +522,7 @@ def train_gan(config: Config) -> pd.DataFrame:
         step = checkpoint.position
         images, embedding, different = data.batch(settings.batch_size, seed_step(config.seed, step), device)
         with mixed_precision(config):
-            values = step_function(generator, discriminators, optimizers, images, embedding, different, settings)
+            values = step_function(generator, discriminators, optimizers, images, embedding, different, settings, step)
         update_average(average, generator, min(settings.ema_decay, (step + 1) / (step + 10)))
         if (step + 1) % every == 0:
             row = {"step": step + 1, "seconds": seconds + time.monotonic() - started, **values}
@@ -534,7 +551,8 @@ def generate(generator: nn.Module, embeddings: torch.Tensor, config: Config, see
         raise ValueError("the generator is in training mode; call generator.eval() first")
     device = next(generator.parameters()).device
     noise = torch.randn(len(embeddings), generator.noise_dim, generator=torch.Generator().manual_seed(seed))
-    with mixed_precision(config):
+    with mixed_precision(config), torch.random.fork_rng():
+        torch.manual_seed(seed)  # conditioning augmentation draws as well
         parts = [generator(z.to(device), e.to(device))[-1].float().cpu()
                  for z, e in zip(noise.split(batch_size), embeddings.split(batch_size))]
     return torch.cat(parts)

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Runs every chapter of the companion in order. Stop it at any time, with any signal; the next start goes on from there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+    cat <<'TEXT'
+Usage: ./run_all.sh [options] [Snakemake options and targets]
+
+  --profile NAME   how large everything is (default: small)
+                     smoke  every step in minutes; its numbers mean nothing
+                     small  two CPU cores, under an hour
+                     large  one GPU, hours; the paper's network sizes on the rendered data
+                     paper  the paper's own data and schedule
+  --dataset NAME   data set, a module of s2i_lib/datasets (default: birds)
+  --seed N         training seed (default: 0)
+  --seeds N,N,...  several training seeds, one after the other
+  --recipes LIST   methods to train: paper, recommended or both (default: paper,recommended)
+  --cores N        CPU cores to use (default: all)
+  --dry-run        say which chapters would run, and why; run nothing
+  --help           this text
+
+Everything else goes to Snakemake, for example --forceall, --executor slurm, or one executed chapter that is wanted with
+what it needs: data/birds-small/chapters/04_teacher.ipynb.
+TEXT
+}
+
+fail() { echo "error: $1" >&2; exit 2; }
+
+profile=small dataset=birds seeds=0 recipes=paper,recommended cores=all dry_run=
+snakemake_options=()
+while (($#)); do
+    case $1 in
+        --profile=* | --dataset=* | --seed=* | --seeds=* | --recipes=* | --cores=*)
+            set -- "${1%%=*}" "${1#*=}" "${@:2}"
+            continue ;;
+        --profile | --dataset | --seed | --seeds | --recipes | --cores)
+            (($# > 1)) || fail "$1 needs a value; see ./run_all.sh --help."
+            case $1 in
+                --profile) profile=$2 ;;
+                --dataset) dataset=$2 ;;
+                --seed | --seeds) seeds=$2 ;;
+                --recipes) recipes=$2 ;;
+                --cores) cores=$2 ;;
+            esac
+            shift ;;
+        -n | --dry-run) dry_run=yes ;;
+        -h | --help) usage; exit 0 ;;
+        *) snakemake_options+=("$1") ;;
+    esac
+    shift
+done
+
+case $profile in
+    smoke | small | large | paper) ;;
+    *) fail "profile '$profile' is unknown; choose from smoke, small, large, paper." ;;
+esac
+case $recipes in
+    paper | recommended | paper,recommended | recommended,paper) ;;
+    *) fail "recipes '$recipes' are unknown; choose from paper, recommended, or both with a comma between." ;;
+esac
+[[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || fail "seeds '$seeds' are not whole numbers with commas between, such as 0,1,2."
+[[ $cores =~ ^([1-9][0-9]*|all)$ ]] || fail "cores '$cores' is neither a number of cores nor 'all'."
+
+source workflow/environment.sh
+
+if [[ $dry_run ]]; then
+    snakemake_options+=(--dry-run)
+else
+    # The kernel frees this lock when the run ends, however it ends. It does what Snakemake's own lock does, which has to
+    # be removed by hand after a kill. The wait covers the moment in which a killed run is still going away.
+    mkdir -p .snakemake
+    exec 9> .snakemake/run_all.lock
+    flock --timeout 5 9 || fail "another ./run_all.sh is at work in this folder; wait for it to finish or stop it."
+    snakemake_options+=(--quiet all)
+fi
+
+# exec: whoever stops this process stops Snakemake, and with it the chapter that runs (see workflow/run_chapter.py).
+exec "$PYTHON" -m snakemake "${snakemake_options[@]}" --snakefile workflow/Snakefile --cores "$cores" \
+    --nolock --rerun-incomplete --rerun-triggers params input mtime --scheduler greedy \
+    --config "profile=$profile" "dataset=$dataset" "seeds=$seeds" "recipes=$recipes"

@@ -1,0 +1,113 @@
+"""A project folder with a tiny data set, so that every training loop runs in seconds.
+
+Six classes of rendered birds at 32 px. A tone stands for each spoken caption and a noisy class vector for each teacher
+feature, so that speech and image agree on the class and there is something to learn.
+"""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from s2i_lib import artefacts, audio, config, training
+from s2i_lib.datasets import birds, load_dataset
+from s2i_lib.encoders import ImageClassifier
+
+TEACHER_DIM = 16
+TINY = {
+    "precision": "float32",
+    "data": {"num_classes": 6, "num_train_classes": 4, "images_per_train_class": 3, "images_per_test_class": 2,
+             "images_for_judge": 2, "spoken_captions": 2, "image_size": 32},
+    "encoder": {"width": 2, "rnn_dim": 8, "epochs": 3, "batch_size": 8, "time_masks": 1},
+    "gan": {"base_size": 8, "num_scales": 2, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6,
+            "condition_dim": 6, "steps": 6, "batch_size": 4},
+    "judge": {"images": 8, "width": 2, "epochs": 1, "batch_size": 4},
+}
+
+
+def tiny_config(seed=0, recipe="paper", **sections):
+    """The tiny configuration; ``sections`` are laid over it, for example ``gan={"steps": 3}``."""
+    overrides = {key: dict(value) if isinstance(value, dict) else value for key, value in TINY.items()}
+    for name, values in sections.items():
+        overrides[name] = {**overrides.get(name, {}), **values} if isinstance(values, dict) else values
+    return config.load_config("smoke", recipe=recipe, seed=seed, overrides=overrides)
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory):
+    """A folder whose ``data`` holds everything that chapters 01-04 leave there."""
+    root = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "ROOT", root)
+        patch.setenv("S2I_ROOT", str(root))  # for the processes that draw
+        settings, rng = tiny_config(), np.random.default_rng(0)
+        artefacts.write_images(settings)
+        for split in ("train", "test"):
+            dataset = load_dataset("birds", split, settings.data_dir)
+            for image, caption in dataset.utterances:
+                path = dataset[image].speech[caption]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                audio.save_audio(path, tone(300.0 * (1 + dataset[image].label), rng.uniform(0.7, 1.1)))
+            classes = np.random.default_rng(1).normal(size=(6, TEACHER_DIM))
+            features = classes[dataset.labels][:, None] + 0.1 * rng.normal(size=(len(dataset), 2, TEACHER_DIM))
+            np.save(artefacts.teacher_path(settings, split), features.astype(np.float32))
+        artefacts.write_log_mels(settings)
+        write_judge_lessons(settings, rng)
+    return root
+
+
+def write_judge_lessons(settings, rng) -> None:
+    """What the attribute judge learns from, and an untrained attribute judge, without the drawing processes."""
+    size, folder = settings.gan.image_size, settings.data_dir / "judges"
+    folder.mkdir()
+    attributes = [{name: str(rng.choice(values)) for name, values in birds.ATTRIBUTES.items()} for _ in range(8)]
+    images = [birds.draw(one, rng, 32)[::2, ::2].transpose(2, 0, 1) for one in attributes]
+    np.save(folder / f"images_{size}.npy", np.stack(images))
+    (folder / "attributes.json").write_text(json.dumps(attributes))
+    torch.manual_seed(0)
+    judge = ImageClassifier(training.judge_heads(settings, "attributes"), size, settings.judge.width)
+    training.save_model(judge, training.judge_path(settings, "attributes"))
+
+
+@pytest.fixture
+def project(data_root, tmp_path, monkeypatch):
+    """A project folder of its own for one test: a copy of the data, no runs yet."""
+    shutil.copytree(data_root / "data", tmp_path / "data")
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    return tmp_path
+
+
+@pytest.fixture
+def finished_run(project):
+    """The configuration of a run that looks finished: untrained weights in the files of chapters 05 and 06."""
+    settings = tiny_config()
+    torch.manual_seed(0)
+    training.save_model(training.SpeechModel(settings, TEACHER_DIM), settings.run_dir / "speech_encoder.safetensors")
+    training.save_model(training.build_gan(settings.gan, TEACHER_DIM)[0], settings.run_dir / "generator.safetensors")
+    training.describe_model(settings, TEACHER_DIM)
+    return settings
+
+
+def write_embeddings(settings) -> None:
+    """Random speech embeddings where chapter 05 leaves its own."""
+    rng = np.random.default_rng(0)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "test"):
+        rows = len(load_dataset("birds", split, settings.data_dir).utterances)
+        np.save(training.embeddings_path(settings, split), rng.normal(size=(rows, TEACHER_DIM)).astype(np.float32))
+
+
+def forget_training(settings) -> None:
+    """Remove what a training loop wrote, except the embeddings."""
+    for path in settings.run_dir.iterdir():
+        if path.suffix != ".npy":
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def tone(frequency: float, seconds: float, rate: int = 16_000) -> np.ndarray:
+    """(samples,) sine wave with a little noise."""
+    time = np.arange(int(seconds * rate)) / rate
+    return 0.2 * np.sin(2 * np.pi * frequency * time) + 0.01 * np.random.default_rng(0).normal(size=len(time))

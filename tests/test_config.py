@@ -1,0 +1,111 @@
+"""Configurations: mistakes are explained, the hash covers everything, smoke runs stay away from the results."""
+
+from typing import Literal, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from s2i_lib import config
+from s2i_lib.config import Config, ConfigError, load_config
+
+
+@pytest.mark.parametrize("overrides, key, suggestion", [
+    ({"gan": {"stpes": 5}}, "gan.stpes", "steps"),
+    ({"gann": {"steps": 5}}, "gann", "gan"),
+    ({"encoder": {"weigth": "paper"}}, "encoder.weigth", "weights"),
+    ({"sead": 5}, "sead", "seed"),
+])
+def test_an_unknown_key_names_the_nearest_one(overrides, key, suggestion):
+    with pytest.raises(ConfigError) as error:
+        load_config(overrides=overrides)
+    assert f"'{key}' is unknown" in str(error.value) and f"did you mean '{suggestion}'" in str(error.value)
+
+
+def test_a_key_like_no_other_gets_no_suggestion():
+    with pytest.raises(ConfigError, match="unknown$"):
+        load_config(overrides={"gan": {"xyzzy": 5}})
+
+
+@pytest.mark.parametrize("arguments, suggestion", [
+    ({"profile": "smal"}, "did you mean 'small'"), ({"recipe": "papr"}, "did you mean 'paper'"),
+    ({"profile": "huge-xyz"}, "choose from smoke, small, large, paper")])
+def test_an_unknown_profile_or_recipe_is_refused(arguments, suggestion):
+    with pytest.raises(ConfigError, match=suggestion):
+        load_config(**arguments)
+
+
+@pytest.mark.parametrize("overrides, key", [
+    ({"gan": {"steps": "many"}}, "gan.steps"), ({"gan": {"steps": 1.5}}, "gan.steps"),
+    ({"teacher": {"name": "resnet"}}, "teacher.name"), ({"precision": "float8"}, "precision"), ({"gan": 3}, "gan")])
+def test_a_wrong_value_is_refused_by_name(overrides, key):
+    with pytest.raises(ConfigError, match=f"configuration value {key}"):
+        load_config(overrides=overrides)
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        load_config().seed = 3
+
+
+def test_overrides_leave_their_neighbours_alone():
+    changed, plain = load_config("smoke", overrides={"gan": {"steps": 7}}), load_config("smoke")
+    assert changed.gan.steps == 7 and changed.gan.base_size == plain.gan.base_size and changed.data == plain.data
+
+
+def test_overrides_never_change_the_profile_itself():
+    load_config("smoke", overrides={"gan": {"steps": 7}})
+    assert load_config("smoke").gan.steps != 7
+
+
+@pytest.mark.parametrize("profile", config.PROFILE_NAMES)
+@pytest.mark.parametrize("recipe", config.RECIPE_NAMES)
+def test_every_profile_fits_every_recipe(profile, recipe):
+    settings = load_config(profile, recipe=recipe)
+    assert settings.data.image_size % settings.gan.image_size == 0
+    assert 0 < settings.data.num_train_classes < settings.data.num_classes
+
+
+def _leaves(model: type[BaseModel], path=()):
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _leaves(kind, (*path, name))
+        else:
+            yield (*path, name), kind
+
+
+def _another(value, kind):
+    if get_origin(kind) is Literal:
+        return next(option for option in get_args(kind) if option != value)
+    if isinstance(value, bool):
+        return not value
+    return value + "x" if isinstance(value, str) else (value or 0) + 1
+
+
+@pytest.mark.parametrize("path, kind", list(_leaves(Config)), ids=lambda value: ".".join(value) if isinstance(value, tuple) else "")
+def test_every_value_changes_the_fingerprint(path, kind):
+    plain = load_config().model_dump()
+    changed = load_config().model_dump()
+    section = changed
+    for name in path[:-1]:
+        section = section[name]
+    section[path[-1]] = _another(section[path[-1]], kind)
+    assert Config.model_validate(changed).fingerprint() != Config.model_validate(plain).fingerprint()
+
+
+def test_equal_values_have_equal_fingerprints():
+    assert load_config("large", seed=4).fingerprint() == load_config("large", seed=4).fingerprint()
+
+
+def test_smoke_runs_never_write_into_results():
+    smoke, small = load_config("smoke"), load_config("small")
+    for folder in ("results", "figures"):
+        assert config.ROOT / folder not in [getattr(smoke, f"{folder}_dir"), *getattr(smoke, f"{folder}_dir").parents]
+        assert getattr(small, f"{folder}_dir") == config.ROOT / folder
+
+
+def test_seeds_and_recipes_share_data_but_not_runs():
+    one, other, recipe = load_config(seed=1), load_config(seed=2), load_config(seed=1, recipe="paper")
+    assert one.data_dir == other.data_dir == recipe.data_dir
+    assert len({one.run_dir, other.run_dir, recipe.run_dir}) == 3
+    assert one.seed_dir == recipe.seed_dir != other.seed_dir

@@ -1,0 +1,249 @@
+"""Scores against their formulas, their reference packages and cases worked out by hand."""
+
+import inspect
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2i_lib import metrics
+from s2i_lib.encoders import ImageClassifier
+
+few = settings(max_examples=25, deadline=None)
+seeds = st.integers(0, 2**31)
+
+
+def _gaussian(seed: int, dim: int = 6):
+    rng = np.random.default_rng(seed)
+    samples = rng.normal(size=(40, dim)) @ rng.normal(size=(dim, dim)) + rng.normal(size=dim)
+    return samples.mean(0), np.cov(samples, rowvar=False)
+
+
+# --- Fréchet distance ---
+
+
+@few
+@given(seeds, seeds)
+def test_frechet_distance_is_equation_17(seed1, seed2):
+    (mean1, cov1), (mean2, cov2) = _gaussian(seed1), _gaussian(seed2)
+    root = scipy.linalg.sqrtm(cov1 @ cov2).real
+    expected = ((mean1 - mean2) ** 2).sum() + np.trace(cov1 + cov2 - 2 * root)
+    assert metrics.frechet_distance(mean1, cov1, mean2, cov2) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.skipif("disp" not in inspect.signature(scipy.linalg.sqrtm).parameters,
+                    reason="pytorch-fid passes an argument to sqrtm that this scipy no longer has")
+def test_frechet_distance_equals_pytorch_fid():
+    from pytorch_fid.fid_score import calculate_frechet_distance
+
+    arguments = *_gaussian(1, 24), *_gaussian(2, 24)
+    assert metrics.frechet_distance(*arguments) == pytest.approx(calculate_frechet_distance(*arguments), rel=1e-6)
+
+
+def test_frechet_distance_of_equal_covariances_is_that_of_the_means():
+    mean1, mean2 = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 7.0])
+    assert metrics.frechet_distance(mean1, np.eye(3), mean2, np.eye(3)) == pytest.approx(20.0)
+
+
+@few
+@given(seeds, seeds)
+def test_frechet_distance_is_symmetric_and_zero_to_itself(seed1, seed2):
+    one, other = _gaussian(seed1), _gaussian(seed2)
+    assert metrics.frechet_distance(*one, *other) == pytest.approx(metrics.frechet_distance(*other, *one), abs=1e-8)
+    assert metrics.frechet_distance(*one, *one) == pytest.approx(0.0, abs=1e-8)
+
+
+def test_frechet_distance_survives_fewer_samples_than_dimensions():
+    rng = np.random.default_rng(0)
+    samples1, samples2 = rng.normal(size=(5, 30)), rng.normal(size=(5, 30))
+    covariances = [np.cov(samples, rowvar=False) for samples in (samples1, samples2)]
+    distance = metrics.frechet_distance(samples1.mean(0), covariances[0], samples2.mean(0), covariances[1])
+    nuclear = np.linalg.norm((samples1 - samples1.mean(0)) @ (samples2 - samples2.mean(0)).T, "nuc") / 4
+    expected = ((samples1.mean(0) - samples2.mean(0)) ** 2).sum() + sum(map(np.trace, covariances)) - 2 * nuclear
+    assert distance == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("change, reason", [
+    ({"mean2": np.zeros(4)}, "shapes"), ({"cov1": np.eye(4)}, "shapes"), ({"cov2": np.diag([1.0, np.nan, 1.0])}, "finite")])
+def test_frechet_distance_refuses_what_it_cannot_compare(change, reason):
+    arguments = {"mean1": np.zeros(3), "cov1": np.eye(3), "mean2": np.zeros(3), "cov2": np.eye(3), **change}
+    with pytest.raises(ValueError, match=reason):
+        metrics.frechet_distance(**arguments)
+
+
+@few
+@given(seeds, st.lists(st.integers(1, 19), max_size=4, unique=True))
+def test_feature_statistics_do_not_depend_on_the_batches(seed, cuts):
+    features = np.random.default_rng(seed).normal(3.0, 2.0, size=(20, 4))
+    statistics = metrics.FeatureStatistics(4)
+    for batch in np.split(features, sorted(cuts)):
+        statistics.update(batch)
+    np.testing.assert_allclose(statistics.mean, features.mean(0))
+    np.testing.assert_allclose(statistics.covariance, np.cov(features, rowvar=False))
+
+
+def test_feature_statistics_keep_their_precision_far_from_zero():
+    features = 1e6 + np.random.default_rng(0).normal(size=(200, 3))
+    statistics = metrics.FeatureStatistics(3).update(features[:50]).update(features[50:])
+    np.testing.assert_allclose(statistics.covariance, np.cov(features, rowvar=False), rtol=1e-6)
+
+
+# --- kernel distance and inception score ---
+
+
+def test_kernel_distance_is_a_double_loop():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 3)), rng.normal(0.5, size=(6, 3))
+
+    def kernel(a, b):
+        return (sum(u * v for u, v in zip(a, b)) / 3 + 1) ** 3
+
+    within = [kernel(p[i], p[j]) for p in (x, y) for i in range(6) for j in range(6) if i != j]
+    between = [kernel(a, b) for a in x for b in y]
+    expected = sum(within) / 30 - 2 * sum(between) / 36
+    mean, error = metrics.kernel_distance(x, y, subsets=3)  # each subset is the whole set
+    assert mean == pytest.approx(expected) and error == pytest.approx(0.0, abs=1e-12)
+
+
+def test_kernel_distance_equals_torch_fidelity():
+    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(80, 16)), rng.normal(0.3, 1.2, size=(80, 16))
+    reference = kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subsets=2, kid_subset_size=80,
+                                       verbose=False)
+    assert metrics.kernel_distance(x, y, subsets=2)[0] == pytest.approx(reference[KEY_METRIC_KID_MEAN], rel=1e-6)
+
+
+def test_kernel_distance_of_one_distribution_is_zero_within_its_error():
+    rng = np.random.default_rng(0)
+    mean, error = metrics.kernel_distance(rng.normal(size=(4000, 8)), rng.normal(size=(4000, 8)), subset_size=200)
+    shifted, _ = metrics.kernel_distance(rng.normal(size=(4000, 8)), rng.normal(0.5, size=(4000, 8)), subset_size=200)
+    assert abs(mean) < 4 * error and shifted > 20 * error
+
+
+def _probabilities(seed: int, rows: int = 60, classes: int = 5):
+    return np.random.default_rng(seed).dirichlet(np.full(classes, 0.3), size=rows)
+
+
+def test_inception_score_is_equation_16():
+    probabilities = _probabilities(0)
+    marginal = probabilities.mean(0)
+    divergences = [sum(p * np.log(p / q) for p, q in zip(row, marginal)) for row in probabilities]
+    score, deviation = metrics.inception_score(probabilities, splits=1)
+    assert score == pytest.approx(np.exp(np.mean(divergences))) and deviation == 0.0
+
+
+def test_inception_score_equals_torch_fidelity():
+    from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
+
+    logits = np.random.default_rng(0).normal(0, 2, size=(200, 10))
+    reference = isc_features_to_metric(torch.from_numpy(logits), splits=1, shuffle=False)
+    ours = metrics.inception_score(torch.from_numpy(logits).softmax(1).numpy(), splits=1)[0]
+    assert ours == pytest.approx(reference[KEY_METRIC_ISC_MEAN])
+
+
+@few
+@given(seeds, st.integers(1, 6))
+def test_inception_score_lies_between_one_and_the_number_of_classes(seed, splits):
+    assert 1.0 <= metrics.inception_score(_probabilities(seed), splits)[0] <= 5.0
+
+
+def test_inception_score_reaches_its_bounds():
+    assert metrics.inception_score(np.full((40, 4), 0.25), 1)[0] == pytest.approx(1.0)
+    assert metrics.inception_score(np.eye(4).repeat(10, axis=0), 1)[0] == pytest.approx(4.0)
+
+
+def test_sorting_by_class_does_not_collapse_the_inception_score():
+    by_class = np.eye(4).repeat(250, axis=0)
+    assert metrics.inception_score(by_class, splits=4)[0] > 3.9  # consecutive parts would give 1.0
+
+
+def test_inception_score_refuses_more_splits_than_images():
+    with pytest.raises(ValueError, match="too few for 10 splits"):
+        metrics.inception_score(_probabilities(0, rows=4), splits=10)
+
+
+# --- embeddings ---
+
+
+def test_zero_shot_accuracy_compares_with_class_means_by_cosine():
+    image = np.array([[2.0, 0.0], [2.0, 1.0], [0.0, 1.0], [0.0, 3.0]])
+    labels = np.array([7, 7, 9, 9])
+    speech = np.array([[9.0, 1.0], [0.1, 0.3], [0.5, 0.4]])
+    assert metrics.zero_shot_accuracy(speech, np.array([7, 9, 9]), image, labels) == pytest.approx(2 / 3)
+
+
+def test_class_mean_accuracy_asks_once_per_class():
+    image, labels = np.eye(2), np.array([0, 1])
+    speech = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.2], [0.0, 3.0]])
+    said = np.array([0, 0, 0, 1, 1])
+    assert metrics.zero_shot_accuracy(speech, said, image, labels) == pytest.approx(3 / 5)
+    assert metrics.class_mean_accuracy(speech, said, image, labels) == 1.0
+
+
+@few
+@given(seeds)
+def test_retrieval_scores_are_loops_over_the_gallery(seed):
+    rng = np.random.default_rng(seed)
+    speech, image = rng.normal(size=(6, 4)), rng.normal(size=(12, 4))
+    speech_labels, image_labels = np.arange(6) % 3, np.arange(12) % 3
+    found, precisions = [], []
+    for query, label in zip(speech, speech_labels):
+        cosines = [query @ v / np.linalg.norm(query) / np.linalg.norm(v) for v in image]
+        ranking = sorted(range(12), key=lambda i: -cosines[i])
+        hits = [rank for rank, i in enumerate(ranking, start=1) if image_labels[i] == label]
+        found.append(hits[0])
+        precisions.append(np.mean([count / rank for count, rank in enumerate(hits, start=1)]))
+    scores = metrics.retrieval_scores(speech, speech_labels, image, image_labels)
+    assert scores["map"] == pytest.approx(np.mean(precisions))
+    for k in (1, 5, 10):
+        assert scores[f"r_at_{k}"] == pytest.approx(np.mean([first <= k for first in found]))
+
+
+def test_a_perfect_ranking_retrieves_everything():
+    labels = np.array([0, 0, 1, 1])
+    scores = metrics.retrieval_scores(np.eye(2), np.array([0, 1]), np.eye(2)[labels], labels)
+    assert scores == {"r_at_1": 1.0, "r_at_5": 1.0, "r_at_10": 1.0, "map": 1.0}
+
+
+# --- what the sentences say ---
+
+BIRDS = {3: {"crown": "red", "wing": "blue"}, 4: {"crown": "red", "wing": "black"}, 5: {"crown": "white", "wing": "black"}}
+
+
+@pytest.mark.parametrize("said, label, credit", [
+    ({"crown": "white"}, 5, 1.0), ({"crown": "red"}, 4, 1 / 2), ({}, 3, 1 / 3), ({"crown": "red", "wing": "black"}, 4, 1.0)])
+def test_the_oracle_guesses_among_the_classes_that_fit(said, label, credit):
+    assert metrics.oracle_accuracy([said], np.array([label]), BIRDS) == pytest.approx(credit)
+
+
+def test_semantic_accuracy_counts_only_what_was_mentioned():
+    predicted = {"crown": np.array(["red", "red", "blue"]), "wing": np.array(["red", "black", "black"]),
+                 "tail": np.array(["red", "red", "red"])}
+    mentioned = [{"crown": "red"}, {"crown": "blue", "wing": "black"}, {"wing": "black"}]
+    assert metrics.semantic_accuracy(predicted, mentioned) == {"crown": (0.5, 2), "wing": (1.0, 2)}
+
+
+@pytest.fixture
+def classifier():
+    torch.manual_seed(0)
+    return ImageClassifier({"crown": ("red", "blue", "black"), "crest": ("none", "crested")}, 16, 2).eval()
+
+
+def test_classify_gives_probabilities_in_any_batching(classifier):
+    images = torch.rand(7, 3, 16, 16) * 2 - 1
+    whole, parts = metrics.classify(classifier, images), metrics.classify(classifier, images, batch_size=3)
+    for question, answers in (("crown", 3), ("crest", 2)):
+        assert whole[question].shape == (7, answers)
+        np.testing.assert_allclose(whole[question].sum(1), 1.0, rtol=1e-5)
+        np.testing.assert_allclose(whole[question], parts[question], atol=1e-6)
+
+
+def test_read_attributes_takes_the_most_probable_answer(classifier):
+    with torch.no_grad():
+        classifier.heads["crown"].bias += torch.tensor([0.0, 100.0, 0.0])
+    assert metrics.read_attributes(classifier, torch.zeros(4, 3, 16, 16))["crown"].tolist() == ["blue"] * 4

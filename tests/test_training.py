@@ -1,0 +1,345 @@
+"""Training loops: a run that was interrupted ends bit for bit like one that was not."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from conftest import TEACHER_DIM, forget_training, tiny_config, write_embeddings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from torch import nn
+
+from s2i_lib import config, losses, training
+
+MODELS = {"paper": "stackgan_v2", "recommended": "modulated"}
+
+
+class Interrupted(RuntimeError):
+    pass
+
+
+def _interrupt(monkeypatch, writes: int, calls: int) -> None:
+    """Let a loop write its first checkpoints and stop it at a later step, as a power cut would."""
+    original, counted = training.Checkpoint.save, []
+
+    def save(self, position, force=False):
+        counted.append(position)
+        if len(counted) == calls:
+            raise Interrupted
+        if len(counted) <= writes:
+            original(self, position, force)
+
+    monkeypatch.setattr(training.Checkpoint, "save", save)
+
+
+def _assert_same_weights(one: dict, other: dict) -> None:
+    assert one.keys() == other.keys()
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+def _numbers(history):
+    return history.drop(columns="seconds")
+
+
+@pytest.mark.parametrize("loss", ["teacher_student", "contrastive", "released"])
+@pytest.mark.parametrize("writes, calls", [(1, 2), (1, 3)], ids=["at a checkpoint", "after a checkpoint"])
+def test_an_interrupted_encoder_ends_like_an_uninterrupted_one(project, monkeypatch, loss, writes, calls):
+    run = tiny_config(encoder={"loss": loss, "epochs": 4})
+    history, path = training.train_encoder(run), run.run_dir / "speech_encoder.safetensors"
+    weights = load_file(path)
+    forget_training(run)
+    with monkeypatch.context() as patch:
+        _interrupt(patch, writes, calls)
+        with pytest.raises(Interrupted):
+            training.train_encoder(run)
+    assert not path.exists()
+    resumed = training.train_encoder(run)
+    _assert_same_weights(load_file(path), weights)
+    assert _numbers(resumed).equals(_numbers(history))
+
+
+@pytest.mark.parametrize("recipe", MODELS)
+@pytest.mark.parametrize("writes, calls", [(3, 4), (2, 5)], ids=["at a checkpoint", "after a checkpoint"])
+def test_an_interrupted_gan_ends_like_an_uninterrupted_one(project, monkeypatch, recipe, writes, calls):
+    run = tiny_config(recipe=recipe)
+    assert run.gan.model == MODELS[recipe]
+    write_embeddings(run)
+    history, path = training.train_gan(run), run.run_dir / "generator.safetensors"
+    weights, last = load_file(path), torch.load(run.run_dir / "gan.ckpt")
+    forget_training(run)
+    with monkeypatch.context() as patch:
+        _interrupt(patch, writes, calls)
+        with pytest.raises(Interrupted):
+            training.train_gan(run)
+    assert not path.exists()
+    resumed = training.train_gan(run)
+    _assert_same_weights(load_file(path), weights)
+    _assert_same_weights(torch.load(run.run_dir / "gan.ckpt")["discriminators"], last["discriminators"])
+    assert _numbers(resumed).equals(_numbers(history))
+
+
+TRAIN_IN_A_PROCESS = """
+import json, sys, torch
+from s2i_lib import config, training
+torch.set_num_threads(1)
+training.CHECKPOINT_SECONDS = 0.0
+training.train_gan(config.Config.model_validate(json.loads(sys.argv[1])))
+"""
+
+
+def _train_in_a_process(run, project) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", TRAIN_IN_A_PROCESS, json.dumps(run.model_dump())],
+                            env=os.environ | {"S2I_ROOT": str(project)}, stderr=subprocess.DEVNULL)
+
+
+def test_a_killed_process_goes_on_where_it_stopped(project):
+    run = tiny_config(gan={"steps": 150})
+    write_embeddings(run)
+    path, checkpoint = run.run_dir / "generator.safetensors", run.run_dir / "gan.ckpt"
+    killed = _train_in_a_process(run, project)
+    while not checkpoint.exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    time.sleep(np.random.default_rng().uniform(0, 0.3))  # any moment will do, also one in the middle of a write
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL and not path.exists()
+    assert _train_in_a_process(run, project).wait() == 0
+    resumed = load_file(path)
+    forget_training(run)
+    assert _train_in_a_process(run, project).wait() == 0
+    _assert_same_weights(resumed, load_file(path))
+
+
+def test_seeds_change_the_result(project):
+    weights = []
+    for seed in (0, 1):
+        run = tiny_config(seed, encoder={"epochs": 1})
+        training.train_encoder(run)
+        weights.append(load_file(run.run_dir / "speech_encoder.safetensors"))
+    assert not torch.equal(weights[0]["encoder.rnn.weight_hh_l0"], weights[1]["encoder.rnn.weight_hh_l0"])
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(project):
+    training.train_encoder(tiny_config(encoder={"epochs": 1}))
+    with pytest.raises(ValueError, match="written under another configuration: remove it"):
+        training.train_encoder(tiny_config(encoder={"epochs": 1, "learning_rate": 0.5}))
+
+
+def test_a_finished_run_is_not_trained_again(project, monkeypatch):
+    run = tiny_config(encoder={"epochs": 2})
+    history = training.train_encoder(run)
+    monkeypatch.setattr(training.SpeechModel, "loss", None)  # a step would fail
+    assert training.train_encoder(run).equals(history)
+
+
+@pytest.mark.parametrize("loss", ["teacher_student", "contrastive"])
+def test_the_encoder_learns_a_tiny_set(project, loss):
+    run = tiny_config(encoder={"loss": loss, "width": 4, "epochs": 30, "learning_rate": 1e-2, "time_masks": 0})
+    history = training.train_encoder(run)
+    assert history.loss.iloc[-1] < 0.5 * history.loss.iloc[0]
+    data, model = training.load_speech_data(run, "train"), training.load_speech_model(run, TEACHER_DIM)
+    assert training.score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
+
+
+def test_the_average_never_leaks_into_the_trained_generator(project):
+    states = {}
+    for decay in (0.2, 0.999):
+        run = tiny_config(gan={"ema_decay": decay})
+        write_embeddings(run)
+        training.train_gan(run)
+        states[decay] = torch.load(run.run_dir / "gan.ckpt")
+        forget_training(run)
+    for part in ("generator", "discriminators"):
+        _assert_same_weights(states[0.2][part], states[0.999][part])
+    assert not torch.equal(states[0.2]["average"]["to_rgb.0.0.weight"], states[0.999]["average"]["to_rgb.0.0.weight"])
+
+
+def test_the_written_generator_is_the_average(project):
+    run = tiny_config()
+    write_embeddings(run)
+    training.train_gan(run)
+    _assert_same_weights(load_file(run.run_dir / "generator.safetensors"), torch.load(run.run_dir / "gan.ckpt")["average"])
+
+
+def test_the_average_moves_by_its_formula():
+    module = nn.BatchNorm1d(3)
+    average = copy.deepcopy(module)
+    module(torch.randn(8, 3, generator=torch.Generator().manual_seed(0)) + 2)
+    nn.init.constant_(module.weight, 5.0)
+    before, source = copy.deepcopy(average.state_dict()), copy.deepcopy(module.state_dict())
+    training.update_average(average, module, decay=0.9)
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        torch.testing.assert_close(average.state_dict()[name], 0.9 * before[name] + 0.1 * source[name])
+    assert average.num_batches_tracked == 1
+    _assert_same_weights(module.state_dict(), source)
+
+
+@pytest.mark.parametrize("recipe", MODELS)
+def test_a_gan_step_trains_every_network(project, recipe):
+    run = tiny_config(recipe=recipe)
+    write_embeddings(run)
+    training.train_gan(run)
+    torch.manual_seed(run.seed)
+    fresh = dict(zip(("generator", "discriminators"), training.build_gan(run.gan, TEACHER_DIM)))
+    trained = torch.load(run.run_dir / "gan.ckpt")
+    for part, network in fresh.items():
+        unchanged = [name for name, p in network.named_parameters() if torch.equal(p, trained[part][name])]
+        assert unchanged == []
+
+
+def test_wrong_pairs_of_one_class_are_left_out(project):
+    run = tiny_config()
+    write_embeddings(run)
+    data = training.load_gan_data(run)
+    images, embedding, different = data.batch(64, np.random.default_rng(3), torch.device("cpu"))
+    assert images.shape == (64, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
+    class_of = {row.numpy().tobytes(): int(label) for rows, label in zip(data.embeddings, data.labels) for row in rows}
+    labels = [class_of[row.numpy().tobytes()] for row in embedding]
+    assert different.tolist() == [label != labels[k - 1] for k, label in enumerate(labels)]
+    assert different.any() and not different.all()
+
+
+def test_the_wrong_sentence_of_a_step_belongs_to_another_class():
+    """`stackgan_step` pairs image k with sentence k + 1: the pair is wrong where labels k and k + 1 differ."""
+    labels = torch.tensor([0, 0, 1, 2, 2])
+    different = (labels != labels.roll(1)).roll(-1)
+    assert different.tolist() == [bool(labels[k] != labels.roll(-1)[k]) for k in range(5)]
+
+
+# --- generation ---
+
+
+def test_generate_refuses_the_training_mode():
+    run = tiny_config()
+    generator, _ = training.build_gan(run.gan, TEACHER_DIM)
+    with pytest.raises(ValueError, match=r"call generator.eval\(\)"):
+        training.generate(generator, torch.zeros(2, TEACHER_DIM), run)
+
+
+@pytest.mark.parametrize("recipe", MODELS)
+def test_generated_images_do_not_depend_on_the_batch_size(recipe):
+    run = tiny_config(recipe=recipe, gan={"augment_condition": False})
+    torch.manual_seed(0)
+    generator, embeddings = training.build_gan(run.gan, TEACHER_DIM)[0].eval(), torch.randn(7, TEACHER_DIM)
+    images = training.generate(generator, embeddings, run, seed=5)
+    assert images.shape == (7, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
+    torch.testing.assert_close(training.generate(generator, embeddings, run, seed=5, batch_size=2), images, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(training.generate(generator, embeddings, run, seed=6), images)
+
+
+def test_a_missing_model_names_the_cure(project):
+    with pytest.raises(FileNotFoundError, match="run_all.sh"):
+        training.load_speech_model(tiny_config(), TEACHER_DIM)
+
+
+# --- the parts of the loops ---
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 40), st.integers(0, 5), st.integers(0, 5))
+def test_an_epoch_covers_everything_once(items, size, seed, epoch):
+    batches = training.epoch_batches(items, size, seed, epoch)
+    covered = np.concatenate(batches)
+    assert len(set(covered)) == len(covered) and set(covered) <= set(range(items))
+    assert len(covered) == items if items < size else items - len(covered) < size
+    assert all(len(batch) == min(size, items) for batch in batches)
+
+
+def test_epochs_are_shuffled_differently():
+    one, other = (np.concatenate(training.epoch_batches(50, 10, 0, epoch)) for epoch in (0, 1))
+    assert one.tolist() != other.tolist() != sorted(other)
+
+
+def test_the_learning_rate_warms_up_and_decays_to_zero():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=2.0)
+    schedule, rates = training.cosine_schedule(optimizer, 200), []
+    for _ in range(200):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:4] == pytest.approx([0.5, 1.0, 1.5, 2.0], rel=1e-2)
+    assert rates[100] == pytest.approx(1.0) and rates[-1] < 1e-3 and rates[4:] == sorted(rates[4:], reverse=True)
+
+
+def test_time_masks_silence_short_stretches():
+    torch.manual_seed(0)
+    log_mel, lengths = torch.randn(6, 40, 120), torch.tensor([120, 110, 100, 90, 80, 70])
+    original = log_mel.clone()
+    masked = training.mask_time(log_mel, lengths, masks=2, width=20)
+    assert torch.equal(log_mel, original)
+    changed = (masked != original).any(1).sum(1)
+    assert changed.max() <= 40 and changed.sum() > 0
+    assert torch.equal(training.mask_time(log_mel, lengths, masks=0), original)
+
+
+def test_targets_are_standardised():
+    features = torch.randn(500, 4) * torch.tensor([1.0, 5.0, 0.1, 30.0]) + 7
+    targets = training.TargetSpace(4, scale=0.5).fit(features)(features)
+    torch.testing.assert_close(targets.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(targets.std(0), torch.full((4,), 0.5))
+
+
+def test_measured_weights_balance_the_terms(project):
+    run = tiny_config()
+    data = training.load_speech_data(run, "train")
+    torch.manual_seed(0)
+    model = training.SpeechModel(run, TEACHER_DIM)
+    model.targets.fit(data.features.flatten(0, 1))
+    before = copy.deepcopy(model.state_dict())
+    weights, sizes = training.measure_weights(model, data, run), training.gradient_sizes(model, data, run)
+    assert [float(w) * size for w, size in zip(weights, sizes.values())] == pytest.approx([sizes["jel"]] * 3)
+    _assert_same_weights(model.state_dict(), before)  # measuring does not train
+
+
+def test_the_image_pyramid_averages():
+    images = torch.rand(2, 3, 16, 16)
+    small, large = training.image_pyramid(images, 2)
+    assert torch.equal(large, images)
+    torch.testing.assert_close(small[1, 2, 3, 5], images[1, 2, 6:8, 10:12].mean())
+
+
+def test_augmentation_mirrors_half_of_the_images():
+    images = torch.randint(0, 256, (400, 3, 4, 4), dtype=torch.uint8)
+    augmented = training.augment(images, np.random.default_rng(0))
+    plain, mirrored = images.float() / 127.5 - 1, images.flip(-1).float() / 127.5 - 1
+    is_plain = torch.isclose(augmented, plain, atol=1e-6).flatten(1).all(1)
+    is_mirrored = torch.isclose(augmented, mirrored, atol=1e-6).flatten(1).all(1)
+    assert (is_plain | is_mirrored).all() and 150 < is_mirrored.sum() < 250
+
+
+def test_embeddings_keep_the_order_of_the_utterances(project):
+    run = tiny_config()
+    torch.manual_seed(0)
+    model, log_mels = training.SpeechModel(run, TEACHER_DIM).eval(), training.load_log_mels(run, "test")
+    assert len(set(log_mels.lengths)) > 1
+    together = training.embed_speech(model, log_mels, run, batch_size=3)
+    for row, embedding in enumerate(together):
+        alone = model.encoder(log_mels[row][None], torch.tensor([log_mels.lengths[row]])).detach()
+        np.testing.assert_allclose(embedding, alone[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind, questions", [("classes", 1), ("attributes", 11)])
+def test_a_judge_is_trained_once_and_scored_on_the_test_images(project, kind, questions):
+    run = tiny_config()
+    path = training.judge_path(run, kind)
+    path.unlink(missing_ok=True)
+    scores = training.train_judge(run, kind)
+    assert len(scores) == questions and scores.accuracy.between(0, 1).all() and (scores.n == 4).all()
+    written = path.stat().st_mtime_ns
+    assert training.train_judge(run, kind).equals(scores)
+    assert path.stat().st_mtime_ns == written
+
+
+def test_mixed_precision_follows_the_configuration():
+    for precision, expected in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with training.mixed_precision(tiny_config(precision=precision)):
+            product = torch.ones(2, 2, device=training.pick_device()) @ torch.ones(2, 2, device=training.pick_device())
+        assert product.dtype == expected

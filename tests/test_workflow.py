@@ -1,0 +1,208 @@
+"""The workflow on tiny chapters: order and parameters, when a chapter runs again, and what a failure leaves behind."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+import publish
+import run_chapter
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ["profile=small", "dataset=birds"]
+CHAPTERS = ["00_overview", "01_data", "02_speech", "03_log_mel", "04_teacher", "05_speech_encoder", "06_gan", "07_scores",
+            "08_gallery"]
+PARAMETERS = ('profile: str = "smoke"\ndataset: str = "birds"\nseed: int = 0\nrecipe: str = "recommended"\n'
+              'recipes: str = "paper,recommended"')
+
+
+def write_notebook(path, *code):
+    cells = [new_markdown_cell("# Title"), new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+             *map(new_code_cell, code)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
+    return path
+
+
+def edit(path, change):
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook)
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the repository whose chapters do nothing."""
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "s2i_lib").symlink_to(ROOT / "s2i_lib")
+    (tmp_path / "notebooks").mkdir()
+    for name in CHAPTERS:
+        write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", f"print('{name}', profile, seed)")
+    return tmp_path
+
+
+def snakemake(tree, *options):
+    """Run Snakemake as run_all.sh does."""
+    command = [sys.executable, "-m", "snakemake", *options, "--snakefile", "workflow/Snakefile", "--cores", "1", "--nolock",
+               "--rerun-triggers", "params", "input", "mtime", "--scheduler", "greedy"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def planned(tree, *options):
+    """What a dry run would start: (chapter, parameters), in order."""
+    text = snakemake(tree, *options, "--dry-run", "--printshellcmds")
+    commands = re.findall(r"run_chapter\.py \S*?(\w+)\.ipynb \S+\s+--log \S+ --parameters (.*)", text)
+    return [(chapter, tuple(parameters.split())) for chapter, parameters in commands]
+
+
+def test_two_seeds_run_every_chapter_once_with_its_parameters(tree):
+    plan = planned(tree, "--config", "profile=small", "seeds=0,1")
+    expected = {("00_overview", (*DATA, "seed=0"))} | {(name, tuple(DATA)) for name in CHAPTERS[1:5]}
+    for seed in ("seed=0", "seed=1"):
+        expected |= {(name, (*DATA, seed, f"recipe={recipe}")) for name in CHAPTERS[5:7]
+                     for recipe in ("paper", "recommended")}
+        expected |= {(name, (*DATA, seed, "recipes=paper,recommended")) for name in CHAPTERS[7:]}
+    assert len(plan) == len(expected) and set(plan) == expected
+
+
+def test_a_chapter_comes_after_those_that_it_needs(tree):
+    order = [name for name, _ in planned(tree, "--config", "recipes=paper")]
+    for before, after in ["12", "23", "14", "35", "45", "56", "67", "68"]:
+        assert order.index(CHAPTERS[int(before)]) < order.index(CHAPTERS[int(after)])
+
+
+def test_a_chapter_runs_again_when_its_code_changes_and_not_when_its_outputs_do(tree):
+    target = "data/birds-small/chapters/01_data.ipynb"
+    snakemake(tree, target)
+    assert "small 0" in (tree / target).read_text()
+    assert planned(tree, target) == []
+    assert planned(tree, target, "--config", "seeds=1", "recipes=paper") == []  # data is shared by seeds and recipes
+
+    def show(notebook):
+        notebook.cells[2].outputs = [new_output("stream", text="seen")]
+
+    def change(notebook):
+        notebook.cells[2].source += "  # changed"
+
+    edit(tree / "notebooks" / "01_data.ipynb", show)
+    assert planned(tree, target) == []
+    edit(tree / "notebooks" / "01_data.ipynb", change)
+    assert planned(tree, target) == [("01_data", tuple(DATA))]
+
+
+def test_digest_follows_code_only(tmp_path):
+    path = write_notebook(tmp_path / "chapter.ipynb", "1 + 1")
+    before = run_chapter.code_digest(path)
+
+    def show(notebook):
+        notebook.cells[0].source = "# Another title"
+        notebook.cells[2].outputs = [new_output("stream", text="2")]
+
+    edit(path, show)
+    assert run_chapter.code_digest(path) == before
+    edit(path, lambda notebook: notebook.cells[2].update(source="1 + 2"))
+    assert run_chapter.code_digest(path) != before
+
+
+def run_script(*arguments):
+    command = [sys.executable, str(ROOT / "workflow" / "run_chapter.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def test_run_chapter_writes_its_output_and_nothing_else(tmp_path):
+    source = write_notebook(tmp_path / "chapter.ipynb", "print(repr(profile), repr(seed))",
+                            "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    output = tmp_path / "out" / "chapter.ipynb"
+    done = run_script(source, output, "--parameters", "profile=small", "seed=3")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in output.parent.iterdir()] == ["chapter.ipynb"]
+    *_, text, figure = nbformat.read(output, as_version=4).cells
+    assert text.outputs[0].text == "'small' 3\n"
+    assert "image/png" in figure.outputs[-1].data  # also under MPLBACKEND=agg
+
+
+def test_a_failed_chapter_leaves_no_output(tmp_path):
+    source = write_notebook(tmp_path / "chapter.ipynb", "raise ValueError('no such bird')")
+    output = tmp_path / "chapter.executed.ipynb"
+    output.write_text("an older run")
+    done = run_script(source, output, "--log", tmp_path / "chapter.log", "--parameters", "seed=0")
+    assert done.returncode == 1 and not output.exists()
+    assert (tmp_path / "chapter.executed.failed.ipynb").exists()
+    assert "error: chapter seed=0: cell 3 raised ValueError: no such bird" in done.stdout
+    assert str(tmp_path / "chapter.log") in done.stdout
+
+
+def test_an_unknown_parameter_is_an_error(tmp_path):
+    source = write_notebook(tmp_path / "chapter.ipynb", "print(seed)")
+    done = run_script(source, tmp_path / "out.ipynb", "--parameters", "sed=1")
+    assert done.returncode == 1 and "no parameter 'sed'" in done.stdout
+
+
+def test_a_dead_kernel_hints_at_memory(tmp_path):
+    source = write_notebook(tmp_path / "chapter.ipynb", "import os\nos._exit(1)")
+    done = run_script(source, tmp_path / "out.ipynb")
+    assert done.returncode == 1 and "memory" in done.stdout
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def png(width, height):
+    """A base64 PNG that does not compress."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_publish_copies_outputs_and_keeps_the_source(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    source = write_notebook(tmp_path / "notebooks" / "06_gan.ipynb", "show()", "1 + 1")
+    before = nbformat.read(source, as_version=4)
+    executed = nbformat.read(source, as_version=4)
+    executed.cells[2].outputs = [
+        new_output("stream", name="stderr", text="warning"),
+        new_output("display_data", {publish.WIDGET: {"model_id": "x"}, "text/plain": "100%"}),
+        new_output("display_data", {"image/png": png(1600, 900)}, metadata={"image/png": {"width": 1600}})]
+    executed.cells[3].outputs = [new_output("execute_result", {"text/plain": "2"}, execution_count=4)]
+    executed.cells[3].metadata["execution"] = {"shell.execute_reply": "2026-01-01"}
+    executed.cells.insert(2, new_code_cell('profile = "small"', metadata={"tags": ["injected-parameters"]}))
+    target = tmp_path / "runs" / "birds-small-s0" / "recommended" / "chapters"
+    target.mkdir(parents=True)
+    nbformat.write(executed, target / "06_gan.ipynb")
+
+    publish.main(["--profile", "small"], root=tmp_path)
+
+    after = nbformat.read(source, as_version=4)
+    assert [(cell.id, cell.source, cell.metadata) for cell in after.cells] == \
+        [(cell.id, cell.source, cell.metadata) for cell in before.cells]
+    (image,), (result,) = after.cells[2].outputs, after.cells[3].outputs
+    assert Image.open(io.BytesIO(base64.b64decode(image.data["image/png"]))).width <= 1400
+    assert "image/png" not in image.metadata
+    assert (result.execution_count, result.data["text/plain"]) == (3, "2")
+    assert source.stat().st_size <= publish.MAX_BYTES
+    assert {"profile": "small", "seed": 0, "recipe": "recommended"}.items() <= after.metadata["s2i"].items()
+
+
+def test_publish_refuses_outputs_of_other_code_and_changes_nothing(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    source = write_notebook(tmp_path / "notebooks" / "01_data.ipynb", "1 + 1")
+    with pytest.raises(SystemExit, match="has not been run"):
+        publish.main([], root=tmp_path)
+    target = tmp_path / "data" / "birds-small" / "chapters"
+    target.mkdir(parents=True)
+    shutil.copy(source, target)
+    edit(source, lambda notebook: notebook.cells[2].update(source="1 + 2"))
+    before = json.loads(source.read_text())
+    with pytest.raises(SystemExit, match="has changed since"):
+        publish.main([], root=tmp_path)
+    assert json.loads(source.read_text()) == before
