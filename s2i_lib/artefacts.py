@@ -90,7 +90,7 @@ def _draw_random(config: Config, index: int) -> tuple[np.ndarray, dict]:
     module, rng = dataset_module(config.dataset), np.random.default_rng([config.data.seed, 1_000_000, index])
     attributes = {name: str(rng.choice(values)) for name, values in module.ATTRIBUTES.items()}
     pixels = module.draw(attributes, rng, config.data.image_size)
-    return shrink(torch.from_numpy(pixels).permute(2, 0, 1)[None], config.gan.image_size).numpy(), attributes
+    return shrink(torch.tensor(pixels).permute(2, 0, 1)[None], config.gan.image_size).numpy(), attributes
 
 
 def _describe(module, attributes: dict, seed: list[int]) -> list[dict]:

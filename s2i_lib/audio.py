@@ -70,8 +70,15 @@ def _check_complete(path: Path, samples: np.ndarray) -> None:
 
 
 def save_audio(path: str | Path, waveform, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write a (samples,) waveform in [-1, 1] as 16-bit wav or flac, by the suffix of `path`."""
-    soundfile.write(path, np.asarray(waveform), sample_rate, subtype="PCM_16")
+    """Write a (samples,) waveform in [-1, 1] as 16-bit wav or flac, by the suffix of `path`.
+
+    Raises:
+        AudioError: the folder does not exist, or the suffix names no such format.
+    """
+    try:
+        soundfile.write(path, np.asarray(waveform), sample_rate, subtype="PCM_16")
+    except (TypeError, ValueError, soundfile.LibsndfileError):
+        raise AudioError(f"{path}: cannot be written; give an existing folder and a name that ends in .wav or .flac") from None
 
 
 def set_level(waveform: torch.Tensor, level: float = LEVEL) -> torch.Tensor:

@@ -198,28 +198,32 @@ class _ModulatedBlock(nn.Module):
         return F.interpolate(self.skip(x), scale_factor=2, mode="nearest") + y
 
 
+PATCH = 2  # the modulated networks work at half the resolution and read and write 2x2 pixels at once
+
+
 class ModulatedGenerator(nn.Module):
     """The recommended generator: the condition modulates every residual block (the DF-GAN family, Tao et al., 2022).
 
     Same inputs and outputs as `Generator`, with a single scale. It has no normalisation layers, so an image never depends
-    on its batch.
+    on its batch. The last layer writes 2x2 pixels at once (sub-pixel convolution), which costs a quarter of a further block.
 
     Args:
         embedding_dim: D of the speech embedding.
         noise_dim: length of the noise vector z.
-        width: channels at the largest resolution; they double towards 4x4, up to 8 times as many.
-        size: side of the image, 4 times a power of two.
+        width: channels at the largest feature map; they double towards 4x4, up to 4 times as many.
+        size: side of the image, 8 times a power of two.
     """
 
     def __init__(self, embedding_dim: int, noise_dim: int = 100, width: int = 32, size: int = 64):
         super().__init__()
         self.noise_dim = noise_dim
-        levels = int(math.log2(size // 4))
-        channels = [width * min(2 ** (levels - level), 8) for level in range(levels + 1)]
+        levels = int(math.log2(size // PATCH // 4))
+        channels = [width * min(2 ** (levels - level), 4) for level in range(levels + 1)]
         self.embed = nn.Linear(embedding_dim, 256)
         self.project = nn.Linear(noise_dim, channels[0] * 16)
         self.blocks = nn.ModuleList([_ModulatedBlock(a, b, 256 + noise_dim) for a, b in zip(channels, channels[1:])])
-        self.to_rgb = nn.Conv2d(channels[-1], 3, 3, padding=1)
+        self.to_rgb = nn.Sequential(nn.LeakyReLU(0.2), nn.Conv2d(channels[-1], 3 * PATCH**2, 3, padding=1),
+                                    nn.PixelShuffle(PATCH), nn.Tanh())
 
     def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
         """(B, noise_dim) and (B, D) to a list with one (B, 3, size, size) image batch in [-1, 1]."""
@@ -227,7 +231,7 @@ class ModulatedGenerator(nn.Module):
         x = self.project(noise).view(len(noise), -1, 4, 4)
         for block in self.blocks:
             x = block(x, condition)
-        return [torch.tanh(self.to_rgb(F.leaky_relu(x, 0.2))).float()]
+        return [self.to_rgb(x).float()]
 
 
 class _DownBlock(nn.Module):
@@ -236,7 +240,7 @@ class _DownBlock(nn.Module):
         self.body = nn.Sequential(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.LeakyReLU(0.2),
                                   nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.LeakyReLU(0.2))
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        self.gain = nn.Parameter(torch.zeros(1))
+        self.gain = nn.Parameter(torch.full((1,), 0.3))
 
     def forward(self, x):
         return self.skip(F.avg_pool2d(x, 2)) + self.gain * self.body(x)
@@ -250,13 +254,13 @@ class ProjectionDiscriminator(nn.Module):
 
     def __init__(self, embedding_dim: int, size: int = 64, width: int = 32):
         super().__init__()
-        levels = int(math.log2(size // 4))
-        channels = [width * min(2**level, 8) for level in range(levels + 1)]
-        self.from_rgb = nn.Conv2d(3, channels[0], 3, padding=1)
+        levels = int(math.log2(size // PATCH // 4))
+        channels = [width * min(2**level, 4) for level in range(levels + 1)]
+        self.from_rgb = nn.Sequential(nn.PixelUnshuffle(PATCH), nn.Conv2d(3 * PATCH**2, channels[0], 3, padding=1))
         self.blocks = nn.Sequential(*[_DownBlock(a, b) for a, b in zip(channels, channels[1:])])
         self.embed = nn.Linear(embedding_dim, 256)
-        self.joint = nn.Sequential(nn.Conv2d(channels[-1] + 256, 2 * width, 3, padding=1), nn.LeakyReLU(0.2),
-                                   nn.Conv2d(2 * width, 1, 4))
+        self.joint = nn.Sequential(nn.Conv2d(channels[-1] + 256, 4 * width, 3, padding=1), nn.LeakyReLU(0.2),
+                                   nn.Flatten(), nn.Linear(4 * width * 16, 1))
 
     def forward(self, images: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         return self.judge(self.features(images), embedding)

@@ -153,7 +153,8 @@ def linear_probe(train_features: np.ndarray, train_answers: np.ndarray, test_fea
         ridge: penalty per training row.
     """
     answers, codes = np.unique(train_answers, return_inverse=True)
-    mean, std = train_features.mean(0, dtype=np.float64), train_features.std(0, dtype=np.float64).clip(min=1e-6)
+    mean, std = train_features.mean(0, dtype=np.float64), train_features.std(0, dtype=np.float64)
+    std = std.clip(min=max(0.05 * np.median(std), 1e-6))  # a coordinate that hardly varies must not outweigh the others
     train, test = (train_features - mean) / std, (test_features - mean) / std
     targets = np.eye(len(answers))[codes]
     gram = train.T @ train + ridge * len(train) * np.eye(train.shape[1])

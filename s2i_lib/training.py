@@ -129,7 +129,8 @@ class TargetSpace(nn.Module):
     """Teacher features, standardised with the statistics of the training images.
 
     Every coordinate gets mean 0 and standard deviation `scale` over the training set: raw pooled features are positive and
-    of very different size, which a student bounded by (-1, 1) cannot reach (Eq. 8).
+    of very different size, which a student bounded by (-1, 1) cannot reach (Eq. 8). Coordinates that hardly vary in training
+    keep a smaller deviation: divided by next to nothing, they would outweigh all others on unseen pictures.
     """
 
     def __init__(self, dim: int, scale: float = 1.0):
@@ -140,7 +141,8 @@ class TargetSpace(nn.Module):
 
     def fit(self, features: torch.Tensor) -> "TargetSpace":
         """Take mean and standard deviation from (N, D) features."""
-        self.mean, self.std = features.mean(0), features.std(0).clamp_min(1e-6)
+        self.mean, std = features.mean(0), features.std(0)
+        self.std = std.clamp_min(max(0.05 * float(std.median()), 1e-6))
         return self
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -480,7 +482,7 @@ def modulated_step(generator, discriminators, optimizers, images, embedding, dif
     wrong = discriminator.judge(real_features, embedding.roll(-1, 0))[different.roll(-1)]
     loss = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong)
     penalty = torch.zeros(())
-    if step % settings.penalty_every == 0:
+    if (step + 1) % settings.penalty_every == 0:  # so that the steps of the learning curve have one
         with torch.autocast(images.device.type, enabled=False):
             penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
     weight = settings.penalty_weight * settings.penalty_every

@@ -1,0 +1,241 @@
+"""Rendered birds: classes, pictures and sentences; and the files that the chapters hand to each other."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2i_lib import artefacts
+from s2i_lib.datasets import DatasetError, birds, dataset_module, load_dataset
+
+TABLE = birds.class_table()
+
+
+def _random_bird(rng) -> dict[str, str]:
+    return {name: str(rng.choice(values)) for name, values in birds.ATTRIBUTES.items()}
+
+
+# --- classes ---
+
+
+@pytest.mark.parametrize("num_classes, num_train", [(200, 150), (20, 15), (6, 4)])
+def test_any_two_classes_differ_in_three_attributes(num_classes, num_train):
+    table = birds.class_table(num_classes, num_train)
+    assert len(table) == num_classes
+    rows = np.array([list(row.values()) for row in table])
+    distances = (rows[:, None] != rows[None]).sum(-1)
+    assert distances[~np.eye(num_classes, dtype=bool)].min() >= 3
+
+
+def test_every_value_occurs_in_a_training_class():
+    for name, values in birds.ATTRIBUTES.items():
+        assert {row[name] for row in TABLE[:150]} == set(values)
+
+
+def test_the_values_of_an_attribute_are_about_equally_frequent():
+    for name, values in birds.ATTRIBUTES.items():
+        for block in (TABLE[:150], TABLE[150:]):
+            counts = [sum(row[name] == value for row in block) for value in values]
+            assert max(counts) - min(counts) <= 1
+
+
+def test_no_white_wing_has_white_bars():
+    assert [row for row in TABLE if row["wing"] == "white" and row["wing_bars"] == "white"] == []
+
+
+def test_the_table_follows_its_seed():
+    assert birds.class_table(seed=0) == TABLE != birds.class_table(seed=1)
+
+
+@pytest.mark.parametrize("num_classes, num_train", [(10, 0), (10, 11)])
+def test_an_impossible_split_is_refused(num_classes, num_train):
+    with pytest.raises(ValueError, match="num_train"):
+        birds.class_table(num_classes, num_train)
+
+
+# --- pictures ---
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_a_picture_follows_its_seed(size):
+    picture = birds.draw(TABLE[0], np.random.default_rng(5), size)
+    assert picture.shape == (size, size, 3) and picture.dtype == np.uint8
+    assert np.array_equal(picture, birds.draw(TABLE[0], np.random.default_rng(5), size))
+    assert not np.array_equal(picture, birds.draw(TABLE[0], np.random.default_rng(6), size))
+
+
+@pytest.mark.parametrize("name", birds.ATTRIBUTES)
+def test_every_attribute_shows_in_the_picture(name):
+    bird = {**TABLE[0], "wing": "black"}
+    pictures = [birds.draw({**bird, name: value}, np.random.default_rng(2), 96).tobytes() for value in birds.ATTRIBUTES[name]]
+    assert len(set(pictures)) == len(birds.ATTRIBUTES[name])
+
+
+@pytest.mark.parametrize("change, reason", [
+    ({"crown": "pink"}, "unknown value 'pink' of crown"), ({"beard": "long"}, "unknown attribute 'beard'")])
+def test_an_unknown_bird_is_neither_drawn_nor_described(change, reason):
+    for function in (birds.draw, birds.describe):
+        with pytest.raises(ValueError, match=reason):
+            function({**TABLE[0], **change}, np.random.default_rng(0))
+
+
+def test_a_missing_attribute_and_a_tiny_picture_are_refused():
+    with pytest.raises(ValueError, match="missing attributes: tail"):
+        birds.draw({name: value for name, value in TABLE[0].items() if name != "tail"}, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="32 or more"):
+        birds.draw(TABLE[0], np.random.default_rng(0), 16)
+
+
+# --- sentences ---
+
+COLOUR_WORDS = {
+    "black": "black|ebony", "white": "white", "grey": "grey", "brown": "brown", "red": "red|scarlet|crimson",
+    "orange": "orange", "yellow": "yellow|golden", "green": "green", "blue": "blue", "purple": "purple|violet"}
+ATTRIBUTE_WORDS = {
+    "crown": "crown|head|cap|crowned|headed|capped", "back": "back|mantle|backed", "wing": "wings|wing feathers|winged",
+    "breast": "breast|belly|chest|underside|breasted|bellied|chested", "tail": "tail|tail feathers|tailed",
+    "wing_bars": "bars|barred", "breast_pattern": "streaks|streaked|spots|spotted", "crest": "crest",
+    "bill_length": "(short|long)[a-z ,]* (bill|beak|billed|beaked)|(bill|beak) is (short|long)|(short|long) (billed|beaked)",
+    "bill_colour": "(black|orange) (bill|beak)|(bill|beak) is (short and |long and )?(black|orange)",
+    "size": "small|little|tiny|large|big"}
+
+
+def _says(words: str, sentence: str) -> bool:
+    return re.search(rf"\b({words})\b", sentence) is not None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**31))
+def test_a_sentence_says_exactly_the_colours_it_reports(seed):
+    rng = np.random.default_rng(seed)
+    sentence, mentioned = birds.describe(_random_bird(rng), rng)
+    reported = {value for name, value in mentioned.items() if name in (*birds.COLOUR_ATTRIBUTES, "bill_colour")}
+    reported |= {"white"} if "wing_bars" in mentioned else set()
+    assert {colour for colour, words in COLOUR_WORDS.items() if _says(words, sentence)} == reported, sentence
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**31))
+def test_a_sentence_names_every_part_it_reports(seed):
+    rng = np.random.default_rng(seed)
+    bird = _random_bird(rng)
+    sentence, mentioned = birds.describe(bird, rng)
+    assert 2 <= len(mentioned) <= 5 and mentioned.items() <= bird.items()
+    assert [name for name in mentioned if not _says(ATTRIBUTE_WORDS[name], sentence)] == [], sentence
+    named_by_others = {"breast", "wing", "bill_length", "bill_colour"}  # "a spotted breast" says no colour
+    for name in set(birds.ATTRIBUTES) - set(mentioned) - named_by_others:
+        assert not _says(ATTRIBUTE_WORDS[name], sentence), f"{name}: {sentence}"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**31))
+def test_a_sentence_is_one_plain_sentence(seed):
+    sentence, _ = birds.describe(TABLE[seed % 200], np.random.default_rng(seed))
+    assert re.fullmatch(r"[a-z]+(,? [a-z]+){5,17}\.", sentence), sentence
+    assert not re.search(r"\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b", sentence), sentence
+    assert sentence == birds.describe(TABLE[seed % 200], np.random.default_rng(seed))[0]
+
+
+# --- files ---
+
+
+def test_the_splits_have_disjoint_classes(project):
+    run = tiny_config()
+    splits = {split: load_dataset("birds", split, run.data_dir) for split in ("train", "test", "judge")}
+    assert {split: len(dataset) for split, dataset in splits.items()} == {"train": 12, "test": 4, "judge": 4}
+    assert set(splits["train"].labels) == {0, 1, 2, 3} and set(splits["test"].labels) == set(splits["judge"].labels) == {4, 5}
+    rows = [{(record.label, record.row) for record in splits[split]} for split in ("test", "judge")]
+    assert rows[0].isdisjoint(rows[1])
+
+
+def test_a_record_is_the_picture_that_was_drawn(project):
+    run = tiny_config()
+    record = load_dataset("birds", "train", run.data_dir)[4]
+    drawn = birds.draw(record.attributes, np.random.default_rng([run.data.seed, record.label, record.row]), 32)
+    assert np.array_equal(record.image, drawn)
+    assert len(record.captions) == 10 and record.captions[0].mentioned.items() <= record.attributes.items()
+
+
+def test_utterances_come_in_the_order_of_the_images(project):
+    dataset = load_dataset("birds", "train", tiny_config().data_dir)
+    assert dataset.utterances == [(image, caption) for image in range(12) for caption in range(2)]
+    for row, (image, caption) in enumerate(dataset.utterances):
+        assert dataset.caption(row) is dataset[image].captions[caption]
+        assert dataset[image].speech[caption].is_file()
+    assert len({path for record in dataset for path in record.speech}) == 24
+
+
+def test_judge_images_are_not_spoken(project):
+    assert load_dataset("birds", "judge", tiny_config().data_dir).utterances == []
+
+
+def test_a_missing_data_set_names_the_chapter(tmp_path):
+    with pytest.raises(DatasetError, match="run chapter 01"):
+        load_dataset("birds", "train", tmp_path)
+
+
+@pytest.mark.parametrize("name, split, reason", [("bird", "train", "choose from birds"), ("birds", "val", "train, test, judge")])
+def test_an_unknown_data_set_or_split_is_refused(project, name, split, reason):
+    with pytest.raises(DatasetError, match=reason):
+        load_dataset(name, split, tiny_config().data_dir)
+
+
+def test_the_module_of_a_data_set_is_found():
+    assert dataset_module("birds") is birds
+
+
+def test_spectrograms_come_in_the_order_of_the_utterances(project):
+    from s2i_lib import audio
+
+    run = tiny_config()
+    dataset, log_mels = load_dataset("birds", "test", run.data_dir), artefacts.load_log_mels(run, "test")
+    assert len(log_mels) == len(dataset.utterances) == 8
+    for row, (image, caption) in enumerate(dataset.utterances):
+        expected = audio.log_mel_spectrogram(audio.load_audio(dataset[image].speech[caption]))
+        torch.testing.assert_close(log_mels[row], expected, atol=1e-2, rtol=1e-3)  # kept as float16
+
+
+def test_finished_spectrograms_are_kept(project):
+    run = tiny_config()
+    path = run.data_dir / "log_mel_train.npy"
+    before = path.stat().st_mtime_ns
+    artefacts.write_log_mels(run)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_images_are_averaged_down(project):
+    dataset = load_dataset("birds", "test", tiny_config().data_dir)
+    images = artefacts.load_images(dataset, 8)
+    assert images.shape == (4, 3, 8, 8) and images.dtype == torch.uint8
+    assert images[1, 2, 0, 3] == pytest.approx(dataset[1].image[:4, 12:16, 2].mean(), abs=0.51)
+    with pytest.raises(ValueError, match="does not divide"):
+        artefacts.load_images(dataset, 20)
+
+
+def test_teacher_features_hold_both_views_in_order(project):
+    run = tiny_config(teacher={"image_size": 32})
+    means = artefacts.write_teacher_features(run, lambda images: images.mean(dim=(2, 3))[:, :2] + images[:, :2, 0, 0])
+    assert means is None
+    dataset, features = load_dataset("birds", "test", run.data_dir), artefacts.load_teacher_features(run, "test")
+    assert features.shape == (4, 2, 2)
+    for record, (plain, mirrored) in zip(dataset, features):
+        pixels = record.image[..., :2] / 255
+        np.testing.assert_allclose(plain, pixels.mean((0, 1)) + pixels[0, 0], rtol=1e-4)
+        np.testing.assert_allclose(mirrored, pixels.mean((0, 1)) + pixels[0, -1], rtol=1e-4)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.bin"
+    artefacts.save_atomically(path, lambda file: file.write(b"old"))
+
+    def fail(file):
+        file.write(b"ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError):
+        artefacts.save_atomically(path, fail)
+    assert path.read_bytes() == b"old"

@@ -1,0 +1,131 @@
+"""Records, manifests and the tables made from them."""
+
+import hashlib
+import json
+
+import pandas as pd
+import pytest
+from conftest import tiny_config
+
+from s2i_lib import results
+
+
+@pytest.fixture
+def run(project):
+    run = results.Run(tiny_config(seed=3), "scores")
+    run.add("ours", "fid_lite0_n32", 12.5, n=32, standard_error=0.25)
+    run.add("real test images", "fid_lite0_n32", 1.0, n=32, recipe="", seconds=4.0)
+    return run
+
+
+def test_records_come_back_as_they_were_saved(run):
+    saved = results.save(run)
+    loaded = results.load_records(run.config.results_dir)
+    pd.testing.assert_frame_equal(loaded, saved, check_dtype=False)
+    assert loaded.config.tolist() == [run.config.fingerprint()] * 2
+    assert loaded.recipe.tolist() == ["paper", ""] and loaded.seed.tolist() == [3, 3]
+
+
+def test_saving_again_replaces_the_records(run):
+    results.save(run)
+    run.records.pop()
+    results.save(run)
+    assert len(results.load_records(run.config.results_dir)) == 1
+
+
+def test_records_of_several_runs_are_put_together(run):
+    other = results.Run(tiny_config(seed=3, recipe="recommended"), "scores")
+    other.add("ours", "fid_lite0_n32", 13.5, n=32)
+    results.save(run)
+    results.save(other)
+    assert sorted(results.load_records(run.config.results_dir).value) == [1.0, 12.5, 13.5]
+
+
+def test_a_folder_without_records_is_an_empty_table(tmp_path):
+    records = results.load_records(tmp_path)
+    assert records.empty and list(records.columns) == results.COLUMNS
+
+
+def test_a_shared_run_belongs_to_no_recipe(project):
+    run = results.Run(tiny_config(), "01_data", shared=True)
+    run.add("images", "count", 16, n=16)
+    assert "paper" not in run.name and run.records[0]["recipe"] == ""
+
+
+def test_a_manifest_names_inputs_and_outputs_by_their_checksums(run, project):
+    file = project / "input.npy"
+    file.write_bytes(b"some bytes")
+    results.save(run, inputs=[file])
+    manifest = json.loads((run.config.results_dir / "manifests" / f"{run.name}.json").read_text())
+    assert list(manifest["inputs"].values()) == [hashlib.sha256(b"some bytes").hexdigest()]
+    assert manifest["fingerprint"] == run.config.fingerprint() and manifest["packages"]["torch"]
+    assert manifest["hardware"]["cores"] >= 1
+
+
+def _records(*rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["method", "recipe", "metric", "value"])
+
+
+def test_a_table_shows_mean_and_standard_error_over_seeds():
+    records = _records(("ours", "paper", "is", 2.0), ("ours", "paper", "is", 4.0), ("ours", "recommended", "is", 5.0),
+                       ("ours", "paper", "fid", 7.0), ("ours", "paper", "other", 9.0))
+    table = results.score_table(records, ["fid", "is"], digits=2)
+    assert table.to_dict("records") == [
+        {"method": "ours", "recipe": "paper", "fid": "7.00", "is": "3.00 ± 1.00"},  # sd sqrt(2) over sqrt(2) seeds
+        {"method": "ours", "recipe": "recommended", "fid": "", "is": "5.00"}]
+
+
+def test_a_table_keeps_the_order_of_the_records():
+    table = results.score_table(_records(("z", "", "is", 1.0), ("a", "", "is", 2.0)), ["is"])
+    assert table.method.tolist() == ["z", "a"]
+
+
+def test_a_table_of_nothing_is_empty():
+    table = results.score_table(_records(), ["is"])
+    assert table.empty and list(table.columns) == ["method", "recipe", "is"]
+
+
+PUBLISHED = pd.DataFrame({"method": ["near", "far", "absent"], "metric": "is", "value": [4.0, 4.0, 4.0]})
+OURS = {("near", "is"): 4.1, ("far", "is"): 3.0}
+
+
+def test_comparison_with_the_paper():
+    table = results.compare(PUBLISHED, OURS, comparable=True)
+    assert table.status.tolist() == ["match", "differs", "not run"]
+    assert table.difference[:2].tolist() == pytest.approx([0.1, -1.0])
+
+
+def test_what_cannot_be_compared_never_matches():
+    assert results.compare(PUBLISHED, OURS, comparable=False).status.tolist() == ["not comparable"] * 2 + ["not run"]
+
+
+def test_every_status_is_a_known_one():
+    statuses = {status for flag in (True, False) for status in results.compare(PUBLISHED, OURS, flag).status}
+    assert statuses == set(results.STATUSES)
+
+
+def test_published_numbers_are_unique_and_what_is_missing_is_explained():
+    published = results.published()
+    assert pd.api.types.is_numeric_dtype(published.value)
+    assert not published.duplicated(["table", "dataset", "method", "input", "metric"]).any()
+    assert published[published.value.isna()].note.notna().all()
+
+
+def test_markdown_has_one_line_per_row():
+    table = pd.DataFrame({"method": ["ours", "theirs"], "is": ["4.1", ""]})
+    assert results.markdown(table).splitlines() == ["| method | is |", "|---|---|", "| ours | 4.1 |", "| theirs |  |"]
+
+
+def test_a_section_is_replaced_and_nothing_else(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("before\n<!-- scores -->\nold\n<!-- /scores -->\nafter\n")
+    for _ in range(2):
+        results.replace_section(path, "scores", "| new |")
+    assert path.read_text() == "before\n<!-- scores -->\n| new |\n<!-- /scores -->\nafter\n"
+
+
+def test_a_missing_section_is_refused(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("nothing here\n")
+    with pytest.raises(ValueError, match="README.md has no section <!-- scores -->"):
+        results.replace_section(path, "scores", "x")
