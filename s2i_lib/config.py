@@ -49,8 +49,13 @@ class TeacherConfig(_Section):
 
 
 class EncoderConfig(_Section):
-    """The speech encoder (Eq. 2) and its training (Eq. 6)."""
+    """The speech encoder (Eq. 2) and its training (Eq. 6).
 
+    `target_dim` is the number of principal components of the teacher's features that the student is taught, None for all
+    features; it is the dimension D of the embedding.
+    """
+
+    target_dim: int | None = 256
     width: int = 32
     rnn_dim: int | None = 512
     loss: Literal["teacher_student", "released", "contrastive"] = "teacher_student"
@@ -59,7 +64,9 @@ class EncoderConfig(_Section):
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
-    time_masks: int = 0
+    augment: bool = False
+    dropout: float = 0.0
+    class_targets: bool = False
 
 
 class GanConfig(_Section):
@@ -76,6 +83,7 @@ class GanConfig(_Section):
     kl_weight: float = 2.0
     penalty_weight: float = 2.0
     penalty_every: int = 4
+    matching_weight: float = 1.0
     steps: int = 4000
     batch_size: int = 24
     generator_learning_rate: float = 2e-4
@@ -93,7 +101,7 @@ class JudgeConfig(_Section):
     """The classifiers that score generated images; they never see a generated image in training. The attribute judge
     learns from `images` birds of random attribute combinations."""
 
-    images: int = 6000
+    images: int = 4000
     width: int = 32
     epochs: int = 12
     batch_size: int = 64
@@ -149,9 +157,10 @@ class Config(_Section):
         """Where figures go, by the same rule as ``results_dir``."""
         return self.seed_dir / "figures" if self.profile == "smoke" else ROOT / "figures"
 
-    def fingerprint(self) -> str:
-        """Twelve hexadecimal digits of a SHA-256 over every value."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:12]
+    def fingerprint(self, *sections: str) -> str:
+        """Twelve hexadecimal digits of a SHA-256 over every value, or over the values of some sections only."""
+        values = self.model_dump(include=set(sections) or None)
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 PROFILES: dict[str, dict[str, Any]] = {
@@ -160,7 +169,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "data": {"num_classes": 20, "num_train_classes": 15, "images_per_train_class": 8, "images_per_test_class": 8,
                  "images_for_judge": 8, "spoken_captions": 1},
         "teacher": {"image_size": 96},
-        "encoder": {"width": 8, "epochs": 3, "batch_size": 24},
+        "encoder": {"target_dim": 32, "rnn_dim": 64, "width": 8, "epochs": 3, "batch_size": 24},
         "gan": {"base_size": 8, "generator_width": 8, "discriminator_width": 8, "steps": 16, "batch_size": 16},
         "judge": {"images": 128, "width": 8, "epochs": 2},
         "scores": {"captions": 32, "gallery_sentences": 2, "gallery_samples": 4, "inception_splits": 2},
@@ -178,7 +187,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     # The paper's own data and schedule (Section V: 100 epochs, 220k iterations).
     "paper": {
         "teacher": {"name": "googlenet"},
-        "encoder": {"width": 64, "rnn_dim": None, "weights": "paper", "epochs": 100},
+        "encoder": {"width": 64, "rnn_dim": None, "target_dim": None, "weights": "paper", "epochs": 100},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 220_000},
         "scores": {"captions": 29_330},
     },
@@ -187,7 +196,7 @@ PROFILES: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
     "recommended": {
-        "encoder": {"loss": "contrastive", "time_masks": 2},
+        "encoder": {"loss": "contrastive", "augment": True, "dropout": 0.3, "class_targets": True},
         "gan": {"model": "modulated", "generator_learning_rate": 1e-4, "discriminator_learning_rate": 4e-4, "beta1": 0.0},
     },
 }

@@ -247,9 +247,10 @@ class _DownBlock(nn.Module):
 
 
 class ProjectionDiscriminator(nn.Module):
-    """One discriminator: residual blocks to 4x4, then a joint head over features and condition.
+    """One discriminator: residual blocks to 4x4, then "is it real?" plus "does the look fit the sentence?".
 
-    (B, 3, size, size) images and (B, D) embeddings to (B,) logits.
+    (B, 3, size, size) images and (B, D) embeddings to (B,) logits. The second part is an inner product of two 256-d
+    vectors, the look of the image and the sentence (Miyato and Koyama, 2018).
     """
 
     def __init__(self, embedding_dim: int, size: int = 64, width: int = 32):
@@ -258,21 +259,21 @@ class ProjectionDiscriminator(nn.Module):
         channels = [width * min(2**level, 4) for level in range(levels + 1)]
         self.from_rgb = nn.Sequential(nn.PixelUnshuffle(PATCH), nn.Conv2d(3 * PATCH**2, channels[0], 3, padding=1))
         self.blocks = nn.Sequential(*[_DownBlock(a, b) for a, b in zip(channels, channels[1:])])
-        self.embed = nn.Linear(embedding_dim, 256)
-        self.joint = nn.Sequential(nn.Conv2d(channels[-1] + 256, 4 * width, 3, padding=1), nn.LeakyReLU(0.2),
-                                   nn.Flatten(), nn.Linear(4 * width * 16, 1))
+        self.realism = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(channels[-1] * 16, 1))
+        self.look = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(channels[-1] * 16, 256))
+        self.sentence = nn.Linear(embedding_dim, 256)
 
     def forward(self, images: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         return self.judge(self.features(images), embedding)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, C, 4, 4) features of (B, 3, size, size) images."""
-        return self.blocks(self.from_rgb(images))
+        """(B, C) features of (B, 3, size, size) images."""
+        return self.blocks(self.from_rgb(images)).flatten(1)
 
     def judge(self, features: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        """(B,) logits from (B, C, 4, 4) features, so that the features of an image serve several sentences."""
-        spread = self.embed(embedding)[:, :, None, None].expand(-1, -1, 4, 4).to(features.dtype)
-        return self.joint(torch.cat([features, spread], dim=1)).flatten().float()
+        """(B,) logits from (B, C) features, so that the features of an image serve several sentences."""
+        fit = (self.look(features) * self.sentence(embedding)).float().sum(dim=1) / 16
+        return self.realism(features).float()[:, 0] + fit
 
 
 def build_gan(gan, embedding_dim: int) -> tuple[nn.Module, nn.ModuleList]:

@@ -96,6 +96,8 @@ def contrastive_loss(speech: torch.Tensor, image: torch.Tensor, labels: torch.Te
 
 
 def _bce(logits: torch.Tensor, target: float) -> torch.Tensor:
+    if not len(logits):  # a batch of one class has no wrong pairs, and the mean of nothing is not a number
+        return logits.sum()
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
@@ -126,7 +128,8 @@ def conditioning_kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Ten
 
 def hinge_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
     """Hinge loss over (B,) logits of real, generated and mismatched pairs; both kinds of wrong share the weight."""
-    return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + F.relu(1 + wrong).mean()) / 2
+    mismatch = F.relu(1 + wrong).mean() if len(wrong) else wrong.sum()
+    return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + mismatch) / 2
 
 
 def hinge_generator_loss(fake: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from s2i_lib import training
 from s2i_lib.audio import SAMPLE_RATE, load_audio, log_mel_spectrogram
 from s2i_lib.config import ROOT, Config
+from s2i_lib.gan import build_gan
 
 DEFAULT_RUN = ROOT / "runs" / "birds-small-s0" / "recommended"
 
@@ -36,9 +37,11 @@ class SpeechToImage:
         if missing:
             raise FileNotFoundError(f"no trained model in {path} ({missing[0]} is missing): ./run_all.sh trains one")
         described = json.loads((path / "model.json").read_text())
-        config, dim = Config.model_validate(described["config"]), described["embedding_dim"]
-        return cls(config, training.load_model(training.SpeechModel(config, dim), path / "speech_encoder.safetensors"),
-                   training.load_model(training.build_gan(config.gan, dim)[0], path / "generator.safetensors"))
+        config = Config.model_validate(described["config"])
+        speech_model = training.SpeechModel(config, described["teacher_dim"])
+        generator = build_gan(config.gan, speech_model.encoder.embedding_dim)[0]
+        return cls(config, training.load_model(speech_model, path / "speech_encoder.safetensors"),
+                   training.load_model(generator, path / "generator.safetensors"))
 
     @torch.no_grad()
     def embed(self, recording: str | Path | torch.Tensor) -> torch.Tensor:

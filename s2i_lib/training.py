@@ -116,9 +116,9 @@ def load_model(module: nn.Module, path: Path) -> nn.Module:
     return module.eval()
 
 
-def describe_model(config: Config, embedding_dim: int) -> None:
+def describe_model(config: Config, teacher_dim: int) -> None:
     """Write ``model.json``, which ``pipeline.SpeechToImage.load`` needs to rebuild the networks of a run."""
-    text = json.dumps({"config": config.model_dump(), "embedding_dim": embedding_dim}, indent=1)
+    text = json.dumps({"config": config.model_dump(), "teacher_dim": teacher_dim}, indent=1)
     save_atomically(config.run_dir / "model.json", lambda file: file.write(text.encode()))
 
 
@@ -126,27 +126,42 @@ def describe_model(config: Config, embedding_dim: int) -> None:
 
 
 class TargetSpace(nn.Module):
-    """Teacher features, standardised with the statistics of the training images.
+    """A fixed linear map of the teacher's features to the space that the student is taught in.
 
-    Every coordinate gets mean 0 and standard deviation `scale` over the training set: raw pooled features are positive and
-    of very different size, which a student bounded by (-1, 1) cannot reach (Eq. 8). Coordinates that hardly vary in training
-    keep a smaller deviation: divided by next to nothing, they would outweigh all others on unseen pictures.
+    Raw pooled features are positive, of very different size and strongly correlated, so that a few directions decide every
+    distance. With `target_dim` they are whitened: projected to their first principal components over the training images,
+    each with mean 0 and deviation 1. Without it every coordinate is only standardised.
+
+    Args:
+        teacher_dim: dimension of the teacher's features.  target_dim: number of principal components, or None.
     """
 
-    def __init__(self, dim: int, scale: float = 1.0):
+    def __init__(self, teacher_dim: int, target_dim: int | None = None):
         super().__init__()
-        self.scale = scale
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("std", torch.ones(dim))
+        self.target_dim = target_dim
+        self.register_buffer("mean", torch.zeros(teacher_dim))
+        self.register_buffer("map", torch.zeros(teacher_dim, target_dim or teacher_dim))
 
     def fit(self, features: torch.Tensor) -> "TargetSpace":
-        """Take mean and standard deviation from (N, D) features."""
+        """Take the map from (N, teacher_dim) features of training images.
+
+        Raises:
+            ValueError: fewer images than principal components.
+        """
         self.mean, std = features.mean(0), features.std(0)
-        self.std = std.clamp_min(max(0.05 * float(std.median()), 1e-6))
+        std = std.clamp_min(0.05 * float(std.median()))  # a coordinate that hardly varies is not blown up
+        if self.target_dim is None:
+            self.map = torch.diag(1 / std)
+            return self
+        if len(features) <= self.target_dim:
+            raise ValueError(f"{len(features)} images cannot span {self.target_dim} principal components; lower target_dim")
+        values, vectors = torch.linalg.eigh(torch.cov(((features - self.mean) / std).T.double()))
+        values, vectors = values[-self.target_dim:].flip(0).clamp_min(1e-9), vectors[:, -self.target_dim:].flip(1)
+        self.map = (vectors / values.sqrt()).float() / std[:, None]
         return self
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return (features - self.mean) / self.std * self.scale
+        return (features - self.mean) @ self.map
 
 
 @dataclass
@@ -179,8 +194,9 @@ class SpeechModel(nn.Module):
     def __init__(self, config: Config, teacher_dim: int):
         super().__init__()
         self.config = config.encoder
-        self.encoder = SpeechEncoder(teacher_dim, config.encoder.width, config.encoder.rnn_dim)
-        self.targets = TargetSpace(teacher_dim)
+        settings = config.encoder
+        self.encoder = SpeechEncoder(settings.target_dim or teacher_dim, settings.width, settings.rnn_dim, settings.dropout)
+        self.targets = TargetSpace(teacher_dim, settings.target_dim)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         self.register_buffer("weights", torch.tensor([losses.PAPER_WEIGHTS[name] for name in ("jel", "norm", "kdl")]))
 
@@ -193,14 +209,34 @@ class SpeechModel(nn.Module):
         return losses.teacher_student_loss(speech, image, labels, dict(zip(("jel", "norm", "kdl"), self.weights)))
 
 
-def mask_time(log_mel: torch.Tensor, lengths: torch.Tensor, masks: int, width: int = 20) -> torch.Tensor:
-    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, 40, T) batch (SpecAugment)."""
-    log_mel = log_mel.clone()
+def class_features(data: SpeechData) -> torch.Tensor:
+    """(N, 2, D) teacher features in which every image has the mean of its class.
+
+    No sentence tells the pose or the background; averaging over the class takes them out of what the student aims at.
+    """
+    features = data.features.clone()
+    for label in np.unique(data.labels):
+        features[data.labels == label] = data.features[data.labels == label].mean(dim=(0, 1))
+    return features
+
+
+def augment_speech(log_mel: torch.Tensor, lengths: torch.Tensor, masks: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vary a (B, 40, T) batch so that no utterance is heard twice: SpecAugment with a common speaking rate.
+
+    The batch is stretched by up to 15 % in time, then in each utterance `masks` stretches of up to 20 frames and as many
+    bands of up to 6 mels are silenced.
+    """
+    rate = 0.85 + 0.3 * float(torch.rand(()))
+    frames = int(log_mel.shape[2] * rate)
+    log_mel = F.interpolate(log_mel, size=frames, mode="linear", align_corners=False)
+    lengths = (lengths * rate).long().clamp(max=frames)
+    silence = log_mel.amin()
     for row, length in zip(log_mel, lengths.tolist()):
         for _ in range(masks):
-            start = int(torch.randint(0, length, ()))
-            row[:, start:start + int(torch.randint(0, width + 1, ()))] = row.min()
-    return log_mel
+            start, band = int(torch.randint(0, length, ())), int(torch.randint(0, row.shape[0], ()))
+            row[:, start:start + int(torch.randint(0, 21, ()))] = silence
+            row[band:band + int(torch.randint(0, 7, ()))] = silence
+    return log_mel, lengths
 
 
 def _speech_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tuple]:
@@ -209,7 +245,8 @@ def _speech_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tu
         rng = seed_step(config.seed, epoch * 100_000 + step)
         images = data.image_of[rows]
         log_mel, lengths = data.log_mels.batch(rows)
-        log_mel = mask_time(log_mel, lengths, config.encoder.time_masks)
+        if config.encoder.augment:
+            log_mel, lengths = augment_speech(log_mel, lengths)
         views = rng.integers(0, data.features.shape[1], len(rows))
         yield log_mel, lengths, data.features[images, views], torch.from_numpy(data.labels[images])
 
@@ -225,8 +262,10 @@ def train_encoder(config: Config) -> pd.DataFrame:
     settings, device = config.encoder, pick_device()
     data, unseen = load_speech_data(config, "train"), load_speech_data(config, "test")
     torch.manual_seed(config.seed)
-    model = SpeechModel(config, data.features.shape[-1]).to(device)
+    model = SpeechModel(config, data.features.shape[-1])
     model.targets.fit(data.features.flatten(0, 1))
+    if settings.class_targets:
+        data.features = class_features(data)
     model = model.to(device)
     if settings.loss == "teacher_student" and settings.weights == "balanced":
         model.weights = measure_weights(model, data, config)
@@ -258,6 +297,7 @@ def train_encoder(config: Config) -> pd.DataFrame:
         bar.update()
     bar.close()
     save_model(model, config.run_dir / "speech_encoder.safetensors")
+    describe_model(config, data.features.shape[-1])
     return pd.DataFrame(checkpoint.history)
 
 
@@ -410,12 +450,11 @@ class GanData:
     embeddings: torch.Tensor
 
     def batch(self, size: int, rng: np.random.Generator, device: torch.device):
-        """Random images in [-1, 1], the embedding of one caption each, and where the next image is of another class."""
+        """Random images in [-1, 1], the embedding of one of their captions, and their labels."""
         rows = rng.integers(len(self.images), size=size)
         captions = rng.integers(self.embeddings.shape[1], size=size)
-        labels = self.labels[rows]
         return (augment(self.images[rows], rng).to(device), self.embeddings[rows, captions].to(device),
-                (labels != labels.roll(1)).to(device))
+                self.labels[rows].to(device))
 
 
 def load_gan_data(config: Config) -> GanData:
@@ -444,11 +483,12 @@ def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     optimizer.step()
 
 
-def stackgan_step(generator, discriminators, optimizers, images, embedding, different, settings, step) -> dict[str, float]:
+def stackgan_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
     """One update of every discriminator (Eqs. 10-13), then one of the generator (Eq. 14 and the KL of the condition).
 
     A wrong pair is an image with its neighbour's sentence, so the features of the real images serve twice.
     """
+    different = labels != labels.roll(-1)
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
     fakes, mean, log_variance = generator.draw(noise, embedding)
     condition, discriminator_total = mean.detach(), 0.0
@@ -459,7 +499,7 @@ def stackgan_step(generator, discriminators, optimizers, images, embedding, diff
         alone = discriminator.unconditional(features).flatten().float()
         loss = (losses.discriminator_conditional_loss(right, fake_right)
                 + losses.discriminator_unconditional_loss(alone, fake_alone)
-                + losses.discriminator_wrong_loss(wrong[different.roll(-1)]))
+                + losses.discriminator_wrong_loss(wrong[different]))
         _apply(optimizers["discriminators"], loss)
         discriminator_total += loss.item()
     loss = sum(losses.generator_loss(*discriminator(fake, mean)) for discriminator, fake in zip(discriminators, fakes))
@@ -468,28 +508,38 @@ def stackgan_step(generator, discriminators, optimizers, images, embedding, diff
     return {"discriminator": discriminator_total, "generator": loss.item(), "kl": kl.item()}
 
 
-def modulated_step(generator, discriminators, optimizers, images, embedding, different, settings, step) -> dict[str, float]:
+def modulated_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
     """One hinge update of the discriminator with wrong pairs and the matching-aware gradient penalty, then the generator.
 
-    The penalty, which needs a second derivative, is taken every few steps with a weight to match, and in float32.
+    Both also have to tell which sentence of the batch belongs to which image (the contrastive loss of the recommended
+    encoder again, as in XMC-GAN): one wrong pair per image teaches colours slowly. The penalty, which needs a second
+    derivative, is taken every few steps with a weight to match, and in float32.
     """
-    discriminator = discriminators[0]
+    discriminator, different = discriminators[0], labels != labels.roll(-1)
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
     fake = generator(noise, embedding)[0]
-    features = discriminator.features(torch.cat([images, fake.detach()]))
-    real_features, fake_features = features.chunk(2)
+    real_features, fake_features = discriminator.features(torch.cat([images, fake.detach()])).chunk(2)
     right = discriminator.judge(real_features, embedding)
-    wrong = discriminator.judge(real_features, embedding.roll(-1, 0))[different.roll(-1)]
-    loss = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong)
+    wrong = discriminator.judge(real_features, embedding.roll(-1, 0))[different]
+    hinge = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong)
+    matching = _matching_loss(discriminator, real_features, embedding, labels)
     penalty = torch.zeros(())
-    if (step + 1) % settings.penalty_every == 0:  # so that the steps of the learning curve have one
+    if step % settings.penalty_every == 0:
         with torch.autocast(images.device.type, enabled=False):
             penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
-    weight = settings.penalty_weight * settings.penalty_every
-    _apply(optimizers["discriminators"], loss + weight * penalty)
-    generator_loss = losses.hinge_generator_loss(discriminator(fake, embedding))
-    _apply(optimizers["generator"], generator_loss)
-    return {"discriminator": loss.item(), "generator": generator_loss.item(), "penalty": penalty.item()}
+    penalty_weight = settings.penalty_weight * settings.penalty_every
+    _apply(optimizers["discriminators"], hinge + settings.matching_weight * matching + penalty_weight * penalty)
+    features = discriminator.features(fake)
+    generator_loss = losses.hinge_generator_loss(discriminator.judge(features, embedding))
+    generator_matching = _matching_loss(discriminator, features, embedding, labels)
+    _apply(optimizers["generator"], generator_loss + settings.matching_weight * generator_matching)
+    return {"discriminator": hinge.item(), "generator": generator_loss.item(), "penalty": penalty.item(),
+            "matching_real": matching.item(), "matching_fake": generator_matching.item()}
+
+
+def _matching_loss(discriminator, features, embedding, labels) -> torch.Tensor:
+    return losses.contrastive_loss(discriminator.look(features).float(), discriminator.sentence(embedding).float(), labels,
+                                   temperature=0.1)
 
 
 GAN_STEPS: dict[str, Callable] = {"stackgan_v2": stackgan_step, "modulated": modulated_step}
@@ -522,9 +572,9 @@ def train_gan(config: Config) -> pd.DataFrame:
     bar = tqdm(total=settings.steps, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step")
     while checkpoint.position < settings.steps:
         step = checkpoint.position
-        images, embedding, different = data.batch(settings.batch_size, seed_step(config.seed, step), device)
+        images, embedding, labels = data.batch(settings.batch_size, seed_step(config.seed, step), device)
         with mixed_precision(config):
-            values = step_function(generator, discriminators, optimizers, images, embedding, different, settings, step)
+            values = step_function(generator, discriminators, optimizers, images, embedding, labels, settings, step)
         update_average(average, generator, min(settings.ema_decay, (step + 1) / (step + 10)))
         if (step + 1) % every == 0:
             row = {"step": step + 1, "seconds": seconds + time.monotonic() - started, **values}
@@ -536,7 +586,6 @@ def train_gan(config: Config) -> pd.DataFrame:
         bar.update()
     bar.close()
     save_model(average, config.run_dir / "generator.safetensors")
-    describe_model(config, data.embeddings.shape[-1])
     return pd.DataFrame(checkpoint.history)
 
 

@@ -201,6 +201,12 @@ def test_hinge_losses_are_means_over_loops():
     assert losses.hinge_generator_loss(fake).item() == pytest.approx(-_mean(map(float, fake)))
 
 
+def test_a_batch_without_wrong_pairs_still_has_a_loss():
+    real, fake, nothing = torch.ones(3), torch.zeros(3), torch.zeros(0)
+    assert losses.discriminator_wrong_loss(nothing).item() == 0.0
+    assert losses.hinge_discriminator_loss(real, fake, nothing).item() == pytest.approx(0.5)
+
+
 class _Linear(nn.Module):
     """logit = scale (a . image + b . condition): its gradient is the same everywhere."""
 

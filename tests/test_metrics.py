@@ -210,6 +210,38 @@ def test_a_perfect_ranking_retrieves_everything():
     assert scores == {"r_at_1": 1.0, "r_at_5": 1.0, "r_at_10": 1.0, "map": 1.0}
 
 
+def _probe_data(seed: int = 0):
+    rng = np.random.default_rng(seed)
+    centres, codes = 3 * rng.normal(size=(3, 5)), rng.integers(3, size=90)
+    features = centres[codes] + rng.normal(size=(90, 5))
+    return features, np.array(["red", "green", "blue"])[codes]
+
+
+def test_linear_probe_is_ridge_regression_on_one_hot_answers():
+    from sklearn.linear_model import Ridge
+
+    features, answers = _probe_data()
+    features *= [1, 10, 0.5, 3, 2]
+    names = np.unique(answers)
+    standard = (features - features[:60].mean(0)) / features[:60].std(0)
+    model = Ridge(alpha=0.1 * 60).fit(standard[:60], answers[:60, None] == names)
+    expected = (names[model.predict(standard[60:]).argmax(1)] == answers[60:]).mean()
+    assert metrics.linear_probe(features[:60], answers[:60], features[60:], answers[60:]) == pytest.approx(expected)
+    assert expected > 0.8
+
+
+def test_linear_probe_of_noise_is_at_chance():
+    answers = np.arange(600) % 3
+    noise = np.random.default_rng(0).normal(size=(600, 4))
+    assert metrics.linear_probe(noise[:300], answers[:300], noise[300:], answers[300:]) == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_linear_probe_misses_answers_it_never_saw():
+    features, answers = _probe_data()
+    unseen = np.full(30, "purple")
+    assert metrics.linear_probe(features[:60], answers[:60], features[60:], unseen) == 0.0
+
+
 # --- what the sentences say ---
 
 BIRDS = {3: {"crown": "red", "wing": "blue"}, 4: {"crown": "red", "wing": "black"}, 5: {"crown": "white", "wing": "black"}}

@@ -22,8 +22,8 @@ sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12) or any(map(missing, line
 PYTHON_CODE
 }
 
-# The first Python 3.11 or 3.12 that can make an environment; 3.11 first, because pocketsphinx has no wheel for 3.12 and is
-# compiled there. Each is tried, not trusted: pyenv has shims that exist and fail.
+# The first Python 3.11 or 3.12 that can make an environment. Each is tried, not trusted: pyenv has shims that exist and
+# fail.
 find_python() {
     local candidate
     for candidate in $(type -aP python3.11 python3.12 python3 python); do
