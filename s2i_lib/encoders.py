@@ -43,11 +43,9 @@ class SpeechEncoder(nn.Module):
         width: channels of the first layer; the last has 16 times as many.
         rnn_dim: size of the LSTM's two directions together. By default D, as released; a smaller one, for small machines,
             is followed by a linear map to D.
-        dropout: share of the CNN's output, and of the mean over time, that is dropped in training.
     """
 
-    def __init__(self, embedding_dim: int = 1024, width: int = 64, rnn_dim: int | None = None,
-                 dropout: float = 0.0, num_mels: int = 40):
+    def __init__(self, embedding_dim: int = 1024, width: int = 64, rnn_dim: int | None = None, num_mels: int = 40):
         super().__init__()
         self.embedding_dim, self.width = embedding_dim, width
         self.input_norm = MaskedBatchNorm(num_mels)
@@ -61,7 +59,6 @@ class SpeechEncoder(nn.Module):
             self.norms.append(MaskedBatchNorm(channels))
             nn.init.normal_(self.convolutions[-1].weight, std=(2 / (channels * kernel)) ** 0.5)
         self.rnn = nn.LSTM(channels, (rnn_dim or embedding_dim) // 2, batch_first=True, bidirectional=True)
-        self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(rnn_dim, embedding_dim) if rnn_dim else nn.Identity()
 
     def forward(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -74,9 +71,9 @@ class SpeechEncoder(nn.Module):
             raise ValueError(f"an utterance has {int(lengths.min())} frames; the encoder shortens time {SHORTENING} times "
                              f"and needs at least {SHORTENING} (0.64 s): pad it with silence")
         slots, lengths = self.convolve(log_mel, lengths)
-        packed = pack_padded_sequence(self.dropout(slots.transpose(1, 2)), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(slots.transpose(1, 2), lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
-        return self.project(self.dropout(states.float().sum(dim=1) / lengths[:, None])).float()
+        return self.project(states.float().sum(dim=1) / lengths[:, None]).float()
 
     def convolve(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, 40, T) and (B,) to (B, 16 width, ceil(T / 64)) and the (B,) lengths in slots."""

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from s2i_lib import losses, metrics
+from s2i_lib.audio import collate_log_mels
 from s2i_lib.artefacts import (LogMels, load_images, load_log_mels, load_teacher_features, save_atomically, to_signed,
                                write_judge_images)
 from s2i_lib.config import Config
@@ -30,6 +31,8 @@ from s2i_lib.encoders import ImageClassifier, SpeechEncoder
 from s2i_lib.gan import build_gan
 
 CHECKPOINT_SECONDS = 30.0
+# what a trained student depends on; a checkpoint made under other values is refused
+STUDENT_SECTIONS = ("dataset", "profile", "recipe", "seed", "precision", "data", "teacher", "encoder")
 
 
 def pick_device() -> torch.device:
@@ -65,9 +68,9 @@ class Checkpoint:
         ValueError: the file was written under another configuration.
     """
 
-    def __init__(self, path: Path, config: Config, **parts):
+    def __init__(self, path: Path, fingerprint: str, **parts):
         self.path, self.parts, self.position, self.history = path, parts, 0, []
-        self.fingerprint, self._saved = config.fingerprint(), time.monotonic()
+        self.fingerprint, self._saved = fingerprint, time.monotonic()
         if not path.exists():
             return
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -195,7 +198,7 @@ class SpeechModel(nn.Module):
         super().__init__()
         self.config = config.encoder
         settings = config.encoder
-        self.encoder = SpeechEncoder(settings.target_dim or teacher_dim, settings.width, settings.rnn_dim, settings.dropout)
+        self.encoder = SpeechEncoder(settings.target_dim or teacher_dim, settings.width, settings.rnn_dim)
         self.targets = TargetSpace(teacher_dim, settings.target_dim)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         self.register_buffer("weights", torch.tensor([losses.PAPER_WEIGHTS[name] for name in ("jel", "norm", "kdl")]))
@@ -220,23 +223,30 @@ def class_features(data: SpeechData) -> torch.Tensor:
     return features
 
 
-def augment_speech(log_mel: torch.Tensor, lengths: torch.Tensor, masks: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vary a (B, 40, T) batch so that no utterance is heard twice: SpecAugment with a common speaking rate.
-
-    The batch is stretched by up to 15 % in time, then in each utterance `masks` stretches of up to 20 frames and as many
-    bands of up to 6 mels are silenced.
-    """
-    rate = 0.85 + 0.3 * float(torch.rand(()))
-    frames = int(log_mel.shape[2] * rate)
-    log_mel = F.interpolate(log_mel, size=frames, mode="linear", align_corners=False)
-    lengths = (lengths * rate).long().clamp(max=frames)
-    silence = log_mel.amin()
+def mask_time(log_mel: torch.Tensor, lengths: torch.Tensor, masks: int = 2, width: int = 20) -> torch.Tensor:
+    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, 40, T) batch (SpecAugment)."""
+    log_mel, silence = log_mel.clone(), log_mel.amin()
     for row, length in zip(log_mel, lengths.tolist()):
         for _ in range(masks):
-            start, band = int(torch.randint(0, length, ())), int(torch.randint(0, row.shape[0], ()))
-            row[:, start:start + int(torch.randint(0, 21, ()))] = silence
-            row[band:band + int(torch.randint(0, 7, ()))] = silence
-    return log_mel, lengths
+            start = int(torch.randint(0, length, ()))
+            row[:, start:start + int(torch.randint(0, width + 1, ()))] = silence
+    return log_mel
+
+
+def splice_speech(log_mel: torch.Tensor, lengths: torch.Tensor, features: torch.Tensor):
+    """Cut a (B, 40, T) batch: the beginning of each utterance, the end of its neighbour, and both (B, D) features mixed.
+
+    The training classes are few combinations, and a network learns them by heart: it hears three colours and adds the
+    rest of the one bird that has them. A sentence that is half of one bird and half of another has to be heard as it is.
+
+    Returns:
+        Spectrograms, lengths and features of the spliced utterances.
+    """
+    share, spliced = 0.3 + 0.4 * float(torch.rand(())), []
+    for row, length, other, other_length in zip(log_mel, lengths.tolist(), log_mel.roll(1, 0), lengths.roll(1).tolist()):
+        spliced.append(torch.cat([row[:, :int(share * length)], other[:, int(share * other_length):other_length]], dim=1))
+    log_mel, lengths = collate_log_mels(spliced)
+    return log_mel, lengths, share * features + (1 - share) * features.roll(1, 0)
 
 
 def _speech_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tuple]:
@@ -245,10 +255,14 @@ def _speech_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tu
         rng = seed_step(config.seed, epoch * 100_000 + step)
         images = data.image_of[rows]
         log_mel, lengths = data.log_mels.batch(rows)
+        features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
+        labels = torch.from_numpy(data.labels[images])
         if config.encoder.augment:
-            log_mel, lengths = augment_speech(log_mel, lengths)
-        views = rng.integers(0, data.features.shape[1], len(rows))
-        yield log_mel, lengths, data.features[images, views], torch.from_numpy(data.labels[images])
+            log_mel = mask_time(log_mel, lengths)
+            if step % 2:
+                log_mel, lengths, features = splice_speech(log_mel, lengths, features)
+                labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
+        yield log_mel, lengths, features, labels
 
 
 def train_encoder(config: Config) -> pd.DataFrame:
@@ -272,8 +286,8 @@ def train_encoder(config: Config) -> pd.DataFrame:
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(data.image_of) // settings.batch_size)
     schedule = cosine_schedule(optimizer, settings.epochs * per_epoch)
-    checkpoint = Checkpoint(config.run_dir / "speech_encoder.ckpt", config, model=model, optimizer=optimizer,
-                            schedule=schedule)
+    checkpoint = Checkpoint(config.run_dir / "speech_encoder.ckpt", config.fingerprint(*STUDENT_SECTIONS),
+                            model=model, optimizer=optimizer, schedule=schedule)
     bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"speech encoder ({config.recipe})", unit="epoch")
     while checkpoint.position < settings.epochs:
         started, total, epoch = time.monotonic(), 0.0, checkpoint.position
@@ -563,8 +577,8 @@ def train_gan(config: Config) -> pd.DataFrame:
     betas = (settings.beta1, 0.999 if settings.beta1 else 0.9)
     optimizers = {"generator": torch.optim.Adam(generator.parameters(), settings.generator_learning_rate, betas),
                   "discriminators": torch.optim.Adam(discriminators.parameters(), settings.discriminator_learning_rate, betas)}
-    checkpoint = Checkpoint(config.run_dir / "gan.ckpt", config, generator=generator, discriminators=discriminators,
-                            average=average, **{f"{name}_optimizer": o for name, o in optimizers.items()})
+    checkpoint = Checkpoint(config.run_dir / "gan.ckpt", config.fingerprint(*STUDENT_SECTIONS, "gan"), generator=generator,
+                            discriminators=discriminators, average=average, **{f"{name}_optimizer": o for name, o in optimizers.items()})
     step_function, score = GAN_STEPS[settings.model], _semantic_probe(config, average)
     every, started, seconds = max(1, settings.steps // 100), time.monotonic(), 0.0
     if checkpoint.history:
