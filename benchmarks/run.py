@@ -35,12 +35,12 @@ UTTERANCES = 64
 # --- training step of StackGAN-v2 ---
 
 
-def plain_step(generator, discriminators, optimizers, images, embedding, different, settings) -> None:
+def plain_step(generator, discriminators, optimizers, images, embedding, labels, settings) -> None:
     """The same update written down literally: one pass through the discriminator per kind of pair."""
     noise = torch.randn(len(images), settings.noise_dim)
     fakes, mean, log_variance = generator.draw(noise, embedding)
     one, zero = torch.ones(len(images)), torch.zeros(len(images))
-    bce, keep = F.binary_cross_entropy_with_logits, different.roll(-1)
+    bce, keep = F.binary_cross_entropy_with_logits, labels != labels.roll(-1)
     condition = mean.detach()
     for scale, (discriminator, optimizer) in enumerate(zip(discriminators, optimizers["discriminators"])):
         real = F.interpolate(images, size=fakes[scale].shape[-1], mode="area")
@@ -67,7 +67,7 @@ def gan_variants(config: Config) -> tuple[Callable, Callable]:
     torch.manual_seed(0)
     images = torch.rand(settings.batch_size, 3, settings.image_size, settings.image_size) * 2 - 1
     embedding = torch.randn(settings.batch_size, EMBEDDING_DIM)
-    different = torch.ones(settings.batch_size, dtype=torch.bool)
+    labels = torch.arange(settings.batch_size)
     plain = build_gan(settings, EMBEDDING_DIM)
     generator, discriminators = (copy.deepcopy(part).to(memory_format=torch.channels_last) for part in plain)
 
@@ -83,12 +83,12 @@ def gan_variants(config: Config) -> tuple[Callable, Callable]:
     def ours():
         for step in range(STEPS):
             with training.mixed_precision(config):
-                training.stackgan_step(generator, discriminators, ours_optimizers, last_images, embedding, different,
+                training.stackgan_step(generator, discriminators, ours_optimizers, last_images, embedding, labels,
                                        settings, step)
 
     def literal():
         for _ in range(STEPS):
-            plain_step(*plain, plain_optimizers, images, embedding, different, settings)
+            plain_step(*plain, plain_optimizers, images, embedding, labels, settings)
 
     return ours, literal
 

@@ -21,7 +21,7 @@ TINY = {
     "precision": "float32",
     "data": {"num_classes": 6, "num_train_classes": 4, "images_per_train_class": 3, "images_per_test_class": 2,
              "images_for_judge": 2, "spoken_captions": 2, "image_size": 32},
-    "encoder": {"width": 2, "rnn_dim": 8, "epochs": 3, "batch_size": 8, "time_masks": 1},
+    "encoder": {"target_dim": None, "width": 2, "rnn_dim": 8, "epochs": 3, "batch_size": 8},
     "gan": {"base_size": 8, "num_scales": 2, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6,
             "condition_dim": 6, "steps": 6, "batch_size": 4},
     "judge": {"images": 8, "width": 2, "epochs": 1, "batch_size": 4},
