@@ -27,7 +27,6 @@ from s2i_lib import audio, results, training  # noqa: E402
 from s2i_lib.config import ROOT, Config, load_config  # noqa: E402
 from s2i_lib.gan import build_gan  # noqa: E402
 
-EMBEDDING_DIM = 1280
 STEPS = 4  # training steps per measurement
 UTTERANCES = 64
 
@@ -66,9 +65,9 @@ def gan_variants(config: Config) -> tuple[Callable, Callable]:
     settings = config.gan
     torch.manual_seed(0)
     images = torch.rand(settings.batch_size, 3, settings.image_size, settings.image_size) * 2 - 1
-    embedding = torch.randn(settings.batch_size, EMBEDDING_DIM)
+    embedding = torch.randn(settings.batch_size, config.encoder.target_dim)
     labels = torch.arange(settings.batch_size)
-    plain = build_gan(settings, EMBEDDING_DIM)
+    plain = build_gan(settings, config.encoder.target_dim)
     generator, discriminators = (copy.deepcopy(part).to(memory_format=torch.channels_last) for part in plain)
 
     def adam(module, rate):

@@ -16,12 +16,12 @@ from s2i_lib import artefacts, audio, config, training
 from s2i_lib.datasets import birds, load_dataset
 from s2i_lib.encoders import ImageClassifier
 
-TEACHER_DIM = 16
+TEACHER_DIM, EMBEDDING_DIM = 16, 12
 TINY = {
     "precision": "float32",
     "data": {"num_classes": 6, "num_train_classes": 4, "images_per_train_class": 3, "images_per_test_class": 2,
              "images_for_judge": 2, "spoken_captions": 2, "image_size": 32},
-    "encoder": {"target_dim": None, "width": 2, "rnn_dim": 8, "epochs": 3, "batch_size": 8},
+    "encoder": {"target_dim": EMBEDDING_DIM, "width": 2, "rnn_dim": 8, "epochs": 3, "batch_size": 8},
     "gan": {"base_size": 8, "num_scales": 2, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6,
             "condition_dim": 6, "steps": 6, "batch_size": 4},
     "judge": {"images": 8, "width": 2, "epochs": 1, "batch_size": 4},
@@ -87,7 +87,7 @@ def finished_run(project):
     settings = tiny_config()
     torch.manual_seed(0)
     training.save_model(training.SpeechModel(settings, TEACHER_DIM), settings.run_dir / "speech_encoder.safetensors")
-    training.save_model(training.build_gan(settings.gan, TEACHER_DIM)[0], settings.run_dir / "generator.safetensors")
+    training.save_model(training.build_gan(settings.gan, EMBEDDING_DIM)[0], settings.run_dir / "generator.safetensors")
     training.describe_model(settings, TEACHER_DIM)
     return settings
 
@@ -98,7 +98,7 @@ def write_embeddings(settings) -> None:
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     for split in ("train", "test"):
         rows = len(load_dataset("birds", split, settings.data_dir).utterances)
-        np.save(training.embeddings_path(settings, split), rng.normal(size=(rows, TEACHER_DIM)).astype(np.float32))
+        np.save(training.embeddings_path(settings, split), rng.normal(size=(rows, EMBEDDING_DIM)).astype(np.float32))
 
 
 def forget_training(settings) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import tone
+from conftest import EMBEDDING_DIM, tone
 from PIL import Image
 from test_audio import BAD_FILES, write_bad_file
 
@@ -152,6 +152,6 @@ def test_the_module_runs_as_a_program(tmp_path):
 
 def test_images_keep_the_sentence_when_they_share_it(model):
     """Copies of one sentence in a batch must not be normalised against each other."""
-    embedding = torch.randn(1, 16, generator=torch.Generator().manual_seed(0))
+    embedding = torch.randn(1, EMBEDDING_DIM, generator=torch.Generator().manual_seed(0))
     one, other = (model.generator(torch.zeros(4, 6), (sign * embedding).expand(4, -1))[-1] for sign in (10, -10))
     assert not torch.allclose(one, other, atol=1e-3)

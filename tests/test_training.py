@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import TEACHER_DIM, forget_training, tiny_config, write_embeddings
+from conftest import EMBEDDING_DIM, TEACHER_DIM, forget_training, tiny_config, write_embeddings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -49,10 +49,10 @@ def _numbers(history):
     return history.drop(columns="seconds")
 
 
-@pytest.mark.parametrize("loss", ["teacher_student", "contrastive", "released"])
+@pytest.mark.parametrize("recipe", MODELS)
 @pytest.mark.parametrize("writes, calls", [(1, 2), (1, 3)], ids=["at a checkpoint", "after a checkpoint"])
-def test_an_interrupted_encoder_ends_like_an_uninterrupted_one(project, monkeypatch, loss, writes, calls):
-    run = tiny_config(encoder={"loss": loss, "epochs": 4})
+def test_an_interrupted_encoder_ends_like_an_uninterrupted_one(project, monkeypatch, recipe, writes, calls):
+    run = tiny_config(recipe=recipe, encoder={"epochs": 4})
     history, path = training.train_encoder(run), run.run_dir / "speech_encoder.safetensors"
     weights = load_file(path)
     forget_training(run)
@@ -139,6 +139,12 @@ def test_a_checkpoint_of_another_configuration_is_refused(project):
         training.train_encoder(tiny_config(encoder={"epochs": 1, "learning_rate": 0.5}))
 
 
+def test_the_encoder_does_not_mind_other_settings_of_the_gan(project, monkeypatch):
+    history = training.train_encoder(tiny_config(encoder={"epochs": 1}))
+    monkeypatch.setattr(training.SpeechModel, "loss", None)  # a step would fail
+    assert training.train_encoder(tiny_config(encoder={"epochs": 1}, gan={"steps": 99})).equals(history)
+
+
 def test_a_finished_run_is_not_trained_again(project, monkeypatch):
     run = tiny_config(encoder={"epochs": 2})
     history = training.train_encoder(run)
@@ -146,11 +152,11 @@ def test_a_finished_run_is_not_trained_again(project, monkeypatch):
     assert training.train_encoder(run).equals(history)
 
 
-@pytest.mark.parametrize("loss", ["teacher_student", "contrastive"])
+@pytest.mark.parametrize("loss", ["teacher_student", "contrastive", "released"])
 def test_the_encoder_learns_a_tiny_set(project, loss):
     run = tiny_config(encoder={"loss": loss, "width": 4, "epochs": 25, "learning_rate": 1e-2})
     history = training.train_encoder(run)
-    assert history.loss.iloc[-1] < 0.5 * history.loss.iloc[0]
+    assert history.loss.iloc[-1] < 0.7 * history.loss.iloc[0]
     data, model = training.load_speech_data(run, "train"), training.load_speech_model(run, TEACHER_DIM)
     assert training.score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
 
@@ -192,10 +198,10 @@ def test_the_average_moves_by_its_formula():
 def test_a_batch_of_one_class_does_no_harm(project, recipe):
     run = tiny_config(recipe=recipe)
     torch.manual_seed(0)
-    generator, discriminators = training.build_gan(run.gan, TEACHER_DIM)
+    generator, discriminators = training.build_gan(run.gan, EMBEDDING_DIM)
     optimizers = {"generator": torch.optim.Adam(generator.parameters()),
                   "discriminators": torch.optim.Adam(discriminators.parameters())}
-    batch = torch.rand(4, 3, 16, 16), torch.randn(4, TEACHER_DIM), torch.zeros(4, dtype=torch.bool)
+    batch = torch.rand(4, 3, 16, 16), torch.randn(4, EMBEDDING_DIM), torch.zeros(4, dtype=torch.long)
     values = training.GAN_STEPS[run.gan.model](generator, discriminators, optimizers, *batch, run.gan, 0)
     assert np.isfinite(list(values.values())).all()
     assert all(torch.isfinite(p).all() for network in (generator, discriminators) for p in network.parameters())
@@ -207,7 +213,7 @@ def test_a_gan_step_trains_every_network(project, recipe):
     write_embeddings(run)
     training.train_gan(run)
     torch.manual_seed(run.seed)
-    fresh = dict(zip(("generator", "discriminators"), training.build_gan(run.gan, TEACHER_DIM)))
+    fresh = dict(zip(("generator", "discriminators"), training.build_gan(run.gan, EMBEDDING_DIM)))
     trained = torch.load(run.run_dir / "gan.ckpt")
     for part, network in fresh.items():
         unchanged = {name for name, p in network.named_parameters() if torch.equal(p, trained[part][name])}
@@ -222,23 +228,27 @@ def test_a_batch_pairs_images_with_sentences_and_labels(project):
     assert images.shape == (64, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
     class_of = {row.numpy().tobytes(): int(label) for rows, label in zip(data.embeddings, data.labels) for row in rows}
     assert labels.tolist() == [class_of[row.numpy().tobytes()] for row in embedding]
+    known = training.to_signed(data.images)
+    for image, label in zip(images, labels):
+        same = (known == image).flatten(1).all(1) | (known == image.flip(-1)).flatten(1).all(1)
+        assert label in data.labels[same]
 
 
 def test_a_step_never_calls_a_right_sentence_wrong():
     """The wrong pairs of a step are judged apart: their logits must come from neighbours of different classes."""
     run, seen = tiny_config(), []
     torch.manual_seed(0)
-    generator, discriminators = training.build_gan(run.gan, TEACHER_DIM)
+    generator, discriminators = training.build_gan(run.gan, EMBEDDING_DIM)
     optimizers = {"generator": torch.optim.SGD(generator.parameters(), 0.0),
                   "discriminators": torch.optim.SGD(discriminators.parameters(), 0.0)}
     judge, wrong_loss = discriminators[0].judge, losses.discriminator_wrong_loss
     labels = torch.tensor([0, 0, 1, 2, 2])
-    sentences = torch.randn(3, TEACHER_DIM)[labels]
+    sentences = torch.randn(3, EMBEDDING_DIM)[labels]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discriminators[0], "judge", lambda f, c: seen.append((c, judge(f, c))) or seen[-1][1])
         patch.setattr(losses, "discriminator_wrong_loss", lambda wrong: seen.append(wrong) or wrong_loss(wrong))
-        training.stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences,
-                               labels, run.gan, 0)
+        training.stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
+                               run.gan, 0)
     (right, _), (wrong, logits), *_ = (entry for entry in seen if isinstance(entry, tuple))
     counted = next(entry for entry in seen if torch.is_tensor(entry))
     expected = [k for k in range(5) if not torch.equal(wrong[k], right[k])]
@@ -250,19 +260,20 @@ def test_a_step_never_calls_a_right_sentence_wrong():
 
 def test_generate_refuses_the_training_mode():
     run = tiny_config()
-    generator, _ = training.build_gan(run.gan, TEACHER_DIM)
+    generator, _ = training.build_gan(run.gan, EMBEDDING_DIM)
     with pytest.raises(ValueError, match=r"call generator.eval\(\)"):
-        training.generate(generator, torch.zeros(2, TEACHER_DIM), run)
+        training.generate(generator, torch.zeros(2, EMBEDDING_DIM), run)
 
 
 @pytest.mark.parametrize("recipe", MODELS)
 def test_generated_images_do_not_depend_on_the_batch_size(recipe):
     run = tiny_config(recipe=recipe, gan={"augment_condition": False})
     torch.manual_seed(0)
-    generator, embeddings = training.build_gan(run.gan, TEACHER_DIM)[0].eval(), torch.randn(7, TEACHER_DIM)
+    generator, embeddings = training.build_gan(run.gan, EMBEDDING_DIM)[0].eval(), torch.randn(7, EMBEDDING_DIM)
     images = training.generate(generator, embeddings, run, seed=5)
     assert images.shape == (7, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
-    torch.testing.assert_close(training.generate(generator, embeddings, run, seed=5, batch_size=2), images, atol=1e-5, rtol=1e-4)
+    parts = training.generate(generator, embeddings, run, seed=5, batch_size=2)
+    torch.testing.assert_close(parts, images, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(training.generate(generator, embeddings, run, seed=6), images)
 
 
@@ -344,6 +355,15 @@ def test_splicing_joins_a_beginning_and_an_end():
     cut = int(share * 150)
     assert torch.equal(spliced[1, :, :cut], log_mel[1, :, :cut])
     assert torch.equal(spliced[1, :, cut:int(new_lengths[1])], log_mel[0, :, int(share * 200):200])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.lists(st.integers(64, 200), min_size=2, max_size=5))
+def test_a_spliced_utterance_is_never_too_short_for_the_encoder(seed, lengths):
+    training.seed_step(seed, 0)
+    log_mel, features = torch.zeros(len(lengths), 40, max(lengths)), torch.eye(len(lengths))
+    spliced, new_lengths, _ = training.splice_speech(log_mel, torch.tensor(lengths), features)
+    assert min(lengths) <= new_lengths.min() and new_lengths.max() == spliced.shape[2] <= max(lengths)
 
 
 def test_a_coordinate_that_hardly_varies_does_not_explode():
