@@ -136,6 +136,24 @@ def score_table(records: pd.DataFrame, metrics: list[str], digits: int = 3) -> p
     return table.reindex(columns=metrics).fillna("").reset_index()
 
 
+# Columns of the README's table: heading, and how the metric's name begins.
+README_COLUMNS = {"class from one sentence": "zero_shot_accuracy", "class from all sentences": "class_mean_accuracy",
+                  "retrieval mAP": "map", "colours as said": "semantic_colours", "FID-lite0": "fid_lite0_n",
+                  "KID-lite0": "kid_lite0_n", "IS (judge)": "is_judge_n"}
+
+
+def readme_table(records: pd.DataFrame, dataset: str, profile: str) -> str:
+    """The README's results table in Markdown, from the records of one data set and profile."""
+    chosen = records[(records.dataset == dataset) & (records.profile == profile)].copy()
+    names = [next((m for m in chosen.metric if m == start or (start.endswith("_n") and m.startswith(start))), start)
+             for start in README_COLUMNS.values()]
+    table = score_table(chosen, names).rename(columns=dict(zip(names, README_COLUMNS)))
+    table = table[(table[list(README_COLUMNS)] != "").any(axis=1)]
+    counts = ", ".join(f"{heading}: {name}" for heading, name in zip(README_COLUMNS, names) if name.endswith(tuple("0123456789")))
+    seeds = chosen[chosen.recipe != ""].seed.nunique()
+    return f"{markdown(table)}\n\nProfile `{profile}`, data `{dataset}`, seeds: {seeds}. Metrics in full: {counts}."
+
+
 def published() -> pd.DataFrame:
     """The numbers of the paper, one row each: table, dataset, method, input, metric, value, std, source, note."""
     return pd.read_csv(ROOT / "results" / "published.csv")

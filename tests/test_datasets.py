@@ -178,7 +178,8 @@ def test_a_missing_data_set_names_the_chapter(tmp_path):
         load_dataset("birds", "train", tmp_path)
 
 
-@pytest.mark.parametrize("name, split, reason", [("bird", "train", "choose from birds"), ("birds", "val", "train, test, judge")])
+@pytest.mark.parametrize("name, split, reason", [
+    ("bird", "train", "choose from birds"), ("birds", "val", "train, test, judge")])
 def test_an_unknown_data_set_or_split_is_refused(project, name, split, reason):
     with pytest.raises(DatasetError, match=reason):
         load_dataset(name, split, tiny_config().data_dir)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from s2i_lib.config import GanConfig
-from s2i_lib.gan import ConditioningAugmentation, Discriminator, Generator, ModulatedGenerator, ProjectionDiscriminator, build_gan
+from s2i_lib.gan import (ConditioningAugmentation, Discriminator, Generator, ModulatedGenerator, ProjectionDiscriminator,
+                         build_gan)
 
 EMBEDDING, NOISE = 10, 7
 SMALL = {"noise_dim": NOISE, "condition_dim": 6, "generator_width": 8, "discriminator_width": 4}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -129,3 +130,9 @@ def test_a_missing_section_is_refused(tmp_path):
     path.write_text("nothing here\n")
     with pytest.raises(ValueError, match="README.md has no section <!-- scores -->"):
         results.replace_section(path, "scores", "x")
+
+
+def test_the_readme_shows_the_committed_records():
+    root = Path(__file__).resolve().parents[1]
+    table = results.readme_table(results.load_records(root / "results"), "birds", "small")
+    assert table in (root / "README.md").read_text(), "run workflow/publish.py"

@@ -154,9 +154,10 @@ def test_a_finished_run_is_not_trained_again(project, monkeypatch):
 
 @pytest.mark.parametrize("loss", ["teacher_student", "contrastive", "released"])
 def test_the_encoder_learns_a_tiny_set(project, loss):
-    run = tiny_config(encoder={"loss": loss, "width": 4, "epochs": 25, "learning_rate": 1e-2})
+    # three components tell four classes apart; the others are the noise of single images
+    run = tiny_config(encoder={"loss": loss, "target_dim": 3, "width": 4, "epochs": 25, "learning_rate": 1e-2})
     history = training.train_encoder(run)
-    assert history.loss.iloc[-1] < 0.7 * history.loss.iloc[0]
+    assert history.loss.iloc[-1] < 0.6 * history.loss.iloc[0]
     data, model = training.load_speech_data(run, "train"), training.load_speech_model(run, TEACHER_DIM)
     assert training.score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
 

@@ -1,4 +1,4 @@
-"""Copy what the chapters of a finished run show into notebooks/, so that they can be read without being run.
+"""Copy what the chapters of a finished run show into notebooks/, and its scores into the README.
 
     python workflow/publish.py --profile small --dataset birds --seed 0 --recipe recommended
 
@@ -10,12 +10,17 @@ import base64
 import io
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from s2i_lib import results  # noqa: E402
+
 MAX_BYTES = 1_500_000
 # Width in pixels and number of colours that images are reduced to: the first pair that makes a chapter small enough.
 IMAGE_LEVELS = [(1400, None), (1400, 256), (1000, 256), (800, 128)]
@@ -112,6 +117,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> None:
         nbformat.write(notebook, partial)
         os.replace(partial, path)
         print(f"{path.relative_to(root)}: {path.stat().st_size / 1e6:.2f} MB")
+    if (root / "README.md").exists():
+        table = results.readme_table(results.load_records(root / "results"), options.dataset, options.profile)
+        results.replace_section(root / "README.md", "results", table)
 
 
 if __name__ == "__main__":
