@@ -53,7 +53,7 @@ class SpeechToImage:
         """
         waveform = recording if torch.is_tensor(recording) else load_audio(recording)
         log_mel = log_mel_spectrogram(waveform, SAMPLE_RATE)
-        return self.speech_model.encoder(log_mel[None], torch.tensor([log_mel.shape[1]]))
+        return self.speech_model.embed(log_mel[None], torch.tensor([log_mel.shape[1]]))
 
     def translate(self, wav: str | Path | torch.Tensor, num_images: int = 1, seed: int = 0) -> np.ndarray:
         """Draw a spoken description (Eq. 15).

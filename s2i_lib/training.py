@@ -203,6 +203,15 @@ class SpeechModel(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         self.register_buffer("weights", torch.tensor([losses.PAPER_WEIGHTS[name] for name in ("jel", "norm", "kdl")]))
 
+    def embed(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """(B, 40, T) log-mel batch and (B,) lengths to (B, D) embeddings of length sqrt(D), the condition of the generator.
+
+        The losses leave embeddings of very different length (Eq. 8 shrinks what it is unsure of), and a generator hardly
+        hears a small condition. Only the direction is kept, which is all that a cosine sees.
+        """
+        embedding = self.encoder(log_mel, lengths)
+        return F.normalize(embedding, dim=1) * embedding.shape[1] ** 0.5
+
     def loss(self, speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The loss that the configuration names, for (B, D) embeddings."""
         if self.config.loss == "contrastive":
@@ -340,7 +349,7 @@ def gradient_sizes(model: SpeechModel, data: SpeechData, config: Config, batches
 
 @torch.no_grad()
 def embed_speech(model: SpeechModel, log_mels: LogMels, config: Config, batch_size: int = 64) -> np.ndarray:
-    """(U, D) float32 embeddings of every utterance, longest first inside, in the given order outside."""
+    """(U, D) float32 embeddings (``SpeechModel.embed``) of every utterance, longest first inside, in the given order outside."""
     device, order = next(model.parameters()).device, np.argsort(-log_mels.lengths, kind="stable")
     embeddings = np.empty((len(log_mels), model.encoder.embedding_dim), dtype=np.float32)
     model.eval()
@@ -348,7 +357,7 @@ def embed_speech(model: SpeechModel, log_mels: LogMels, config: Config, batch_si
         rows = order[start:start + batch_size]
         log_mel, lengths = log_mels.batch(rows)
         with mixed_precision(config):
-            embeddings[rows] = model.encoder(log_mel.to(device), lengths).float().cpu().numpy()
+            embeddings[rows] = model.embed(log_mel.to(device), lengths).cpu().numpy()
     return embeddings
 
 
