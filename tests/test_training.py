@@ -408,8 +408,17 @@ def test_embeddings_keep_the_order_of_the_utterances(project):
     assert len(set(log_mels.lengths)) > 1
     together = training.embed_speech(model, log_mels, run, batch_size=3)
     for row, embedding in enumerate(together):
-        alone = model.encoder(log_mels[row][None], torch.tensor([log_mels.lengths[row]])).detach()
+        alone = model.embed(log_mels[row][None], torch.tensor([log_mels.lengths[row]])).detach()
         np.testing.assert_allclose(embedding, alone[0], atol=1e-4)
+
+
+def test_the_generator_hears_the_direction_of_an_embedding_only():
+    torch.manual_seed(0)
+    model = training.SpeechModel(tiny_config(), TEACHER_DIM).eval()
+    batch = torch.randn(3, 40, 100), torch.tensor([100, 80, 64])
+    raw, heard = model.encoder(*batch), model.embed(*batch)
+    torch.testing.assert_close(heard.norm(dim=1), torch.full((3,), EMBEDDING_DIM**0.5))
+    torch.testing.assert_close(torch.cosine_similarity(raw, heard), torch.ones(3))
 
 
 @pytest.mark.parametrize("kind, questions", [("classes", 1), ("attributes", 11)])
