@@ -134,7 +134,7 @@ def score_table(records: pd.DataFrame, metrics: list[str], digits: int = 3) -> p
                        for m, s, c in zip(grouped["mean"], grouped["sem"], grouped["count"])]
     order = pd.MultiIndex.from_frame(grouped[["method", "recipe"]].drop_duplicates())
     table = grouped.pivot(index=["method", "recipe"], columns="metric", values="text").reindex(order)
-    return table.reindex(columns=metrics).fillna("").reset_index()
+    return table.reindex(columns=metrics).astype(object).fillna("").reset_index()
 
 
 # Columns of the README's table: heading, and how the metric's name begins.

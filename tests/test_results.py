@@ -64,20 +64,31 @@ def test_a_manifest_names_inputs_and_outputs_by_their_checksums(run, project):
 
 
 def _records(*rows) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["method", "recipe", "metric", "value"])
+    return pd.DataFrame(rows, columns=["method", "recipe", "seed", "metric", "value"])
 
 
 def test_a_table_shows_mean_and_standard_error_over_seeds():
-    records = _records(("ours", "paper", "is", 2.0), ("ours", "paper", "is", 4.0), ("ours", "recommended", "is", 5.0),
-                       ("ours", "paper", "fid", 7.0), ("ours", "paper", "other", 9.0))
+    records = _records(("ours", "paper", 0, "is", 2.0), ("ours", "paper", 1, "is", 4.0), ("ours", "recommended", 0, "is", 5.0),
+                       ("ours", "paper", 0, "fid", 7.0), ("ours", "paper", 0, "other", 9.0))
     table = results.score_table(records, ["fid", "is"], digits=2)
     assert table.to_dict("records") == [
         {"method": "ours", "recipe": "paper", "fid": "7.00", "is": "3.00 ± 1.00"},  # sd sqrt(2) over sqrt(2) seeds
         {"method": "ours", "recipe": "recommended", "fid": "", "is": "5.00"}]
 
 
+def test_a_number_recorded_twice_is_no_second_seed():
+    records = _records(("ours", "paper", 0, "is", 2.0), ("ours", "paper", 0, "is", 4.0), ("ours", "paper", 1, "is", 5.0))
+    assert results.score_table(records, ["is"], digits=2)["is"].tolist() == ["4.00 ± 1.00"]
+    assert results.score_table(records[:2], ["is"], digits=2)["is"].tolist() == ["3.00"]
+
+
+def test_a_metric_without_records_is_an_empty_column():
+    table = results.score_table(_records(("ours", "paper", 0, "is", 2.0)), ["is", "fid"])
+    assert table.fid.tolist() == [""]
+
+
 def test_a_table_keeps_the_order_of_the_records():
-    table = results.score_table(_records(("z", "", "is", 1.0), ("a", "", "is", 2.0)), ["is"])
+    table = results.score_table(_records(("z", "", 0, "is", 1.0), ("a", "", 0, "is", 2.0)), ["is"])
     assert table.method.tolist() == ["z", "a"]
 
 
