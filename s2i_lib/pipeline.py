@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from s2i_lib import training
 from s2i_lib.audio import SAMPLE_RATE, load_audio, log_mel_spectrogram
@@ -30,6 +31,7 @@ class SpeechToImage:
 
         Raises:
             FileNotFoundError: the folder holds no finished run; the message says how to make one.
+            ValueError: the run was trained by a version with other settings.
         """
         path = Path(path)
         missing = [name for name in ("model.json", "speech_encoder.safetensors", "generator.safetensors")
@@ -37,7 +39,10 @@ class SpeechToImage:
         if missing:
             raise FileNotFoundError(f"no trained model in {path} ({missing[0]} is missing): ./run_all.sh trains one")
         described = json.loads((path / "model.json").read_text())
-        config = Config.model_validate(described["config"])
+        try:
+            config = Config.model_validate(described["config"])
+        except ValidationError:
+            raise ValueError(f"{path} was trained by another version of this project: train it again") from None
         speech_model = training.SpeechModel(config, described["teacher_dim"])
         generator = build_gan(config.gan, speech_model.encoder.embedding_dim)[0]
         return cls(config, training.load_model(speech_model, path / "speech_encoder.safetensors"),

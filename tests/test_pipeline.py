@@ -76,6 +76,13 @@ def test_an_unfinished_run_says_how_to_finish_it(finished_run, missing):
         SpeechToImage.load(finished_run.run_dir)
 
 
+def test_a_run_of_another_version_says_so(finished_run):
+    path = finished_run.run_dir / "model.json"
+    path.write_text(path.read_text().replace('"kl_weight"', '"old_name"'))
+    with pytest.raises(ValueError, match="another version of this project"):
+        SpeechToImage.load(finished_run.run_dir)
+
+
 def test_loaded_networks_are_in_evaluation_mode(model):
     assert not any(module.training for part in (model.speech_model, model.generator) for module in part.modules())
 
