@@ -38,6 +38,11 @@ def save_atomically(path: Path, write) -> None:
     os.replace(temporary, path)
 
 
+def _processes() -> ProcessPoolExecutor:
+    """One worker process per available core."""
+    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn"))
+
+
 def write_images(config: Config) -> None:
     """Draw every image of a rendered data set and write its captions (chapter 01).
 
@@ -48,8 +53,7 @@ def write_images(config: Config) -> None:
     splits = [{"train": data.images_per_train_class} if label < data.num_train_classes else
               {"test": data.images_per_test_class, "judge": data.images_for_judge} for label in range(data.num_classes)]
     jobs = [(label, table[label], splits[label]) for label in range(data.num_classes)]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool:
+    with _processes() as pool:
         done = pool.map(partial(_draw_class, config), jobs)
         items = [item for per_class in tqdm(done, total=len(jobs), desc="drawing", unit="class") for item in per_class]
     save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
@@ -78,8 +82,7 @@ def write_judge_images(config: Config) -> None:
     path = config.data_dir / "judges" / f"images_{config.gan.image_size}.npy"
     if path.exists():
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool:
+    with _processes() as pool:
         done = pool.map(partial(_draw_random, config), range(config.judge.images), chunksize=16)
         images, attributes = zip(*tqdm(done, total=config.judge.images, desc="drawing for the judge", unit="image"))
     save_atomically(path.with_name("attributes.json"), lambda file: file.write(json.dumps(attributes).encode()))

@@ -52,8 +52,8 @@ class EncoderConfig(_Section):
     """The speech encoder (Eq. 2) and its training (Eq. 6).
 
     `augment` masks and splices utterances, `class_targets` lets the student aim at class means; both belong to the
-    recommended recipe. `target_dim` is the number of principal components of the teacher's features that the student is taught, None for all
-    features; it is the dimension D of the embedding.
+    recommended recipe. `target_dim` is the number of principal components of the teacher's features that the student is
+    taught, None for all features; it is the dimension D of the embedding.
     """
 
     target_dim: int | None = 256
@@ -232,7 +232,7 @@ def _nearest(name: str, allowed) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def _explain(error: ValidationError, values: dict) -> str:
+def _explain(error: ValidationError) -> str:
     """The first validation problem as one sentence that names the key and the nearest valid one."""
     problem = error.errors()[0]
     *parents, key = problem["loc"]
@@ -267,4 +267,4 @@ def load_config(profile: str = "small", dataset: str = "birds", recipe: str = "r
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, values)) from None
+        raise ConfigError(_explain(error)) from None

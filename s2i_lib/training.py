@@ -22,9 +22,9 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from s2i_lib import losses, metrics
-from s2i_lib.audio import collate_log_mels
 from s2i_lib.artefacts import (LogMels, load_images, load_log_mels, load_teacher_features, save_atomically, to_signed,
                                write_judge_images)
+from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
 from s2i_lib.encoders import ImageClassifier, SpeechEncoder
@@ -587,7 +587,8 @@ def train_gan(config: Config) -> pd.DataFrame:
     optimizers = {"generator": torch.optim.Adam(generator.parameters(), settings.generator_learning_rate, betas),
                   "discriminators": torch.optim.Adam(discriminators.parameters(), settings.discriminator_learning_rate, betas)}
     checkpoint = Checkpoint(config.run_dir / "gan.ckpt", config.fingerprint(*STUDENT_SECTIONS, "gan"), generator=generator,
-                            discriminators=discriminators, average=average, **{f"{name}_optimizer": o for name, o in optimizers.items()})
+                            discriminators=discriminators, average=average,
+                            **{f"{name}_optimizer": o for name, o in optimizers.items()})
     step_function, score = GAN_STEPS[settings.model], _semantic_probe(config, average)
     every, started, seconds = max(1, settings.steps // 100), time.monotonic(), 0.0
     if checkpoint.history:

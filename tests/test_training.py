@@ -49,6 +49,16 @@ def _numbers(history):
     return history.drop(columns="seconds")
 
 
+def _interrupt_and_resume(monkeypatch, train, run, path, writes, calls):
+    """The history of a loop that was interrupted, left no weights at `path`, and was started again."""
+    with monkeypatch.context() as patch:
+        _interrupt(patch, writes, calls)
+        with pytest.raises(Interrupted):
+            train(run)
+    assert not path.exists()
+    return train(run)
+
+
 @pytest.mark.parametrize("recipe", MODELS)
 @pytest.mark.parametrize("writes, calls", [(1, 2), (1, 3)], ids=["at a checkpoint", "after a checkpoint"])
 def test_an_interrupted_encoder_ends_like_an_uninterrupted_one(project, monkeypatch, recipe, writes, calls):
@@ -56,12 +66,7 @@ def test_an_interrupted_encoder_ends_like_an_uninterrupted_one(project, monkeypa
     history, path = training.train_encoder(run), run.run_dir / "speech_encoder.safetensors"
     weights = load_file(path)
     forget_training(run)
-    with monkeypatch.context() as patch:
-        _interrupt(patch, writes, calls)
-        with pytest.raises(Interrupted):
-            training.train_encoder(run)
-    assert not path.exists()
-    resumed = training.train_encoder(run)
+    resumed = _interrupt_and_resume(monkeypatch, training.train_encoder, run, path, writes, calls)
     _assert_same_weights(load_file(path), weights)
     assert _numbers(resumed).equals(_numbers(history))
 
@@ -75,12 +80,7 @@ def test_an_interrupted_gan_ends_like_an_uninterrupted_one(project, monkeypatch,
     history, path = training.train_gan(run), run.run_dir / "generator.safetensors"
     weights, last = load_file(path), torch.load(run.run_dir / "gan.ckpt")
     forget_training(run)
-    with monkeypatch.context() as patch:
-        _interrupt(patch, writes, calls)
-        with pytest.raises(Interrupted):
-            training.train_gan(run)
-    assert not path.exists()
-    resumed = training.train_gan(run)
+    resumed = _interrupt_and_resume(monkeypatch, training.train_gan, run, path, writes, calls)
     _assert_same_weights(load_file(path), weights)
     _assert_same_weights(torch.load(run.run_dir / "gan.ckpt")["discriminators"], last["discriminators"])
     assert _numbers(resumed).equals(_numbers(history))
