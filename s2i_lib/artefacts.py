@@ -6,6 +6,7 @@
 Every writer keeps what is complete, so that a killed run goes on where it stopped, and replaces files atomically.
 """
 
+import hashlib
 import itertools
 import json
 import multiprocessing
@@ -23,7 +24,7 @@ from tqdm.auto import tqdm
 
 from s2i_lib import audio, speech
 from s2i_lib.config import Config
-from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
+from s2i_lib.datasets import DatasetError, SpokenImages, dataset_module, load_dataset
 from s2i_lib.encoders import Teacher
 
 CAPTIONS_PER_IMAGE = 10
@@ -47,8 +48,12 @@ def write_images(config: Config) -> None:
     """Draw every image of a rendered data set and write its captions (chapter 01).
 
     Writes ``images/<class>.npy`` (images, size, size, 3) uint8, one file per class, and ``items.json`` last.
+
+    Raises:
+        DatasetError: the folder holds pictures of another configuration or of another version of the drawing.
     """
     data = config.data
+    _claim(config)
     table = dataset_module(config.dataset).class_table(data.num_classes, data.num_train_classes, data.seed)
     splits = [{"train": data.images_per_train_class} if label < data.num_train_classes else
               {"test": data.images_per_test_class, "judge": data.images_for_judge} for label in range(data.num_classes)]
@@ -57,6 +62,19 @@ def write_images(config: Config) -> None:
         done = pool.map(partial(_draw_class, config), jobs)
         items = [item for per_class in tqdm(done, total=len(jobs), desc="drawing", unit="class") for item in per_class]
     save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
+
+
+def _claim(config: Config) -> None:
+    """Mark the data folder with what draws into it, so that old and new pictures are never mixed."""
+    module, rng = dataset_module(config.dataset), np.random.default_rng(0)
+    specimen = module.class_table(config.data.num_classes, config.data.num_train_classes, config.data.seed)[0]
+    picture, caption = module.draw(specimen, rng, 64), module.describe(specimen, rng)[0]
+    drawn = hashlib.sha256(picture.tobytes() + caption.encode()).hexdigest()[:12]
+    mark, path = f"{config.fingerprint('dataset', 'data')} {drawn}\n", config.data_dir / "drawn_by.txt"
+    if (config.data_dir / "images").exists() and (not path.exists() or path.read_text() != mark):
+        raise DatasetError(f"{config.data_dir} was drawn with other settings or by another version: remove that folder "
+                           "to draw it again")
+    save_atomically(path, lambda file: file.write(mark.encode()))
 
 
 def _draw_class(config: Config, job: tuple[int, dict, dict]) -> list[dict]:
@@ -141,8 +159,9 @@ def write_log_mels(config: Config) -> None:
         if path.exists():
             continue
         dataset = load_dataset(config.dataset, split, config.data_dir)
-        spectrograms = [audio.log_mel_spectrogram(audio.load_audio(dataset[i].speech[k])).T.half().numpy()
-                        for i, k in tqdm(dataset.utterances, desc=f"log-mel {split}", unit="utterance")]
+        paths = [dataset[i].speech[k] for i, k in dataset.utterances]
+        spectrograms = [log_mel.T.half().numpy() for log_mel in tqdm(
+            audio.load_log_mels(paths), total=len(paths), desc=f"log-mel {split}", unit="utterance")]
         offsets = np.cumsum([0] + [len(frames) for frames in spectrograms])
         save_atomically(path.with_name(f"log_mel_{split}_offsets.npy"), lambda file: np.save(file, offsets))
         save_atomically(path, lambda file: np.save(file, np.concatenate(spectrograms)))
@@ -206,7 +225,7 @@ def write_teacher_features(config: Config, teacher: Teacher) -> None:
 
 def teacher_path(config: Config, split: str) -> Path:
     """Where the teacher features of a split are kept."""
-    return config.data_dir / f"{config.teacher.name}_{config.teacher.image_size}_{split}.npy"
+    return config.data_dir / f"{config.teacher.name}_{config.fingerprint('teacher')}_{split}.npy"
 
 
 def load_teacher_features(config: Config, split: str) -> np.ndarray:

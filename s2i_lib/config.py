@@ -41,10 +41,11 @@ class DataConfig(_Section):
 
 
 class TeacherConfig(_Section):
-    """The frozen image encoder (Eq. 3)."""
+    """The frozen image encoder (Eq. 3). `power` is the exponent of the generalised mean over its grid, 1 for the mean."""
 
     name: Literal["efficientnet_lite0", "googlenet"] = "efficientnet_lite0"
     image_size: int = 224
+    power: float = 3.0
     batch_size: int = 32
 
 
@@ -52,11 +53,11 @@ class EncoderConfig(_Section):
     """The speech encoder (Eq. 2) and its training (Eq. 6).
 
     `augment` masks and splices utterances, `class_targets` lets the student aim at class means; both belong to the
-    recommended recipe. `target_dim` is the number of principal components of the teacher's features that the student is
-    taught, None for all features; it is the dimension D of the embedding.
+    recommended recipe. `target_dim` is the number of discriminant directions of the teacher's features that the student
+    is taught, None for all features; it is the dimension D of the embedding.
     """
 
-    target_dim: int | None = 256
+    target_dim: int | None = 128
     width: int = 32
     rnn_dim: int | None = 512
     loss: Literal["teacher_student", "released", "contrastive"] = "teacher_student"
@@ -169,7 +170,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "data": {"num_classes": 20, "num_train_classes": 15, "images_per_train_class": 8, "images_per_test_class": 8,
                  "images_for_judge": 8, "spoken_captions": 1},
         "teacher": {"image_size": 96},
-        "encoder": {"target_dim": 32, "rnn_dim": 64, "width": 8, "epochs": 3, "batch_size": 24},
+        "encoder": {"target_dim": 12, "rnn_dim": 64, "width": 8, "epochs": 3, "batch_size": 24},
         "gan": {"base_size": 8, "generator_width": 8, "discriminator_width": 8, "steps": 16, "batch_size": 16},
         "judge": {"images": 128, "width": 8, "epochs": 2},
         "scores": {"captions": 32, "gallery_sentences": 2, "gallery_samples": 4, "inception_splits": 2},
@@ -190,7 +191,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
     # The paper's own data and schedule (Section V: 100 epochs, 220k iterations).
     "paper": {
-        "teacher": {"name": "googlenet"},
+        "teacher": {"name": "googlenet", "power": 1.0},
         "encoder": {"width": 64, "rnn_dim": None, "target_dim": None, "weights": "paper", "epochs": 100},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 220_000},
         "scores": {"captions": 29_330},

@@ -94,11 +94,16 @@ class SpeechEncoder(nn.Module):
 
 
 class Teacher(nn.Module):
-    """A frozen image encoder (Eq. 3): (B, 3, H, W) images in [0, 1] to (B, D) pooled features, always in eval mode."""
+    """A frozen image encoder (Eq. 3): (B, 3, H, W) images in [0, 1] to (B, D) pooled features, always in eval mode.
 
-    def __init__(self, name: str, trunk: nn.Module, dim: int, mean: list[float], std: list[float], image_size: int):
+    A trunk that returns a grid of non-negative features is pooled by the generalised mean of exponent `power` (Radenović et
+    al., 2018): 1 is the mean; 3 lets the places where a feature is strong count more, which tells parts apart better.
+    """
+
+    def __init__(self, name: str, trunk: nn.Module, dim: int, mean: list[float], std: list[float], image_size: int,
+                 power: float = 1.0):
         super().__init__()
-        self.name, self.dim, self.image_size, self.trunk = name, dim, image_size, trunk
+        self.name, self.dim, self.image_size, self.trunk, self.power = name, dim, image_size, trunk, power
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
         self.requires_grad_(False).eval()
@@ -107,9 +112,11 @@ class Teacher(nn.Module):
         return super().train(False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        images = resize(images, self.image_size)
+        images = resize(images.to(self.mean.device), self.image_size)
         features = self.trunk(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
-        return features.mean(dim=(2, 3)) if features.dim() == 4 else features
+        if features.dim() == 2:
+            return features.float()
+        return features.float().clamp_min(0).pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)
 
 
 def resize(images: torch.Tensor, size: int) -> torch.Tensor:
@@ -133,7 +140,8 @@ class _EfficientNetTrunk(nn.Module):
         return self.network.extract_features(images)
 
 
-def load_teacher(name: str = "efficientnet_lite0", image_size: int = 224, weights: str | None = None) -> Teacher:
+def load_teacher(name: str = "efficientnet_lite0", image_size: int = 224, weights: str | None = None,
+                 power: float = 1.0) -> Teacher:
     """A frozen teacher.
 
     Args:
@@ -141,16 +149,19 @@ def load_teacher(name: str = "efficientnet_lite0", image_size: int = 224, weight
             torchvision's ImageNet weights, downloaded once unless `weights` names a file).
         image_size: side in pixels that images are resized to.
         weights: path of a GoogLeNet state dict for machines without a network.
+        power: exponent of the generalised mean over the grid; GoogLeNet takes the mean itself, so 1.
 
     Raises:
-        ValueError: unknown name.
+        ValueError: unknown name, or another exponent than 1 for GoogLeNet.
         FileNotFoundError: GoogLeNet's weights can neither be found nor downloaded; the message says what to do.
     """
     if name == "efficientnet_lite0":
         return Teacher(name, _EfficientNetTrunk().to(memory_format=torch.channels_last), 1280,
-                       [127 / 255] * 3, [128 / 255] * 3, image_size)
+                       [127 / 255] * 3, [128 / 255] * 3, image_size, power)
     if name != "googlenet":
         raise ValueError(f"teacher {name!r} is unknown; choose efficientnet_lite0 or googlenet")
+    if power != 1:
+        raise ValueError(f"power is {power}, but GoogLeNet takes the plain mean over its grid: use 1")
     return Teacher(name, _googlenet_trunk(weights), 1024, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], image_size)
 
 

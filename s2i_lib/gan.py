@@ -212,11 +212,16 @@ class ModulatedGenerator(nn.Module):
         noise_dim: length of the noise vector z.
         width: channels at the largest feature map; they double towards 4x4, up to 4 times as many.
         size: side of the image, 8 times a power of two.
+
+    Raises:
+        ValueError: `size` below 8.
     """
 
     def __init__(self, embedding_dim: int, noise_dim: int = 100, width: int = 32, size: int = 64):
         super().__init__()
         self.noise_dim = noise_dim
+        if size < 4 * PATCH:
+            raise ValueError(f"size is {size}; the modulated generator draws {4 * PATCH} pixels or more")
         levels = int(math.log2(size // PATCH // 4))
         channels = [width * min(2 ** (levels - level), 4) for level in range(levels + 1)]
         self.embed = nn.Linear(embedding_dim, 256)

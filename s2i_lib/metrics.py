@@ -189,7 +189,8 @@ def semantic_accuracy(predicted: dict[str, np.ndarray], mentioned: list[dict[str
 @torch.no_grad()
 def classify(classifier, images: torch.Tensor, batch_size: int = 128) -> dict[str, np.ndarray]:
     """Probabilities that an ``ImageClassifier`` gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
-    parts = [{q: F.softmax(logits, 1).cpu().numpy() for q, logits in classifier(batch).items()}
+    device = next(classifier.parameters()).device
+    parts = [{q: F.softmax(logits, 1).cpu().numpy() for q, logits in classifier(batch.to(device)).items()}
              for batch in images.split(batch_size)]
     return {question: np.concatenate([part[question] for part in parts]) for question in parts[0]}
 

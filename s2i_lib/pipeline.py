@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from s2i_lib import training
-from s2i_lib.audio import SAMPLE_RATE, load_audio, log_mel_spectrogram
+from s2i_lib.audio import SAMPLE_RATE, load_audio, log_mel_spectrogram, set_level
 from s2i_lib.config import ROOT, Config
 from s2i_lib.gan import build_gan
 
@@ -43,10 +43,9 @@ class SpeechToImage:
             config = Config.model_validate(described["config"])
         except ValidationError:
             raise ValueError(f"{path} was trained by another version of this project: train it again") from None
-        speech_model = training.SpeechModel(config, described["teacher_dim"])
+        speech_model = training.load_speech_model(config, path)
         generator = build_gan(config.gan, speech_model.encoder.embedding_dim)[0]
-        return cls(config, training.load_model(speech_model, path / "speech_encoder.safetensors"),
-                   training.load_model(generator, path / "generator.safetensors"))
+        return cls(config, speech_model, training.load_model(generator, path / "generator.safetensors"))
 
     @torch.no_grad()
     def embed(self, recording: str | Path | torch.Tensor) -> torch.Tensor:
@@ -56,7 +55,7 @@ class SpeechToImage:
             AudioError: the file is no usable recording.
             ValueError: shorter than 64 frames (0.64 s).
         """
-        waveform = recording if torch.is_tensor(recording) else load_audio(recording)
+        waveform = set_level(recording) if torch.is_tensor(recording) else load_audio(recording)
         log_mel = log_mel_spectrogram(waveform, SAMPLE_RATE)
         return self.speech_model.embed(log_mel[None], torch.tensor([log_mel.shape[1]]))
 

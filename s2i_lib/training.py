@@ -113,16 +113,14 @@ def load_model(module: nn.Module, path: Path) -> nn.Module:
     Raises:
         FileNotFoundError: no such file; the message names the chapter to run.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"no model at {path}: run the chapter that trains it first (./run_all.sh)")
+    _require(path)
     module.load_state_dict(load_file(path))
     return module.eval()
 
 
-def describe_model(config: Config, teacher_dim: int) -> None:
-    """Write ``model.json``, which ``pipeline.SpeechToImage.load`` needs to rebuild the networks of a run."""
-    text = json.dumps({"config": config.model_dump(), "teacher_dim": teacher_dim}, indent=1)
-    save_atomically(config.run_dir / "model.json", lambda file: file.write(text.encode()))
+def _require(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(f"no model at {path}: run the chapter that trains it first (./run_all.sh)")
 
 
 # --- speech encoder (Section III-D1) ---------------------------------------------------------------------------------
@@ -132,11 +130,13 @@ class TargetSpace(nn.Module):
     """A fixed linear map of the teacher's features to the space that the student is taught in.
 
     Raw pooled features are positive, of very different size and strongly correlated, so that a few directions decide every
-    distance. With `target_dim` they are whitened: projected to their first principal components over the training images,
-    each with mean 0 and deviation 1. Without it every coordinate is only standardised.
+    distance, and most of what they show (pose, light, background) no sentence tells. With `target_dim` the map is a linear
+    discriminant analysis: what varies within the training classes is whitened away, then the directions in which the class
+    means differ most are kept, each with deviation 1 over the class means. Without it every coordinate is standardised.
 
     Args:
-        teacher_dim: dimension of the teacher's features.  target_dim: number of principal components, or None.
+        teacher_dim: dimension of the teacher's features.
+        target_dim: number of discriminant directions, below the number of training classes, or None.
     """
 
     def __init__(self, teacher_dim: int, target_dim: int | None = None):
@@ -145,22 +145,30 @@ class TargetSpace(nn.Module):
         self.register_buffer("mean", torch.zeros(teacher_dim))
         self.register_buffer("map", torch.zeros(teacher_dim, target_dim or teacher_dim))
 
-    def fit(self, features: torch.Tensor) -> "TargetSpace":
-        """Take the map from (N, teacher_dim) features of training images.
+    def fit(self, features: torch.Tensor, labels: np.ndarray) -> "TargetSpace":
+        """Take the map from (N, V, teacher_dim) features of V views of the training images and their (N,) labels.
 
         Raises:
-            ValueError: fewer images than principal components.
+            ValueError: `target_dim` is not below the number of classes.
         """
+        labels, features = np.repeat(labels, features.shape[1]), features.flatten(0, 1)
         self.mean, std = features.mean(0), features.std(0)
         std = std.clamp_min(0.05 * float(std.median()))  # a coordinate that hardly varies is not blown up
         if self.target_dim is None:
             self.map = torch.diag(1 / std)
             return self
-        if len(features) <= self.target_dim:
-            raise ValueError(f"{len(features)} images cannot span {self.target_dim} principal components; lower target_dim")
-        values, vectors = torch.linalg.eigh(torch.cov(((features - self.mean) / std).T.double()))
+        classes, codes = np.unique(labels, return_inverse=True)
+        if len(classes) <= self.target_dim:
+            raise ValueError(f"{len(classes)} classes differ in fewer than {self.target_dim} directions; lower target_dim")
+        features = ((features - self.mean) / std).double()
+        means = torch.stack([features[codes == code].mean(0) for code in range(len(classes))])
+        within = torch.cov((features - means[codes]).T)
+        within += within.diagonal().mean() * torch.eye(len(within))  # shrinkage: few images for so many directions
+        values, vectors = torch.linalg.eigh(within)
+        whiten = vectors / values.sqrt()
+        values, vectors = torch.linalg.eigh(torch.cov((means @ whiten).T))
         values, vectors = values[-self.target_dim:].flip(0).clamp_min(1e-9), vectors[:, -self.target_dim:].flip(1)
-        self.map = (vectors / values.sqrt()).float() / std[:, None]
+        self.map = (whiten @ (vectors / values.sqrt())).float() / std[:, None]
         return self
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -286,7 +294,7 @@ def train_encoder(config: Config) -> pd.DataFrame:
     data, unseen = load_speech_data(config, "train"), load_speech_data(config, "test")
     torch.manual_seed(config.seed)
     model = SpeechModel(config, data.features.shape[-1])
-    model.targets.fit(data.features.flatten(0, 1))
+    model.targets.fit(data.features, data.labels)
     if settings.class_targets:
         data.features = class_features(data)
     model = model.to(device)
@@ -320,7 +328,6 @@ def train_encoder(config: Config) -> pd.DataFrame:
         bar.update()
     bar.close()
     save_model(model, config.run_dir / "speech_encoder.safetensors")
-    describe_model(config, data.features.shape[-1])
     return pd.DataFrame(checkpoint.history)
 
 
@@ -370,9 +377,15 @@ def score_unseen(model: SpeechModel, unseen: SpeechData, config: Config) -> dict
     return {"zero_shot": metrics.zero_shot_accuracy(*arguments), "class_mean": metrics.class_mean_accuracy(*arguments)}
 
 
-def load_speech_model(config: Config, teacher_dim: int) -> SpeechModel:
-    """The trained student of a run, in evaluation mode."""
-    return load_model(SpeechModel(config, teacher_dim), config.run_dir / "speech_encoder.safetensors")
+def load_speech_model(config: Config, folder: Path | None = None) -> SpeechModel:
+    """The trained student of a run, in evaluation mode; `folder` is the run's, if it was moved.
+
+    Raises:
+        FileNotFoundError: the run has no trained student yet.
+    """
+    path = (folder or config.run_dir) / "speech_encoder.safetensors"
+    _require(path)
+    return load_model(SpeechModel(config, len(load_file(path)["targets.mean"])), path)
 
 
 def embeddings_path(config: Config, split: str) -> Path:
@@ -405,8 +418,8 @@ def _judge_lessons(config: Config, kind: str) -> tuple[torch.Tensor, dict[str, t
 
 
 def judge_path(config: Config, kind: str) -> Path:
-    """Judges are instruments: one per data set and image size, shared by seeds and recipes."""
-    return config.data_dir / "judges" / f"{kind}_{config.gan.image_size}.safetensors"
+    """Judges are instruments: one per data set, image size and judge's configuration, shared by seeds and recipes."""
+    return config.data_dir / "judges" / f"{kind}_{config.gan.image_size}_{config.fingerprint('judge')}.safetensors"
 
 
 def load_judge(config: Config, kind: str) -> ImageClassifier:
@@ -546,18 +559,19 @@ def modulated_step(generator, discriminators, optimizers, images, embedding, lab
     wrong = discriminator.judge(real_features, embedding.roll(-1, 0))[different]
     hinge = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong)
     matching = _matching_loss(discriminator, real_features, embedding, labels)
-    penalty = torch.zeros(())
-    if step % settings.penalty_every == 0:
+    total, values = hinge + settings.matching_weight * matching, {}
+    if (step + 1) % settings.penalty_every == 0:
         with torch.autocast(images.device.type, enabled=False):
             penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
-    penalty_weight = settings.penalty_weight * settings.penalty_every
-    _apply(optimizers["discriminators"], hinge + settings.matching_weight * matching + penalty_weight * penalty)
+        total = total + settings.penalty_weight * settings.penalty_every * penalty
+        values["penalty"] = penalty.item()
+    _apply(optimizers["discriminators"], total)
     features = discriminator.features(fake)
     generator_loss = losses.hinge_generator_loss(discriminator.judge(features, embedding))
     generator_matching = _matching_loss(discriminator, features, embedding, labels)
     _apply(optimizers["generator"], generator_loss + settings.matching_weight * generator_matching)
-    return {"discriminator": hinge.item(), "generator": generator_loss.item(), "penalty": penalty.item(),
-            "matching_real": matching.item(), "matching_fake": generator_matching.item()}
+    return values | {"discriminator": hinge.item(), "generator": generator_loss.item(),
+                     "matching_real": matching.item(), "matching_fake": generator_matching.item()}
 
 
 def _matching_loss(discriminator, features, embedding, labels) -> torch.Tensor:
@@ -571,7 +585,8 @@ GAN_STEPS: dict[str, Callable] = {"stackgan_v2": stackgan_step, "modulated": mod
 def train_gan(config: Config) -> pd.DataFrame:
     """Train the generator of a run on real images and speech embeddings; write ``generator.safetensors``.
 
-    The file holds the running average of the weights. Unseen sentences are scored along the way for the learning curve.
+    The file holds the running average of the weights; ``model.json`` beside it holds the configuration, from which
+    ``pipeline.SpeechToImage.load`` rebuilds the networks. Unseen sentences are scored along the way for the learning curve.
 
     Returns:
         One row per hundredth of the run: ``step``, ``seconds``, losses, and now and then ``semantic`` accuracy.
@@ -610,6 +625,8 @@ def train_gan(config: Config) -> pd.DataFrame:
         bar.update()
     bar.close()
     save_model(average, config.run_dir / "generator.safetensors")
+    description = json.dumps({"config": config.model_dump()}, indent=1)
+    save_atomically(config.run_dir / "model.json", lambda file: file.write(description.encode()))
     return pd.DataFrame(checkpoint.history)
 
 
@@ -625,9 +642,9 @@ def generate(generator: nn.Module, embeddings: torch.Tensor, config: Config, see
     if generator.training:
         raise ValueError("the generator is in training mode; call generator.eval() first")
     device = next(generator.parameters()).device
-    noise = torch.randn(len(embeddings), generator.noise_dim, generator=torch.Generator().manual_seed(seed))
     with mixed_precision(config), torch.random.fork_rng():
-        torch.manual_seed(seed)  # conditioning augmentation draws as well
+        torch.manual_seed(seed)
+        noise = torch.randn(len(embeddings), generator.noise_dim)  # conditioning augmentation draws what follows
         parts = [generator(z.to(device), e.to(device))[-1].float().cpu()
                  for z, e in zip(noise.split(batch_size), embeddings.split(batch_size))]
     return torch.cat(parts)

@@ -158,7 +158,7 @@ def test_the_encoder_learns_a_tiny_set(project, loss):
     run = tiny_config(encoder={"loss": loss, "target_dim": 3, "width": 4, "epochs": 25, "learning_rate": 1e-2})
     history = training.train_encoder(run)
     assert history.loss.iloc[-1] < 0.6 * history.loss.iloc[0]
-    data, model = training.load_speech_data(run, "train"), training.load_speech_model(run, TEACHER_DIM)
+    data, model = training.load_speech_data(run, "train"), training.load_speech_model(run)
     assert training.score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
 
 
@@ -280,7 +280,7 @@ def test_generated_images_do_not_depend_on_the_batch_size(recipe):
 
 def test_a_missing_model_names_the_cure(project):
     with pytest.raises(FileNotFoundError, match="run_all.sh"):
-        training.load_speech_model(tiny_config(), TEACHER_DIM)
+        training.load_speech_model(tiny_config())
 
 
 # --- the parts of the loops ---
@@ -325,17 +325,29 @@ def test_time_masks_silence_short_stretches():
 
 def test_targets_are_standardised():
     features = torch.randn(500, 4) * torch.tensor([1.0, 5.0, 2.0, 30.0]) + 7
-    targets = training.TargetSpace(4).fit(features)(features)
+    targets = training.TargetSpace(4).fit(features[:, None], np.zeros(500))(features)
     torch.testing.assert_close(targets.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(targets.std(0), torch.ones(4))
 
 
-def test_whitened_targets_are_uncorrelated():
-    features = torch.randn(500, 6) @ torch.randn(6, 6) + 3
-    targets = training.TargetSpace(6, 3).fit(features)(features)
-    torch.testing.assert_close(torch.cov(targets.T), torch.eye(3), atol=1e-3, rtol=0)
+def test_class_means_of_discriminant_targets_are_white():
+    torch.manual_seed(0)
+    labels = np.repeat(np.arange(12), 50)
+    features = (torch.randn(12, 6)[labels] + 0.1 * torch.randn(600, 6)) @ torch.randn(6, 6) + 3
+    targets = training.TargetSpace(6, 3).fit(features[:, None], labels)(features)
+    means = torch.stack([targets[labels == label].mean(0) for label in range(12)])
+    torch.testing.assert_close(torch.cov(means.T), torch.eye(3), atol=1e-3, rtol=0)
     with pytest.raises(ValueError, match="lower target_dim"):
-        training.TargetSpace(6, 3).fit(features[:3])
+        training.TargetSpace(6, 3).fit(features[:150, None], labels[:150])
+
+
+def test_discriminant_targets_ignore_what_varies_within_a_class():
+    torch.manual_seed(0)
+    labels = np.repeat(np.arange(20), 30)
+    signal, pose = torch.randn(20, 2)[labels], 10 * torch.randn(600, 2)  # the pose is five times louder than the class
+    targets = training.TargetSpace(4, 2).fit(torch.cat([signal, pose], 1)[:, None], labels)
+    weights = targets.map * torch.cat([signal, pose], 1).std(0)[:, None]
+    assert weights[2:].abs().max() < 0.5 * weights[:2].abs().max()
 
 
 def test_class_features_are_class_means(project):
@@ -369,7 +381,7 @@ def test_a_spliced_utterance_is_never_too_short_for_the_encoder(seed, lengths):
 
 def test_a_coordinate_that_hardly_varies_does_not_explode():
     features = torch.randn(500, 3) * torch.tensor([1.0, 1.0, 1e-7])
-    targets = training.TargetSpace(3).fit(features)
+    targets = training.TargetSpace(3).fit(features[:, None], np.zeros(500))
     assert targets(features + torch.tensor([0.0, 0.0, 0.01]))[:, 2].abs().max() < 1.0
 
 
@@ -378,7 +390,7 @@ def test_measured_weights_balance_the_terms(project):
     data = training.load_speech_data(run, "train")
     torch.manual_seed(0)
     model = training.SpeechModel(run, TEACHER_DIM)
-    model.targets.fit(data.features.flatten(0, 1))
+    model.targets.fit(data.features, data.labels)
     before = copy.deepcopy(model.state_dict())
     weights, sizes = training.measure_weights(model, data, run), training.gradient_sizes(model, data, run)
     assert [float(w) * size for w, size in zip(weights, sizes.values())] == pytest.approx([sizes["jel"]] * 3)

@@ -109,8 +109,8 @@ _BODY = ((0.13, -0.31), (0.00, -0.265), (-0.16, -0.165), (-0.31, 0.01), (-0.31, 
          (0.31, -0.24))
 _BACK = ((0.215, -0.50), (0.185, -0.20), (0.15, -0.06), (0.08, 0.03), (-0.10, 0.10),
          (-0.26, 0.17), (-0.50, 0.12), (-0.40, -0.30))
-_WING = ((0.13, 0.01), (0.085, -0.045), (0.0, -0.055), (-0.13, 0.01), (-0.26, 0.105),
-         (-0.40, 0.225), (-0.28, 0.235), (-0.13, 0.22), (0.01, 0.185), (0.10, 0.10))
+_WING = ((0.155, 0.045), (0.115, -0.035), (0.02, -0.055), (-0.12, 0.005), (-0.26, 0.105),
+         (-0.42, 0.235), (-0.29, 0.27), (-0.14, 0.275), (0.01, 0.25), (0.115, 0.15))
 _HEAD = ((0.245, -0.465), (0.335, -0.44), (0.395, -0.355), (0.40, -0.275), (0.365, -0.19),
          (0.27, -0.125), (0.12, -0.11), (0.03, -0.185), (0.08, -0.335), (0.15, -0.435))
 _CHIN = ((0.43, -0.245), (0.345, -0.235), (0.275, -0.175), (0.22, -0.10), (0.40, -0.10))
@@ -119,8 +119,8 @@ _EYE = np.array((0.315, -0.335))
 _BILL_BASE = np.array((0.385, -0.285))
 _HIPS = ((0.045, 0.285), (-0.055, 0.295))
 
-_BODY_SPAN = {'small': (0.54, 0.58), 'large': (0.75, 0.79)}  # of the frame, without bill
-_BILL_LENGTH = {'short': 0.10, 'long': 0.25}
+_BODY_SPAN = {'small': (0.62, 0.66), 'large': (0.80, 0.84)}  # of the frame, without bill
+_BILL_LENGTH = {'short': 0.10, 'long': 0.21}
 # Small birds have relatively larger heads; it also keeps their parts legible.
 _HEAD_SCALE = {'small': 1.14, 'large': 1.0}
 
@@ -181,9 +181,9 @@ def _tail_feathers(spread: float) -> list[np.ndarray]:
         direction = rotation(angle) @ (-0.86, 0.51)
         side = np.array((0.51, 0.86)) * angle * 0.2
         root = np.array((-0.20, 0.085)) + side
-        tip = root + direction * (0.57 - 0.12 * abs(angle))
+        tip = root + direction * (0.55 - 0.12 * abs(angle))
         feathers.append(ribbon(spline([root, (root + tip) / 2, tip], closed=False, steps=5),
-                               0.115, 0.10))
+                               0.135, 0.12))
     return feathers
 
 
@@ -326,19 +326,26 @@ def _spots(painter: _Painter) -> list[np.ndarray]:
     return spots
 
 
+def _scallops() -> list[np.ndarray]:
+    """Rows of feather edges, in bird units; they tell a back from a breast of the same colour."""
+    along, across = np.array((-0.080, 0.058)), np.array((0.036, 0.050))  # down the back, into it
+    arcs = []
+    for row in range(-1, 6):
+        for step in range(-2, 8):
+            corner = np.array((0.16, -0.24)) + row * across + (step + 0.5 * (row % 2)) * along
+            arcs.append(spline([corner, corner + 0.3 * along + 0.75 * across,
+                                corner + 0.7 * along + 0.75 * across, corner + along], closed=False))
+    return arcs
+
+
 def _draw_back(painter: _Painter, body: Mask) -> None:
     colour = painter.colour['back']
     size = painter.canvas.size
     polygon = painter.pose.place(spline(_BACK))
     mask = painter.canvas.mask(polygon, blur=0.008 * painter.pose.scale).within(body, size)
     painter.plumage(mask, colour, 'back', 0.05, 0.7)
-    scallops = []
-    for x, y in ((0.10, -0.19), (0.02, -0.15), (-0.06, -0.10), (-0.13, -0.06), (-0.20, 0.0),
-                 (0.06, -0.10), (-0.26, 0.06)):
-        scallops.append(painter.pose.place(spline(
-            [(x + 0.035, y - 0.035), (x - 0.01, y + 0.012), (x - 0.055, y + 0.005)],
-            closed=False)))
-    painter.lines(scallops, _ink(colour), 0.010, 0.35, mask)
+    scallops = [painter.pose.place(arc) for arc in _scallops()]
+    painter.lines(scallops, _ink(colour), 0.015, 0.9, mask)
     contour = painter.pose.place(spline(_BODY))
     edge = painter.canvas.mask(ribbon(contour, *(0.016 * painter.pose.scale,) * 2))
     painter.canvas.paint(edge.within(mask, size), _ink(colour), 0.8)
@@ -357,7 +364,7 @@ def _draw_wing(painter: _Painter, body: Mask) -> None:
                  for i, (root, sag) in enumerate((
                      ((-0.03, -0.02), 0.0), ((-0.02, 0.03), 0.012), ((-0.01, 0.08), 0.022),
                      ((0.0, 0.125), 0.026), ((0.02, 0.165), 0.024)))]
-    painter.lines(primaries, _ink(colour), 0.016, 0.6, mask)
+    painter.lines(primaries, _ink(colour), 0.022, 0.9, mask)
     _draw_coverts(painter, mask)
     _draw_wing_bars(painter, mask)
     painter.outline(polygon, colour, 0.014)
@@ -519,7 +526,7 @@ def _perch_ground(painter: _Painter) -> None:
                      (0.34 * painter.pose.scale, 0.035))
     canvas.darken(canvas.mask(shadow, blur=0.014), 0.45)
     for _ in range(rng.integers(3, 8)):
-        centre = np.array((rng.uniform(0, 1), rng.uniform(middle[1] - 0.02, 1.0)))
+        centre = np.array((rng.uniform(0, 1), rng.uniform(min(middle[1], 0.98) - 0.02, 1.0)))
         stone = canvas.mask(ellipse(centre, rng.uniform(0.6, 1, 2) * (0.030, 0.020)))
         tone = np.array((0.60, 0.57, 0.53)) * rng.uniform(0.7, 1.15)
         canvas.paint(stone, shaded(tone, relief(stone.alpha, painter.light, 0.01 * canvas.size)))
@@ -535,8 +542,9 @@ def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) 
     """Paint one bird with the given attributes.
 
     Pose, perch, background, light, colour jitter and what grows in front of
-    the bird are drawn from ``rng`` and do not depend on the attributes; the
-    same state of ``rng`` gives the same picture.
+    the bird are drawn from ``rng``, whatever the attributes; some of it is then
+    placed around the bird's outline.  The same state of ``rng`` gives the same
+    picture.
 
     Args:
         attributes: a value for every name in :data:`ATTRIBUTES`.
