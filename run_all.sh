@@ -9,13 +9,13 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
 
   --profile NAME   how large everything is (default: small)
                      smoke  every step in minutes; its numbers mean nothing
-                     small  two CPU cores, under an hour
+                     small  two CPU cores, about an hour for one data set with the two recipes of the paper's method
                      large  one GPU, hours; the paper's network sizes on the rendered data
                      paper  the paper's own data and schedule
-  --dataset NAME   data set, a module of s2i_lib/datasets (default: birds)
+  --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers or both (default: birds,flowers)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
-  --recipes LIST   methods to train: paper, recommended or both (default: paper,recommended)
+  --recipes LIST   methods to train, of paper, recommended, classifier, text, text_v1 (default: all of them)
   --cores N        CPU cores to use (default: all)
   --dry-run        say which chapters would run, and why; run nothing
   --help           this text
@@ -27,7 +27,7 @@ TEXT
 
 fail() { echo "error: $1" >&2; exit 2; }
 
-profile=small dataset=birds seeds=0 recipes=paper,recommended cores=all dry_run=
+profile=small dataset=birds,flowers seeds=0 recipes=paper,recommended,classifier,text,text_v1 cores=all dry_run=
 snakemake_options=()
 while (($#)); do
     case $1 in
@@ -55,10 +55,13 @@ case $profile in
     smoke | small | large | paper) ;;
     *) fail "profile '$profile' is unknown; choose from smoke, small, large, paper." ;;
 esac
-case $recipes in
-    paper | recommended | paper,recommended | recommended,paper) ;;
-    *) fail "recipes '$recipes' are unknown; choose from paper, recommended, or both with a comma between." ;;
-esac
+for recipe in ${recipes//,/ }; do
+    case $recipe in
+        paper | recommended | classifier | text | text_v1) ;;
+        *) fail "recipe '$recipe' is unknown; choose from paper, recommended, classifier, text, text_v1, with commas between." ;;
+    esac
+done
+[[ ,$recipes, != *,text_v1,* || ,$recipes, == *,text,* ]] || fail "recipe text_v1 uses the encoder of text; ask for both."
 [[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || fail "seeds '$seeds' are not whole numbers with commas between, such as 0,1,2."
 [[ $cores =~ ^([1-9][0-9]*|all)$ ]] || fail "cores '$cores' is neither a number of cores nor 'all'."
 
@@ -78,4 +81,4 @@ fi
 # exec: whoever stops this process stops Snakemake, and with it the chapter that runs (see workflow/run_chapter.py).
 exec "$PYTHON" -m snakemake "${snakemake_options[@]}" --snakefile workflow/Snakefile --cores "$cores" \
     --nolock --rerun-incomplete --rerun-triggers params input mtime --scheduler greedy \
-    --config "profile=$profile" "dataset=$dataset" "seeds=$seeds" "recipes=$recipes"
+    --config "profile=$profile" "datasets=$dataset" "seeds=$seeds" "recipes=$recipes"

@@ -17,7 +17,7 @@ part "1 of 3: tests of the library and the workflow"
 "$PYTHON" -m pytest tests
 
 part "2 of 3: the whole workflow, profile smoke"
-rm -rf data/birds-smoke runs/birds-smoke-s0
+rm -rf data/*-smoke runs/*-smoke*
 ./run_all.sh --profile smoke
 
 part "3 of 3: the chapters as committed, with their default parameters"

@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from s2i_lib import audio, speech
 from s2i_lib.config import Config
 from s2i_lib.datasets import DatasetError, SpokenImages, dataset_module, load_dataset
-from s2i_lib.encoders import Teacher
+from s2i_lib.encoders import Teacher, encode_characters
 
 CAPTIONS_PER_IMAGE = 10
 
@@ -128,6 +128,30 @@ def write_speech(config: Config) -> None:
     speech.speak_captions(jobs)
 
 
+def write_transcripts(config: Config, recogniser: str, rows: np.ndarray) -> list[str]:
+    """What a recogniser hears in some utterances of the test split, in the order of `rows` (chapter 12).
+
+    Kept in ``transcripts_<recogniser>.json``, written every 64 utterances, so that a killed run goes on where it stopped.
+    """
+    dataset, path = load_dataset(config.dataset, "test", config.data_dir), config.data_dir / f"transcripts_{recogniser}.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    pairs = dataset.utterances
+    files = {int(row): dataset[pairs[row][0]].speech[pairs[row][1]] for row in rows}
+    missing = [row for row in files if str(row) not in known]
+    with _processes() as pool, tqdm(total=len(missing), desc=recogniser, unit="utterance") as bar:
+        for start in range(0, len(missing), 64):
+            part = missing[start:start + 64]
+            heard = pool.map(partial(_listen, recogniser), [files[row] for row in part], chunksize=4)
+            known |= {str(row): text for row, text in zip(part, heard)}
+            save_atomically(path, lambda file: file.write(json.dumps(known).encode()))
+            bar.update(len(part))
+    return [known[str(int(row))] for row in rows]
+
+
+def _listen(recogniser: str, path: Path) -> str:
+    return speech.recognize(audio.load_audio(path), recogniser)
+
+
 @dataclass
 class LogMels:
     """Spectrograms of different length in one array: ``log_mels[i]`` is a (40, frames) float32 tensor."""
@@ -150,6 +174,31 @@ class LogMels:
     def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
         """Some utterances as one padded batch, see ``audio.collate_log_mels``."""
         return audio.collate_log_mels([self[i] for i in indices])
+
+
+@dataclass
+class Sentences:
+    """What a text encoder reads, with the interface of ``LogMels``: U sentences of different length."""
+
+    texts: list[str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(sentences,) lengths in characters."""
+        return np.array([len(text) for text in self.texts])
+
+    def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some sentences as (B, longest) characters, 0 where they have ended, and (B,) lengths."""
+        rows = [encode_characters(self.texts[i] or " ") for i in indices]  # a recogniser may have heard nothing
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
+
+
+def load_sentences(dataset: SpokenImages) -> Sentences:
+    """The spoken captions of a split as plain words, in the row order of ``SpokenImages.utterances``."""
+    return Sentences([speech.plain_words(dataset[i].captions[k].text) for i, k in dataset.utterances])
 
 
 def write_log_mels(config: Config) -> None:

@@ -1,6 +1,7 @@
 """House style of the figures, and the few drawings that more than one chapter needs.
 
-Every figure is saved three times: PNG to look at, PDF to print, CSV with the plotted data where there is data.
+A figure is saved as PNG to look at, as PDF to print where it is drawn with lines, and with a CSV of the plotted data where
+there is data. A PDF of pictures would be no sharper than the PNG.
 """
 
 import textwrap
@@ -15,7 +16,8 @@ import torch
 from s2i_lib.audio import HOP, SAMPLE_RATE
 from s2i_lib.config import Config
 
-RECIPE_COLOURS = {"paper": "#b5651d", "recommended": "#1f6f8b"}
+RECIPE_COLOURS = {"paper": "#b5651d", "recommended": "#1f6f8b", "classifier": "#8d5b8c", "text": "#5b8c5a",
+                  "text_v1": "#c9a227", "two-stage": "#b03a48"}
 INK, GREY = "#26323a", "#8a949b"
 
 
@@ -30,12 +32,13 @@ def use_style() -> None:
 
 
 def save_figure(figure: plt.Figure, config: Config, name: str, data: pd.DataFrame | None = None) -> Path:
-    """Write ``<name>.png``, ``.pdf`` and, with `data`, ``.csv`` into the figures folder; returns the PNG's path."""
+    """Write ``<name>.png``, ``.pdf`` (without pictures in it) and, with `data`, ``.csv``; returns the PNG's path."""
     folder = config.figures_dir
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     figure.savefig(path)
-    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    if not any(axis.images for axis in figure.axes):
+        figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     if data is not None:
         data.to_csv(path.with_suffix(".csv"), index=False, float_format="%.6g")
     return path
@@ -61,7 +64,8 @@ def image_grid(images, columns: int, titles: list[str] | None = None, row_labels
                cell: float = 1.1) -> plt.Figure:
     """A grid of (H, W, 3) uint8 images, row by row, with a title above each or a label left of each row."""
     rows = int(np.ceil(len(images) / columns))
-    figure, axes = plt.subplots(rows, columns, figsize=(cell * columns, cell * rows + 0.2), squeeze=False)
+    margin = 0.08 * max(map(len, row_labels)) if row_labels else 0.0  # inches
+    figure, axes = plt.subplots(rows, columns, figsize=(cell * columns + margin, cell * rows + 0.2), squeeze=False)
     for index, axis in enumerate(axes.flat):
         axis.set_visible(index < len(images))
         if index < len(images):

@@ -1,4 +1,4 @@
-"""Two conditional GANs with one interface: the paper's StackGAN-v2 and a recommended modulated generator.
+"""Conditional GANs with one interface: the paper's StackGAN-v2, a recommended modulated generator, and StackGAN-v1.
 
 A generator maps (B, noise_dim) noise and (B, D) speech embeddings to a list of (B, 3, s, s) images in [-1, 1], smallest
 scale first. `build_gan` makes the pair that a configuration asks for.
@@ -168,6 +168,78 @@ class Discriminator(nn.Module):
         return self.conditional(self.joint(torch.cat([features, spread], dim=1))).flatten().float()
 
 
+class StageOne(nn.Module):
+    """Stage I of StackGAN-v1: (B, noise_dim) and (B, D) to a (B, 3, size, size) image, with the condition's mean and
+    log-variance."""
+
+    def __init__(self, embedding_dim: int, noise_dim: int, condition_dim: int, width: int, size: int, augment: bool):
+        super().__init__()
+        self.augmentation = ConditioningAugmentation(embedding_dim, condition_dim, augment)
+        self.first = _FirstStage(condition_dim + noise_dim, width, size)
+        self.to_rgb = nn.Sequential(_conv(width, 3), nn.Tanh())
+
+    def forward(self, noise, embedding):
+        condition, mean, log_variance = self.augmentation(embedding)
+        return self.to_rgb(self.first(condition, noise)).float(), mean, log_variance
+
+
+class StageTwo(nn.Module):
+    """Stage II of StackGAN-v1: a small picture is read again beside the sentence and repainted four times as large."""
+
+    def __init__(self, embedding_dim: int, condition_dim: int, width: int, augment: bool):
+        super().__init__()
+        self.augmentation = ConditioningAugmentation(embedding_dim, condition_dim, augment)
+        self.read = nn.Sequential(_conv(3, width), nn.ReLU(), _conv(width, 2 * width, 4, 2), nn.BatchNorm2d(2 * width),
+                                  nn.ReLU(), _conv(2 * width, 4 * width, 4, 2), nn.BatchNorm2d(4 * width), nn.ReLU())
+        self.joint = nn.Sequential(*_gated(4 * width + condition_dim, 4 * width),
+                                   *[_GatedResidual(4 * width) for _ in range(4)])
+        widths = [4 * width, 2 * width, width, width // 2, width // 4]
+        self.ups = nn.Sequential(*[_upsample(a, b) for a, b in zip(widths, widths[1:])])
+        self.to_rgb = nn.Sequential(_conv(width // 4, 3), nn.Tanh())
+
+    def forward(self, image, embedding):
+        condition, mean, log_variance = self.augmentation(embedding)
+        features = self.read(image)
+        spread = condition[:, :, None, None].expand(-1, -1, *features.shape[2:]).to(features.dtype)
+        return self.to_rgb(self.ups(self.joint(torch.cat([features, spread], dim=1)))).float(), mean, log_variance
+
+
+class StackGANv1(nn.Module):
+    """StackGAN-v1 (Zhang et al., 2017): two stages that are trained one after the other, each with its own condition.
+
+    Same inputs and outputs as `Generator`, with two scales: `base_size` and four times that.
+
+    Args:
+        embedding_dim: D of the sentence embedding.
+        noise_dim: length of the noise vector z.
+        condition_dim: length of the augmented condition.
+        width: channels of the first stage at its last layer, at least 4.
+        base_size: side of the first stage's image, 4 times a power of two.
+        augment_condition: sample the condition or take its mean.
+    """
+
+    def __init__(self, embedding_dim: int, noise_dim: int = 100, condition_dim: int = 128, width: int = 64,
+                 base_size: int = 64, augment_condition: bool = True):
+        super().__init__()
+        self.noise_dim = noise_dim
+        self.stage_one = StageOne(embedding_dim, noise_dim, condition_dim, width, base_size, augment_condition)
+        self.stage_two = StageTwo(embedding_dim, condition_dim, width, augment_condition)
+        self.apply(_initialise)
+
+    def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
+        """(B, noise_dim) and (B, D) to two image batches in [-1, 1], smallest first."""
+        small = self.stage_one(noise, embedding)[0]
+        return [small, self.stage_two(small, embedding)[0]]
+
+    def draw(self, noise, embedding, stage: int):
+        """The images of stage 0 or 1 with the mean and log-variance of its condition; stage 1 leaves stage 0 as it is."""
+        if stage == 0:
+            return self.stage_one(noise, embedding)
+        with torch.no_grad():
+            small = self.stage_one.eval()(noise, embedding)[0]
+        return self.stage_two(small, embedding)
+
+
 class _Modulation(nn.Module):
     """Scale and shift every channel by functions of the condition."""
 
@@ -286,6 +358,13 @@ def build_gan(gan, embedding_dim: int) -> tuple[nn.Module, nn.ModuleList]:
     if gan.model == "modulated":
         return (ModulatedGenerator(embedding_dim, gan.noise_dim, gan.generator_width, gan.image_size),
                 nn.ModuleList([ProjectionDiscriminator(embedding_dim, gan.image_size, gan.discriminator_width)]))
+    if gan.model == "stackgan_v1":
+        if gan.num_scales != 3:
+            raise ValueError(f"StackGAN-v1 repaints four times as large, which is three scales, not {gan.num_scales}")
+        generator = StackGANv1(embedding_dim, gan.noise_dim, gan.condition_dim, gan.generator_width, gan.base_size,
+                               gan.augment_condition)
+        return generator, nn.ModuleList([Discriminator(size, gan.condition_dim, gan.discriminator_width)
+                                         for size in (gan.base_size, 4 * gan.base_size)])
     generator = Generator(embedding_dim, gan.noise_dim, gan.condition_dim, gan.generator_width, gan.base_size,
                           gan.num_scales, gan.augment_condition)
     return generator, nn.ModuleList([Discriminator(gan.base_size << scale, gan.condition_dim, gan.discriminator_width)

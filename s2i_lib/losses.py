@@ -95,6 +95,11 @@ def contrastive_loss(speech: torch.Tensor, image: torch.Tensor, labels: torch.Te
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
+def classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of (B, classes) logits: what the classifier-based baseline minimises (Section IV-B, method [11])."""
+    return F.cross_entropy(logits, labels)
+
+
 def _bce(logits: torch.Tensor, target: float) -> torch.Tensor:
     if not len(logits):  # a batch of one class has no wrong pairs, and the mean of nothing is not a number
         return logits.sum()
@@ -119,6 +124,16 @@ def discriminator_wrong_loss(wrong: torch.Tensor) -> torch.Tensor:
 def generator_loss(conditional: torch.Tensor, unconditional: torch.Tensor) -> torch.Tensor:
     """One scale of Eq. 14 as binary cross entropy: (B,) logits of generated images, with and without the sentence."""
     return _bce(conditional, 1.0) + _bce(unconditional, 1.0)
+
+
+def stackgan_v1_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+    """One stage of StackGAN-v1: (B,) conditional logits; both kinds of wrong pairs share one weight."""
+    return _bce(real, 1.0) + (_bce(fake, 0.0) + _bce(wrong, 0.0)) / 2
+
+
+def stackgan_v1_generator_loss(fake: torch.Tensor) -> torch.Tensor:
+    """One stage of StackGAN-v1: (B,) conditional logits of generated images."""
+    return _bce(fake, 1.0)
 
 
 def conditioning_kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:

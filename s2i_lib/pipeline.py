@@ -43,6 +43,8 @@ class SpeechToImage:
             config = Config.model_validate(described["config"])
         except ValidationError:
             raise ValueError(f"{path} was trained by another version of this project: train it again") from None
+        if config.encoder.input != "speech":
+            raise ValueError(f"{path} holds a model that reads text; give the run of a recipe that listens")
         speech_model = training.load_speech_model(config, path)
         generator = build_gan(config.gan, speech_model.encoder.embedding_dim)[0]
         return cls(config, speech_model, training.load_model(generator, path / "generator.safetensors"))

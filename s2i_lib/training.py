@@ -22,12 +22,12 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from s2i_lib import losses, metrics
-from s2i_lib.artefacts import (LogMels, load_images, load_log_mels, load_teacher_features, save_atomically, to_signed,
-                               write_judge_images)
+from s2i_lib.artefacts import (LogMels, Sentences, load_images, load_log_mels, load_sentences, load_teacher_features,
+                               save_atomically, to_signed, write_judge_images)
 from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
-from s2i_lib.encoders import ImageClassifier, SpeechEncoder
+from s2i_lib.encoders import ImageClassifier, SpeechEncoder, TextEncoder
 from s2i_lib.gan import build_gan
 
 CHECKPOINT_SECONDS = 30.0
@@ -177,15 +177,15 @@ class TargetSpace(nn.Module):
 
 @dataclass
 class SpeechData:
-    """One split as the speech encoder sees it. U utterances of N images.
+    """One split as an encoder sees it. U utterances of N images.
 
     Attributes:
-        log_mels: U spectrograms.  image_of: (U,) image index of each utterance.
+        inputs: U spectrograms or, for a text encoder, U sentences.  image_of: (U,) image index of each utterance.
         labels: (N,) classes.  features: (N, 2, D) teacher features of the image and of its mirror image.
     """
 
     dataset: SpokenImages
-    log_mels: LogMels
+    inputs: LogMels | Sentences
     image_of: np.ndarray
     labels: np.ndarray
     features: torch.Tensor
@@ -195,33 +195,38 @@ def load_speech_data(config: Config, split: str) -> SpeechData:
     """Everything that chapters 01-04 wrote about one split."""
     dataset = load_dataset(config.dataset, split, config.data_dir)
     image_of = np.array([image for image, _ in dataset.utterances])
-    return SpeechData(dataset, load_log_mels(config, split), image_of, dataset.labels,
-                      torch.from_numpy(load_teacher_features(config, split)))
+    inputs = load_sentences(dataset) if config.encoder.input == "text" else load_log_mels(config, split)
+    return SpeechData(dataset, inputs, image_of, dataset.labels, torch.from_numpy(load_teacher_features(config, split)))
 
 
 class SpeechModel(nn.Module):
-    """The student with the space it is taught in: ``encoder``, ``targets`` and the contrastive loss's temperature."""
+    """The student with the space it is taught in: ``encoder``, ``targets`` and what its loss learns beside it."""
 
     def __init__(self, config: Config, teacher_dim: int):
         super().__init__()
         self.config = config.encoder
         settings = config.encoder
-        self.encoder = SpeechEncoder(settings.target_dim or teacher_dim, settings.width, settings.rnn_dim)
+        kind = SpeechEncoder if settings.input == "speech" else TextEncoder
+        self.encoder = kind(settings.target_dim or teacher_dim, settings.width, settings.rnn_dim)
         self.targets = TargetSpace(teacher_dim, settings.target_dim)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
+        if settings.loss == "classifier":
+            self.head = nn.Linear(self.encoder.embedding_dim, config.data.num_train_classes)
         self.register_buffer("weights", torch.tensor([losses.PAPER_WEIGHTS[name] for name in ("jel", "norm", "kdl")]))
 
-    def embed(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(B, 40, T) log-mel batch and (B,) lengths to (B, D) embeddings of length sqrt(D), the condition of the generator.
+    def embed(self, batch: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """A padded batch and its (B,) lengths to (B, D) embeddings of length sqrt(D), the condition of the generator.
 
         The losses leave embeddings of very different length (Eq. 8 shrinks what it is unsure of), and a generator hardly
         hears a small condition. Only the direction is kept, which is all that a cosine sees.
         """
-        embedding = self.encoder(log_mel, lengths)
+        embedding = self.encoder(batch, lengths)
         return F.normalize(embedding, dim=1) * embedding.shape[1] ** 0.5
 
     def loss(self, speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The loss that the configuration names, for (B, D) embeddings."""
+        if self.config.loss == "classifier":
+            return losses.classification_loss(self.head(speech), labels)
         if self.config.loss == "contrastive":
             return losses.contrastive_loss(speech, image, labels, self.log_temperature.exp())
         if self.config.loss == "released":
@@ -266,24 +271,24 @@ def splice_speech(log_mel: torch.Tensor, lengths: torch.Tensor, features: torch.
     return log_mel, lengths, share * features + (1 - share) * features.roll(1, 0)
 
 
-def _speech_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tuple]:
-    """Spectrograms, lengths, teacher features of a random view and labels, for every batch of one epoch."""
+def _encoder_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tuple]:
+    """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
     for step, rows in enumerate(epoch_batches(len(data.image_of), config.encoder.batch_size, config.seed, epoch)):
         rng = seed_step(config.seed, epoch * 100_000 + step)
         images = data.image_of[rows]
-        log_mel, lengths = data.log_mels.batch(rows)
+        inputs, lengths = data.inputs.batch(rows)
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
         labels = torch.from_numpy(data.labels[images])
         if config.encoder.augment:
-            log_mel = mask_time(log_mel, lengths)
+            inputs = mask_time(inputs, lengths)
             if step % 2:
-                log_mel, lengths, features = splice_speech(log_mel, lengths, features)
+                inputs, lengths, features = splice_speech(inputs, lengths, features)
                 labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
-        yield log_mel, lengths, features, labels
+        yield inputs, lengths, features, labels
 
 
 def train_encoder(config: Config) -> pd.DataFrame:
-    """Train the speech encoder of a run and write ``speech_encoder.safetensors`` into its folder.
+    """Train the speech (or text) encoder of a run and write ``<input>_encoder.safetensors`` into its folder.
 
     Unseen classes are scored along the way for the learning curve only; the last weights are kept.
 
@@ -303,15 +308,15 @@ def train_encoder(config: Config) -> pd.DataFrame:
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(data.image_of) // settings.batch_size)
     schedule = cosine_schedule(optimizer, settings.epochs * per_epoch)
-    checkpoint = Checkpoint(config.run_dir / "speech_encoder.ckpt", config.fingerprint(*STUDENT_SECTIONS),
+    checkpoint = Checkpoint(encoder_path(config).with_suffix(".ckpt"), config.fingerprint(*STUDENT_SECTIONS),
                             model=model, optimizer=optimizer, schedule=schedule)
-    bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"speech encoder ({config.recipe})", unit="epoch")
+    bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"{settings.input} encoder ({config.recipe})", unit="epoch")
     while checkpoint.position < settings.epochs:
         started, total, epoch = time.monotonic(), 0.0, checkpoint.position
         model.train()
-        for log_mel, lengths, features, labels in _speech_batches(data, config, epoch):
+        for inputs, lengths, features, labels in _encoder_batches(data, config, epoch):
             with mixed_precision(config):
-                speech = model.encoder(log_mel.to(device), lengths)
+                speech = model.encoder(inputs.to(device), lengths)
             loss = model.loss(speech, model.targets(features.to(device)), labels.to(device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -327,7 +332,7 @@ def train_encoder(config: Config) -> pd.DataFrame:
         checkpoint.save(epoch + 1, force=epoch + 1 == settings.epochs)
         bar.update()
     bar.close()
-    save_model(model, config.run_dir / "speech_encoder.safetensors")
+    save_model(model, encoder_path(config))
     return pd.DataFrame(checkpoint.history)
 
 
@@ -346,8 +351,8 @@ def gradient_sizes(model: SpeechModel, data: SpeechData, config: Config, batches
     device, collected = next(model.parameters()).device, []
     state = copy.deepcopy(model.state_dict())  # a forward pass moves the running statistics of the normalisation
     model.train()
-    for _, (log_mel, lengths, features, labels) in zip(range(batches), _speech_batches(data, config, epoch=0)):
-        speech = model.encoder(log_mel.to(device), lengths)
+    for _, (inputs, lengths, features, labels) in zip(range(batches), _encoder_batches(data, config, epoch=0)):
+        speech = model.encoder(inputs.to(device), lengths)
         terms = losses.teacher_student_terms(speech, model.targets(features.to(device)), labels.to(device))
         collected.append(losses.gradient_sizes(terms, speech))
     model.load_state_dict(state)
@@ -355,26 +360,36 @@ def gradient_sizes(model: SpeechModel, data: SpeechData, config: Config, batches
 
 
 @torch.no_grad()
-def embed_speech(model: SpeechModel, log_mels: LogMels, config: Config, batch_size: int = 64) -> np.ndarray:
-    """(U, D) float32 embeddings (``SpeechModel.embed``) of every utterance, longest first inside, in the given order outside."""
-    device, order = next(model.parameters()).device, np.argsort(-log_mels.lengths, kind="stable")
-    embeddings = np.empty((len(log_mels), model.encoder.embedding_dim), dtype=np.float32)
+def embed_inputs(model: SpeechModel, inputs: LogMels | Sentences, config: Config, batch_size: int = 64) -> np.ndarray:
+    """(U, D) float32 embeddings (``SpeechModel.embed``) of every utterance or sentence; similar lengths share a batch."""
+    device, order = next(model.parameters()).device, np.argsort(-inputs.lengths, kind="stable")
+    embeddings = np.empty((len(inputs), model.encoder.embedding_dim), dtype=np.float32)
     model.eval()
     for start in range(0, len(order), batch_size):
         rows = order[start:start + batch_size]
-        log_mel, lengths = log_mels.batch(rows)
+        batch, lengths = inputs.batch(rows)
         with mixed_precision(config):
-            embeddings[rows] = model.embed(log_mel.to(device), lengths).cpu().numpy()
+            embeddings[rows] = model.embed(batch.to(device), lengths).cpu().numpy()
     return embeddings
 
 
 def score_unseen(model: SpeechModel, unseen: SpeechData, config: Config) -> dict[str, float]:
-    """Zero-shot class accuracy per sentence and by class mean on the unseen classes."""
-    speech = embed_speech(model, unseen.log_mels, config)
+    """Zero-shot class accuracy per sentence and by class mean on the unseen classes.
+
+    A classifier has no place in the teacher's space, so there is nothing to score.
+    """
+    if config.encoder.loss == "classifier":
+        return {}
+    speech = embed_inputs(model, unseen.inputs, config)
     with torch.no_grad():
         image = model.targets(unseen.features[:, 0].to(next(model.parameters()).device)).cpu().numpy()
     arguments = speech, unseen.labels[unseen.image_of], image, unseen.labels
     return {"zero_shot": metrics.zero_shot_accuracy(*arguments), "class_mean": metrics.class_mean_accuracy(*arguments)}
+
+
+def encoder_path(config: Config, folder: Path | None = None) -> Path:
+    """Where a trained encoder is kept."""
+    return (folder or config.encoder_dir) / f"{config.encoder.input}_encoder.safetensors"
 
 
 def load_speech_model(config: Config, folder: Path | None = None) -> SpeechModel:
@@ -383,14 +398,14 @@ def load_speech_model(config: Config, folder: Path | None = None) -> SpeechModel
     Raises:
         FileNotFoundError: the run has no trained student yet.
     """
-    path = (folder or config.run_dir) / "speech_encoder.safetensors"
+    path = encoder_path(config, folder)
     _require(path)
     return load_model(SpeechModel(config, len(load_file(path)["targets.mean"])), path)
 
 
 def embeddings_path(config: Config, split: str) -> Path:
-    """Where chapter 05 leaves the (U, D) speech embeddings of a split."""
-    return config.run_dir / f"embeddings_{split}.npy"
+    """Where the chapter that trains the encoder leaves the (U, D) embeddings of a split."""
+    return config.encoder_dir / f"embeddings_{split}.npy"
 
 
 # --- judges: the classifiers that score images ------------------------------------------------------------------------
@@ -544,6 +559,26 @@ def stackgan_step(generator, discriminators, optimizers, images, embedding, labe
     return {"discriminator": discriminator_total, "generator": loss.item(), "kl": kl.item()}
 
 
+def stackgan_v1_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
+    """StackGAN-v1: the first half of the steps trains stage I, the second half stage II on pictures of the finished first.
+
+    Its discriminators know no unconditional term; generated and mismatched pairs share the weight of "fake".
+    """
+    stage, different = int(step >= settings.steps // 2), labels != labels.roll(-1)
+    noise = torch.randn(len(images), settings.noise_dim, device=images.device)
+    fake, mean, log_variance = generator.draw(noise, embedding, stage)
+    discriminator, condition = discriminators[stage], mean.detach()
+    features = discriminator.features(F.avg_pool2d(images, images.shape[-1] // fake.shape[-1]))
+    right, wrong = discriminator.judge(features, condition), discriminator.judge(features, condition.roll(-1, 0))
+    fake_right, _ = discriminator(fake.detach(), condition)
+    discriminator_loss = losses.stackgan_v1_discriminator_loss(right, fake_right, wrong[different])
+    _apply(optimizers["discriminators"], discriminator_loss)
+    loss = losses.stackgan_v1_generator_loss(discriminator(fake, mean)[0])
+    kl = losses.conditioning_kl(mean, log_variance) if settings.augment_condition else mean.new_zeros(())
+    _apply(optimizers["generator"], loss + settings.kl_weight * kl)
+    return {"discriminator": discriminator_loss.item(), "generator": loss.item(), "kl": kl.item()}
+
+
 def modulated_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
     """One hinge update of the discriminator with wrong pairs and the matching-aware gradient penalty, then the generator.
 
@@ -579,7 +614,7 @@ def _matching_loss(discriminator, features, embedding, labels) -> torch.Tensor:
                                    temperature=0.1)
 
 
-GAN_STEPS: dict[str, Callable] = {"stackgan_v2": stackgan_step, "modulated": modulated_step}
+GAN_STEPS: dict[str, Callable] = {"stackgan_v2": stackgan_step, "stackgan_v1": stackgan_v1_step, "modulated": modulated_step}
 
 
 def train_gan(config: Config) -> pd.DataFrame:

@@ -59,8 +59,10 @@ def test_overrides_never_change_the_profile_itself():
 
 @pytest.mark.parametrize("profile", config.PROFILE_NAMES)
 @pytest.mark.parametrize("recipe", config.RECIPE_NAMES)
-def test_every_profile_fits_every_recipe(profile, recipe):
-    settings = load_config(profile, recipe=recipe)
+@pytest.mark.parametrize("dataset", ["birds", "flowers"])
+def test_every_profile_fits_every_recipe_and_data_set(profile, recipe, dataset):
+    settings = load_config(profile, dataset, recipe)
+    assert settings.encoder.target_dim is None or settings.encoder.target_dim < settings.data.num_train_classes
     assert settings.data.image_size % settings.gan.image_size == 0
     assert 0 < settings.data.num_train_classes < settings.data.num_classes
 
@@ -105,9 +107,9 @@ def test_a_fingerprint_can_cover_some_sections_only():
 
 def test_smoke_runs_never_write_into_results():
     smoke, small = load_config("smoke"), load_config("small")
-    for folder in ("results", "figures"):
-        assert config.ROOT / folder not in [getattr(smoke, f"{folder}_dir"), *getattr(smoke, f"{folder}_dir").parents]
-        assert getattr(small, f"{folder}_dir") == config.ROOT / folder
+    for kind, folder in {"results": "results", "figures": "figures/birds"}.items():
+        assert config.ROOT / kind not in [getattr(smoke, f"{kind}_dir"), *getattr(smoke, f"{kind}_dir").parents]
+        assert getattr(small, f"{kind}_dir") == config.ROOT / folder
 
 
 def test_seeds_and_recipes_share_data_but_not_runs():
@@ -115,3 +117,15 @@ def test_seeds_and_recipes_share_data_but_not_runs():
     assert one.data_dir == other.data_dir == recipe.data_dir
     assert len({one.run_dir, other.run_dir, recipe.run_dir}) == 3
     assert one.seed_dir == recipe.seed_dir != other.seed_dir
+
+
+def test_both_painters_from_text_share_one_reader():
+    assert load_config(recipe="text_v1").encoder_dir == load_config(recipe="text").encoder_dir == load_config(recipe="text").run_dir
+    assert all(load_config(recipe=name).encoder_dir == load_config(recipe=name).run_dir for name in ("paper", "classifier"))
+
+
+def test_baselines_differ_from_the_paper_in_what_they_hear_only():
+    paper, classifier, text = (load_config(recipe=name) for name in ("paper", "classifier", "text"))
+    assert paper.gan == classifier.gan == text.gan and paper.teacher == classifier.teacher == text.teacher
+    assert paper.encoder.model_copy(update={"loss": "classifier"}) == classifier.encoder
+    assert paper.encoder.model_copy(update={"input": "text"}) == text.encoder

@@ -1,4 +1,4 @@
-"""Rendered birds: classes, pictures and sentences; and the files that the chapters hand to each other."""
+"""Rendered birds and flowers: classes, pictures and sentences; and the files that the chapters hand to each other."""
 
 import re
 
@@ -10,134 +10,204 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2i_lib import artefacts
-from s2i_lib.datasets import DatasetError, birds, dataset_module, load_dataset
+from s2i_lib.datasets import RENDERED, DatasetError, birds, dataset_module, flowers, load_dataset
 
-TABLE = birds.class_table()
+MODULES = [birds, flowers]
+TABLES = {module: module.class_table() for module in MODULES}
+both = pytest.mark.parametrize("module", MODULES, ids=RENDERED)
 
 
-def _random_bird(rng) -> dict[str, str]:
-    return {name: str(rng.choice(values)) for name, values in birds.ATTRIBUTES.items()}
+def _random_attributes(module, rng) -> dict[str, str]:
+    return {name: str(rng.choice(values)) for name, values in module.ATTRIBUTES.items()}
 
 
 # --- classes ---
 
 
-@pytest.mark.parametrize("num_classes, num_train", [(200, 150), (20, 15), (6, 4)])
-def test_any_two_classes_differ_in_three_attributes(num_classes, num_train):
-    table = birds.class_table(num_classes, num_train)
+@both
+@pytest.mark.parametrize("num_classes, num_train", [(200, 150), (102, 82), (20, 15), (10, 8), (6, 4)])
+def test_any_two_classes_differ_in_three_attributes(module, num_classes, num_train):
+    table = module.class_table(num_classes, num_train)
     assert len(table) == num_classes
     rows = np.array([list(row.values()) for row in table])
     distances = (rows[:, None] != rows[None]).sum(-1)
     assert distances[~np.eye(num_classes, dtype=bool)].min() >= 3
 
 
-def test_every_value_occurs_in_a_training_class():
-    for name, values in birds.ATTRIBUTES.items():
-        assert {row[name] for row in TABLE[:150]} == set(values)
+@both
+def test_every_value_occurs_in_a_training_class(module):
+    for table in (TABLES[module][:module.NUM_TRAIN_CLASSES], module.class_table(12, 10)[:10]):
+        for name, values in module.ATTRIBUTES.items():
+            assert {row[name] for row in table} == set(values)
 
 
-def test_the_values_of_an_attribute_are_about_equally_frequent():
-    for name, values in birds.ATTRIBUTES.items():
-        for block in (TABLE[:150], TABLE[150:]):
+@both
+def test_the_values_of_an_attribute_are_about_equally_frequent(module):
+    table, num_train = TABLES[module], module.NUM_TRAIN_CLASSES
+    assert len(table) == module.NUM_CLASSES
+    for name, values in module.ATTRIBUTES.items():
+        for block in (table[:num_train], table[num_train:]):
             counts = [sum(row[name] == value for row in block) for value in values]
             assert max(counts) - min(counts) <= 1
 
 
 def test_no_white_wing_has_white_bars():
-    assert [row for row in TABLE if row["wing"] == "white" and row["wing_bars"] == "white"] == []
+    assert [row for row in TABLES[birds] if row["wing"] == "white" and row["wing_bars"] == "white"] == []
 
 
-def test_the_table_follows_its_seed():
-    assert birds.class_table(seed=0) == TABLE != birds.class_table(seed=1)
+@pytest.mark.parametrize("seed", range(5))
+def test_no_flower_has_a_pattern_in_the_colour_of_its_petals(seed):
+    assert [row for row in flowers.class_table(seed=seed) if row["petal"] == row["second"]] == []
 
 
+@both
+def test_the_table_follows_its_seed(module):
+    assert module.class_table(seed=0) == TABLES[module] != module.class_table(seed=1)
+
+
+@both
 @pytest.mark.parametrize("num_classes, num_train", [(10, 0), (10, 11)])
-def test_an_impossible_split_is_refused(num_classes, num_train):
+def test_an_impossible_split_is_refused(module, num_classes, num_train):
     with pytest.raises(ValueError, match="num_train"):
-        birds.class_table(num_classes, num_train)
+        module.class_table(num_classes, num_train)
 
 
 # --- pictures ---
 
 
+@both
 @pytest.mark.parametrize("size", [32, 96])
-def test_a_picture_follows_its_seed(size):
-    picture = birds.draw(TABLE[0], np.random.default_rng(5), size)
+def test_a_picture_follows_its_seed(module, size):
+    attributes = TABLES[module][0]
+    picture = module.draw(attributes, np.random.default_rng(5), size)
     assert picture.shape == (size, size, 3) and picture.dtype == np.uint8
-    assert np.array_equal(picture, birds.draw(TABLE[0], np.random.default_rng(5), size))
-    assert not np.array_equal(picture, birds.draw(TABLE[0], np.random.default_rng(6), size))
+    assert np.array_equal(picture, module.draw(attributes, np.random.default_rng(5), size))
+    assert not np.array_equal(picture, module.draw(attributes, np.random.default_rng(6), size))
 
 
-@pytest.mark.parametrize("name", birds.ATTRIBUTES)
-def test_every_attribute_shows_in_the_picture(name):
-    bird = {**TABLE[0], "wing": "black"}
-    pictures = [birds.draw({**bird, name: value}, np.random.default_rng(2), 96).tobytes() for value in birds.ATTRIBUTES[name]]
-    assert len(set(pictures)) == len(birds.ATTRIBUTES[name])
+@pytest.mark.parametrize("module, name", [(module, name) for module in MODULES for name in module.ATTRIBUTES])
+def test_every_attribute_shows_in_the_picture(module, name):
+    start = {**TABLES[module][0], **({"wing": "black"} if module is birds else {})}
+    pictures = [module.draw({**start, name: value}, np.random.default_rng(2), 96).tobytes()
+                for value in module.ATTRIBUTES[name]]
+    assert len(set(pictures)) == len(module.ATTRIBUTES[name])
 
 
-@pytest.mark.parametrize("change, reason", [
-    ({"crown": "pink"}, "unknown value 'pink' of crown"), ({"beard": "long"}, "unknown attribute 'beard'")])
-def test_an_unknown_bird_is_neither_drawn_nor_described(change, reason):
-    for function in (birds.draw, birds.describe):
+@pytest.mark.parametrize("part", flowers.COLOUR_ATTRIBUTES)
+@pytest.mark.parametrize("pattern", flowers.ATTRIBUTES["pattern"])
+def test_every_colour_of_a_flower_covers_much_of_it(part, pattern):
+    attributes = {**TABLES[flowers][0], "pattern": pattern, "stamens": "none"}
+    one, other = (flowers.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int)
+                  for colour in ("white", "red"))
+    assert (np.abs(one - other).max(-1) > 60).mean() > 0.04
+
+
+def test_a_pattern_shows_even_in_the_colour_of_the_petals():
+    flower = {**TABLES[flowers][0], "petal": "orange", "second": "orange"}
+    pictures = [flowers.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
+                for pattern in flowers.ATTRIBUTES["pattern"]]
+    assert len(set(pictures)) == 4
+
+
+@pytest.mark.parametrize("module, change, reason", [
+    (birds, {"crown": "pink"}, "unknown value 'pink' of crown"),
+    (birds, {"beard": "long"}, "unknown attribute 'beard'"),
+    (flowers, {"petal": "green"}, "unknown value 'green' of petal"),
+    (flowers, {"crown": "red"}, "unknown attribute 'crown'")])
+def test_unknown_attributes_are_neither_drawn_nor_described(module, change, reason):
+    for function in (module.draw, module.describe):
         with pytest.raises(ValueError, match=reason):
-            function({**TABLE[0], **change}, np.random.default_rng(0))
+            function({**TABLES[module][0], **change}, np.random.default_rng(0))
 
 
-def test_a_missing_attribute_and_a_tiny_picture_are_refused():
-    with pytest.raises(ValueError, match="missing attributes: tail"):
-        birds.draw({name: value for name, value in TABLE[0].items() if name != "tail"}, np.random.default_rng(0))
+@both
+def test_a_missing_attribute_and_a_tiny_picture_are_refused(module):
+    *others, last = TABLES[module][0]
+    with pytest.raises(ValueError, match=f"missing attributes: {last}"):
+        module.draw({name: TABLES[module][0][name] for name in others}, np.random.default_rng(0))
     with pytest.raises(ValueError, match="32 or more"):
-        birds.draw(TABLE[0], np.random.default_rng(0), 16)
+        module.draw(TABLES[module][0], np.random.default_rng(0), 16)
 
 
 # --- sentences ---
 
 COLOUR_WORDS = {
     "black": "black|ebony", "white": "white", "grey": "grey", "brown": "brown", "red": "red|scarlet|crimson",
-    "orange": "orange", "yellow": "yellow|golden", "green": "green", "blue": "blue", "purple": "purple|violet"}
-ATTRIBUTE_WORDS = {
+    "orange": "orange", "yellow": "yellow|golden", "green": "green", "blue": "blue", "purple": "purple|violet",
+    "pink": "pink"}
+ATTRIBUTE_WORDS = {birds: {
     "crown": "crown|head|cap|crowned|headed|capped", "back": "back|mantle|backed", "wing": "wings|wing feathers|winged",
     "breast": "breast|belly|chest|underside|breasted|bellied|chested", "tail": "tail|tail feathers|tailed",
     "wing_bars": "bars|barred", "breast_pattern": "streaks|streaked|spots|spotted", "crest": "crest",
     "bill_length": "(short|long)[a-z ,]* (bill|beak|billed|beaked)|(bill|beak) is (short|long)|(short|long) (billed|beaked)",
     "bill_colour": "(black|orange) (bill|beak)|(bill|beak) is (short and |long and )?(black|orange)",
-    "size": "small|little|tiny|large|big"}
+    "size": "small|little|tiny|large|big",
+}, flowers: {
+    "petal": "petals|flower", "second": "petals", "centre": "centre|middle", "number": "four|five|eight|many|numerous",
+    "pattern": "edges|borders|rims|edged|bordered|stripes|lines|striped|streaked|spots|dots|spotted|dotted|bases|inner|"
+               "ringed",
+    "shape": "round|rounded|pointed|pointy|sharp|notched|heart shaped", "layers": "layers?|rows|layered",
+    "stamens": "stamens", "leaves": "leaves"}}
+# "a spotted breast" says no colour; nor does the word "petals"
+NAMED_BY_OTHERS = {birds: {"breast", "wing", "bill_length", "bill_colour"}, flowers: {"petal", "second"}}
+COLOURED = {birds: (*birds.COLOUR_ATTRIBUTES, "bill_colour"), flowers: flowers.COLOUR_ATTRIBUTES}
 
 
 def _says(words: str, sentence: str) -> bool:
     return re.search(rf"\b({words})\b", sentence) is not None
 
 
+@both
 @settings(max_examples=300, deadline=None)
-@given(st.integers(0, 2**31))
-def test_a_sentence_says_exactly_the_colours_it_reports(seed):
+@given(seed=st.integers(0, 2**31))
+def test_a_sentence_says_exactly_the_colours_it_reports(module, seed):
     rng = np.random.default_rng(seed)
-    sentence, mentioned = birds.describe(_random_bird(rng), rng)
-    reported = {value for name, value in mentioned.items() if name in (*birds.COLOUR_ATTRIBUTES, "bill_colour")}
+    sentence, mentioned = module.describe(_random_attributes(module, rng), rng)
+    reported = {value for name, value in mentioned.items() if name in COLOURED[module]}
     reported |= {"white"} if "wing_bars" in mentioned else set()
     assert {colour for colour, words in COLOUR_WORDS.items() if _says(words, sentence)} == reported, sentence
 
 
+@both
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_a_sentence_names_every_part_it_reports(module, seed):
+    rng = np.random.default_rng(seed)
+    attributes = _random_attributes(module, rng)
+    sentence, mentioned = module.describe(attributes, rng)
+    assert 2 <= len(mentioned) <= 5 and mentioned.items() <= attributes.items()
+    words = ATTRIBUTE_WORDS[module]
+    assert [name for name in mentioned if not _says(words[name], sentence)] == [], sentence
+    for name in set(module.ATTRIBUTES) - set(mentioned) - NAMED_BY_OTHERS[module]:
+        assert not _says(words[name], sentence), f"{name}: {sentence}"
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 2**31))
-def test_a_sentence_names_every_part_it_reports(seed):
+def test_the_colours_of_a_flower_go_to_their_parts(seed):
     rng = np.random.default_rng(seed)
-    bird = _random_bird(rng)
-    sentence, mentioned = birds.describe(bird, rng)
-    assert 2 <= len(mentioned) <= 5 and mentioned.items() <= bird.items()
-    assert [name for name in mentioned if not _says(ATTRIBUTE_WORDS[name], sentence)] == [], sentence
-    named_by_others = {"breast", "wing", "bill_length", "bill_colour"}  # "a spotted breast" says no colour
-    for name in set(birds.ATTRIBUTES) - set(mentioned) - named_by_others:
-        assert not _says(ATTRIBUTE_WORDS[name], sentence), f"{name}: {sentence}"
+    flower = {**_random_attributes(flowers, rng), "petal": "blue", "second": "red", "centre": "yellow"}
+    sentence, mentioned = flowers.describe(flower, rng)
+    assert ("second" in mentioned) == ("pattern" in mentioned)
+    assert set(mentioned.values()).isdisjoint({"none", "single"})
+    colour = {name: f"({COLOUR_WORDS[flower[name]]})" for name in flowers.COLOUR_ATTRIBUTES}
+    pattern = ATTRIBUTE_WORDS[flowers]["pattern"]
+    said = {"petal": f"{colour['petal']} (petals|flower)|petals[a-z ]* are [a-z ,]*{colour['petal']}",
+            "second": f"{colour['second']} (inner parts|{pattern})|inner ring of [a-z ]*{colour['second']}|"
+                      f"({pattern}) (inside )?(with|of) [a-z ]*{colour['second']}",
+            "centre": f"{colour['centre']} (centre|middle)|(centre|middle) is [a-z ]*{colour['centre']}"}
+    assert [name for name in said if name in mentioned and not _says(said[name], sentence)] == [], sentence
 
 
+@both
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**31))
-def test_a_sentence_is_one_plain_sentence(seed):
-    sentence, _ = birds.describe(TABLE[seed % 200], np.random.default_rng(seed))
+@given(seed=st.integers(0, 2**31))
+def test_a_sentence_is_one_plain_sentence(module, seed):
+    attributes = TABLES[module][seed % module.NUM_CLASSES]
+    sentence, _ = module.describe(attributes, np.random.default_rng(seed))
     assert re.fullmatch(r"[a-z]+(,? [a-z]+){5,17}\.", sentence), sentence
     assert not re.search(r"\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b", sentence), sentence
-    assert sentence == birds.describe(TABLE[seed % 200], np.random.default_rng(seed))[0]
+    assert sentence == module.describe(attributes, np.random.default_rng(seed))[0]
 
 
 # --- files ---
@@ -179,14 +249,14 @@ def test_a_missing_data_set_names_the_chapter(tmp_path):
 
 
 @pytest.mark.parametrize("name, split, reason", [
-    ("bird", "train", "choose from birds"), ("birds", "val", "train, test, judge")])
+    ("bird", "train", "choose from birds, flowers"), ("birds", "val", "train, test, judge")])
 def test_an_unknown_data_set_or_split_is_refused(project, name, split, reason):
     with pytest.raises(DatasetError, match=reason):
         load_dataset(name, split, tiny_config().data_dir)
 
 
 def test_the_module_of_a_data_set_is_found():
-    assert dataset_module("birds") is birds
+    assert [dataset_module(name) for name in RENDERED] == MODULES
 
 
 def test_spectrograms_come_in_the_order_of_the_utterances(project):

@@ -6,8 +6,10 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.nn import functional as F
 
-from s2i_lib.encoders import ImageClassifier, MaskedBatchNorm, SpeechEncoder, Teacher, frame_mask, load_teacher, resize
+from s2i_lib.encoders import (ImageClassifier, MaskedBatchNorm, SpeechEncoder, Teacher, TextEncoder, encode_characters,
+                              frame_mask, load_teacher, resize)
 
 LENGTHS = torch.tensor([64, 130, 301])
 
@@ -99,6 +101,28 @@ def test_masked_normalisation_learns_nothing_from_padding():
 
 
 # --- teachers ---
+
+
+# --- text ---
+
+
+def test_a_text_encoder_ignores_padding_and_its_batch():
+    torch.manual_seed(0)
+    reader = TextEncoder(6, width=4, rnn_dim=8).eval()
+    rows = [encode_characters(text) for text in ("a red bird", "a blue bird with a tail", "x")]
+    batch, lengths = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
+    together = reader(batch, lengths)
+    assert together.shape == (3, 6)
+    torch.testing.assert_close(reader(F.pad(batch, (0, 13)), lengths), together, atol=1e-5, rtol=1e-4)
+    for row, length, expected in zip(rows, lengths, together):
+        torch.testing.assert_close(reader(row[None], length[None])[0], expected, atol=1e-5, rtol=1e-4)
+    with pytest.raises(ValueError, match="a sentence is empty"):
+        reader(batch, torch.tensor([3, 0, 1]))
+
+
+def test_characters_have_their_own_numbers_and_case_does_not_matter():
+    assert torch.equal(encode_characters("Red"), encode_characters("red"))
+    assert len(set(encode_characters("abc xyz.").tolist())) == 8 and encode_characters("ü").tolist() == [0]
 
 
 def test_a_teacher_is_frozen_and_stays_in_evaluation_mode():

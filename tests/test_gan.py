@@ -1,11 +1,11 @@
-"""Shapes, sizes and independence of the batch, for both models."""
+"""Shapes, sizes and independence of the batch, for every model."""
 
 import pytest
 import torch
 
 from s2i_lib.config import GanConfig
 from s2i_lib.gan import (ConditioningAugmentation, Discriminator, Generator, ModulatedGenerator, ProjectionDiscriminator,
-                         build_gan)
+                         StackGANv1, build_gan)
 
 EMBEDDING, NOISE = 10, 7
 SMALL = {"noise_dim": NOISE, "condition_dim": 6, "generator_width": 8, "discriminator_width": 4}
@@ -49,8 +49,29 @@ def test_the_modulated_model_draws_one_scale_and_judges_it(size):
     assert len(discriminators) == 1 and discriminators[0](images[0], embedding).shape == (2,)
 
 
-def test_both_models_draw_at_the_size_of_the_configuration():
-    for model in ("stackgan_v2", "modulated"):
+def test_stackgan_v1_draws_twice_and_its_second_stage_leaves_the_first_alone():
+    generator, discriminators = _built(_settings("stackgan_v1", augment_condition=False))
+    noise, embedding = _inputs(3)
+    images = generator(noise, embedding)
+    assert [image.shape[-1] for image in images] == [8, 32]
+    for stage, (discriminator, size) in enumerate(zip(discriminators, (8, 32), strict=True)):
+        image, mean, _ = generator.draw(noise, embedding, stage)
+        assert image.shape[-1] == size and discriminator(image, mean)[0].shape == (3,)
+    before = {name: value.clone() for name, value in generator.stage_one.state_dict().items()}
+    generator.draw(noise, embedding, 1)[0].square().sum().backward()
+    assert all(parameter.grad is None for parameter in generator.stage_one.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in generator.stage_one.state_dict().items())
+    with pytest.raises(ValueError, match="three scales"):
+        _built(_settings("stackgan_v1", num_scales=2))
+
+
+def test_a_modulated_generator_too_small_is_refused():
+    with pytest.raises(ValueError, match="8 pixels or more"):
+        ModulatedGenerator(EMBEDDING, NOISE, 8, 4)
+
+
+def test_all_models_draw_at_the_size_of_the_configuration():
+    for model in ("stackgan_v2", "stackgan_v1", "modulated"):
         settings = _settings(model)
         assert _built(settings)[0](*_inputs(2))[-1].shape[-1] == settings.image_size == 32
 
@@ -63,7 +84,7 @@ def test_the_released_networks_have_the_released_sizes():
     assert [_millions(d) for d in discriminators] == pytest.approx([5.7, 18.8, 71.3], abs=0.05)
 
 
-@pytest.mark.parametrize("model", ["stackgan_v2", "modulated"])
+@pytest.mark.parametrize("model", ["stackgan_v2", "stackgan_v1", "modulated"])
 def test_images_stay_in_range(model):
     generator, _ = _built(_settings(model))
     noise, embedding = _inputs()
@@ -71,7 +92,7 @@ def test_images_stay_in_range(model):
         assert -1 <= image.min() and image.max() <= 1
 
 
-@pytest.mark.parametrize("model", ["stackgan_v2", "modulated"])
+@pytest.mark.parametrize("model", ["stackgan_v2", "stackgan_v1", "modulated"])
 def test_an_image_does_not_depend_on_its_batch(model):
     generator, _ = _built(_settings(model, augment_condition=False))
     noise, embedding = _inputs()
@@ -81,7 +102,7 @@ def test_an_image_does_not_depend_on_its_batch(model):
         torch.testing.assert_close(alone[0], together[1], atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("model", ["stackgan_v2", "modulated"])
+@pytest.mark.parametrize("model", ["stackgan_v2", "stackgan_v1", "modulated"])
 def test_noise_and_sentence_both_change_the_image(model):
     generator, _ = _built(_settings(model, augment_condition=False))
     if model == "modulated":  # its modulations start at zero: give them weights
@@ -136,8 +157,8 @@ def test_only_the_conditional_answer_hears_the_sentence():
 
 
 @pytest.mark.parametrize("make", [
-    lambda: Generator(EMBEDDING, NOISE, 6, 8, 8, 3), lambda: ModulatedGenerator(EMBEDDING, NOISE, 8, 16)],
-    ids=["stackgan_v2", "modulated"])
+    lambda: Generator(EMBEDDING, NOISE, 6, 8, 8, 3), lambda: ModulatedGenerator(EMBEDDING, NOISE, 8, 16),
+    lambda: StackGANv1(EMBEDDING, NOISE, 6, 8, 8)], ids=["stackgan_v2", "modulated", "stackgan_v1"])
 def test_the_gradient_reaches_every_parameter(make):
     torch.manual_seed(0)
     generator = make()

@@ -281,3 +281,20 @@ def test_read_attributes_takes_the_most_probable_answer(classifier):
     with torch.no_grad():
         classifier.heads["crown"].bias += torch.tensor([0.0, 100.0, 0.0])
     assert metrics.read_attributes(classifier, torch.zeros(4, 3, 16, 16))["crown"].tolist() == ["blue"] * 4
+
+
+def test_paired_difference_is_a_mean_with_an_interval_over_classes():
+    rng = np.random.default_rng(0)
+    classes = np.repeat(np.arange(40), 10)
+    effect = 0.3 + rng.normal(0, 0.2, 40)[classes]
+    other = rng.random(400)
+    ours = other + effect
+    ours[0] = np.nan
+    mean, low, high = metrics.paired_difference(ours, other, classes)
+    assert mean == pytest.approx(effect[1:].mean()) and low < mean < high
+    assert high - low == pytest.approx(2 * 1.96 * effect[::10].std() / np.sqrt(40), rel=0.25)  # sentences are no trials
+
+
+def test_paired_difference_of_a_method_to_itself_is_zero():
+    values = np.random.default_rng(0).random(30)
+    assert metrics.paired_difference(values, values, np.arange(30) % 5) == (0.0, 0.0, 0.0)

@@ -63,6 +63,19 @@ def test_a_manifest_names_inputs_and_outputs_by_their_checksums(run, project):
     assert manifest["hardware"]["cores"] >= 1
 
 
+def test_a_quick_second_execution_does_not_hide_how_long_the_first_took(run, project):
+    path = run.config.results_dir / "manifests" / f"{run.name}.json"
+    run.started -= 100
+    results.save(run)
+    run.started += 100
+    results.save(run)
+    manifest = json.loads(path.read_text())
+    assert manifest["seconds"] < 50 and manifest["longest_seconds"] >= 100
+    path.write_text(path.read_text().replace(manifest["fingerprint"], "another"))
+    results.save(run)
+    assert json.loads(path.read_text())["longest_seconds"] < 50  # another configuration takes its own time
+
+
 def _records(*rows) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "recipe", "seed", "metric", "value"])
 

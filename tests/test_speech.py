@@ -1,4 +1,4 @@
-"""The synthetic voice. Each sentence takes about a second, so there are few of them."""
+"""The synthetic voice and the recognisers. Each sentence takes about a second, so there are few of them."""
 
 import numpy as np
 import pytest
@@ -37,3 +37,46 @@ def test_captions_that_were_spoken_are_kept(tmp_path):
     assert len(audio.load_audio(new)) > 0.5 * audio.SAMPLE_RATE
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["000_0.flac"] * 2
     assert speech.speak_captions(jobs) == 0
+
+
+# --- recognition ---
+
+
+@pytest.mark.parametrize("recogniser", speech.RECOGNISERS)
+def test_a_recogniser_understands_the_voice(recogniser):
+    heard = speech.recognize(speech.synthesize("this bird has a red head and a yellow tail."), recogniser)
+    assert {"bird", "red", "yellow"} <= set(heard.split()), heard
+
+
+@pytest.mark.parametrize("recogniser", speech.RECOGNISERS)
+def test_a_recogniser_hears_nothing_in_nearly_nothing(recogniser):
+    noise = 1e-4 * np.random.default_rng(0).normal(size=audio.SAMPLE_RATE).astype(np.float32)
+    assert len(speech.recognize(noise, recogniser).split()) <= 3
+
+
+def test_an_unknown_recogniser_is_refused():
+    with pytest.raises(ValueError, match="choose from pocketsphinx, whisper_tiny_en"):
+        speech.recognize(np.zeros(16_000), "deepspeech")
+
+
+def test_plain_words_have_one_spelling():
+    assert speech.plain_words("A GRAY bird, with it's  centers-coloured tail.") == "a grey bird with it's centres coloured tail"
+
+
+def test_word_errors_and_their_kinds():
+    rate, kinds, confusions = speech.recognition_errors(["a red bird sings", "a blue bird"], ["a bed bird sings", "a bird bird"])
+    assert rate == pytest.approx(2 / 7) and kinds == {"substitute": 1.0, "delete": 0.0, "insert": 0.0}
+    assert confusions == {"red": ["bed"], "blue": ["bird"]}
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_mistakes_on_purpose_have_the_rate_that_was_asked_for(rate):
+    kinds, confusions = {"substitute": 0.7, "delete": 0.2, "insert": 0.1}, {"red": ["bed", "read"], "bird": ["bid"]}
+    text = " ".join(["this", "red", "bird", "has", "a", "tail"] * 200)
+    heard = speech.corrupt_words(text, rate, kinds, confusions, np.random.default_rng(0))
+    assert speech.recognition_errors([text], [heard])[0] == pytest.approx(rate, abs=0.05)
+
+
+def test_without_errors_there_is_nothing_to_imitate():
+    with pytest.raises(ValueError, match="none to imitate"):
+        speech.corrupt_words("a bird", 0.5, {"substitute": 0.0, "delete": 0.0, "insert": 0.0}, {}, np.random.default_rng(0))

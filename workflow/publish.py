@@ -27,15 +27,15 @@ IMAGE_LEVELS = [(1400, None), (1400, 256), (1000, 256), (800, 128)]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def find_executed(name: str, profile: str, dataset: str, seed: int, recipe: str, root: Path = ROOT) -> Path:
-    """The executed notebook of a chapter, wherever the workflow has put it."""
+def find_executed(name: str, profile: str, dataset: str, seed: int, recipe: str, root: Path = ROOT) -> Path | None:
+    """The executed notebook of a chapter, wherever the workflow has put it, or None if it has not been run.
+
+    A chapter that is about one recipe, one data set or all of them has one place; the others follow the arguments.
+    """
     run = root / "runs" / f"{dataset}-{profile}-s{seed}"
-    for folder in (root / "data" / f"{dataset}-{profile}", run / recipe, run):
-        path = folder / "chapters" / name
-        if path.exists():
-            return path
-    raise SystemExit(f"error: {name} has not been run; start ./run_all.sh --profile {profile} --dataset {dataset} "
-                     f"--seeds {seed} --recipes {recipe} first.")
+    folders = [root / "data" / f"{dataset}-{profile}", run / recipe, run, root / "runs" / f"tables-{profile}"]
+    folders += [*sorted(run.glob("*/")), *sorted((root / "data").glob(f"*-{profile}"))]
+    return next((folder / "chapters" / name for folder in folders if (folder / "chapters" / name).exists()), None)
 
 
 def clean_outputs(outputs: list, count: int) -> list:
@@ -110,8 +110,14 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> None:
     merged = {}
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         executed = find_executed(path.name, options.profile, options.dataset, options.seed, options.recipe, root)
+        if executed is None:
+            print(f"{path.name} has not been run and stays as it is")
+            continue
         merged[path] = merge(nbformat.read(path, as_version=4), nbformat.read(executed, as_version=4))
         merged[path].metadata["s2i"] = origin
+    if not merged:
+        raise SystemExit(f"error: no chapter has been run; start ./run_all.sh --profile {options.profile} --dataset "
+                         f"{options.dataset} --seeds {options.seed} first.")
     for path, notebook in merged.items():  # only now, so that an error above changes nothing
         partial = path.with_suffix(".partial")
         nbformat.write(notebook, partial)

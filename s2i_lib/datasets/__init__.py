@@ -1,6 +1,7 @@
 """Spoken-description data sets with one record type.
 
-A rendered data set is a module with ``ATTRIBUTES``, ``COLOUR_ATTRIBUTES``, ``class_table``, ``draw`` and ``describe``;
+A rendered data set is a module with ``NOUN`` (what is drawn), ``ATTRIBUTES``, ``COLOUR_ATTRIBUTES``, ``NUM_CLASSES``,
+``NUM_TRAIN_CLASSES``, ``class_table``, ``draw`` and ``describe``; any combination of values can be drawn and described.
 ``write_images`` turns it into files and ``load_dataset`` reads them back.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from s2i_lib.config import ROOT
 
-RENDERED = ("birds",)
+RENDERED = ("birds", "flowers")
 SPLITS = ("train", "test", "judge")
 
 

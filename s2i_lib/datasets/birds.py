@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from s2i_lib.datasets.bird_captions import COLOUR_ATTRIBUTES, compose_caption
+from s2i_lib.datasets.classes import balanced_table, check_attributes, has_value
 from s2i_lib.datasets.drawing import (
-    PALETTE, Canvas, Mask, background, darker, ellipse, finished, jittered, leaf_colour,
-    luminance, noise, paint_foreground, paint_leaf, random_light, relief, ribbon, rotation,
-    shaded, spline)
+    GROUNDS, LANDSCAPES, PALETTE, Canvas, Mask, background, darker, ellipse, finished, ink,
+    jittered, leaf_colour, luminance, noise, paint_foreground, paint_leaf, random_light, relief,
+    ribbon, rotation, shaded, spline)
 
-_COLOURS = tuple(PALETTE)
+NOUN = 'bird'
+
+_COLOURS = tuple(name for name in PALETTE if name != 'pink')
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     **{part: _COLOURS for part in COLOUR_ATTRIBUTES},
@@ -33,8 +36,6 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 
 NUM_CLASSES, NUM_TRAIN_CLASSES = 200, 150
-
-_MIN_DISTANCE = 3  # attributes in which any two classes differ
 
 
 # -------------------------------------------------------------- class table
@@ -51,53 +52,13 @@ def class_table(num_classes: int = NUM_CLASSES, num_train: int = NUM_TRAIN_CLASS
     Raises ``ValueError`` unless ``0 < num_train <= num_classes``, and if no
     such table was found, which happens only for tables of many thousands.
     """
-    if not 0 < num_train <= num_classes:
-        raise ValueError(f'need 0 < num_train <= num_classes, got {num_train} and {num_classes}')
-    rng = np.random.default_rng(seed)
-    blocks = [np.arange(num_train), np.arange(num_train, num_classes)]
-    for _ in range(20):
-        codes = np.concatenate([_balanced_codes(len(block), rng) for block in blocks])
-        if _repair(codes, blocks, rng):
-            return [{name: values[code] for (name, values), code in zip(ATTRIBUTES.items(), row)}
-                    for row in codes]
-    raise ValueError(f'found no {num_classes} classes that differ in {_MIN_DISTANCE} attributes')
+    return balanced_table(ATTRIBUTES, num_classes, num_train, seed, _bars_invisible)
 
 
-def _balanced_codes(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Value indices ``(count, attributes)``, each column balanced and shuffled."""
-    columns = []
-    for values in ATTRIBUTES.values():
-        rounds = [rng.permutation(len(values)) for _ in range(count // len(values) + 1)]
-        columns.append(rng.permutation(np.concatenate(rounds)[:count]))
-    return np.stack(columns, axis=1)
-
-
-def _faulty_rows(codes: np.ndarray) -> np.ndarray:
-    """Indices of classes too close to another one or with bars one cannot see."""
-    names = list(ATTRIBUTES)
-    distance = (codes[:, None] != codes[None]).sum(-1)
-    np.fill_diagonal(distance, len(names))
-    white = codes[:, names.index('wing')] == _COLOURS.index('white')
-    invisible = white & (codes[:, names.index('wing_bars')] == 1)
-    return np.flatnonzero((distance.min(1) < _MIN_DISTANCE) | invisible)
-
-
-def _repair(codes: np.ndarray, blocks: list[np.ndarray], rng: np.random.Generator) -> bool:
-    """Swap values within columns, which keeps the balance, until no row is faulty."""
-    faulty = _faulty_rows(codes)
-    for _ in range(1000):
-        if not len(faulty):
-            return True
-        row = rng.choice(faulty)
-        block = next(block for block in blocks if row in block)
-        pair, column = [row, rng.choice(block)], rng.integers(codes.shape[1])
-        codes[pair, column] = codes[pair[::-1], column]
-        changed = _faulty_rows(codes)
-        if len(changed) <= len(faulty):
-            faulty = changed
-        else:
-            codes[pair, column] = codes[pair[::-1], column]
-    return False
+def _bars_invisible(codes: np.ndarray) -> np.ndarray:
+    """Which classes have white bars on a white wing."""
+    return (has_value(codes, ATTRIBUTES, 'wing', 'white')
+            & has_value(codes, ATTRIBUTES, 'wing_bars', 'white'))
 
 
 # --------------------------------------------------------------------- pose
@@ -242,7 +203,7 @@ class _Painter:
         if fading is not None:
             line = Mask(line.alpha - 0.7 * line.within(fading, self.canvas.size).alpha,
                         line.left, line.top)
-        self.canvas.paint(line, _ink(colour), 0.75)
+        self.canvas.paint(line, ink(colour), 0.75)
 
     def lines(self, paths: list[np.ndarray], colour: np.ndarray, width: float, opacity: float,
               inside: Mask) -> None:
@@ -253,13 +214,6 @@ class _Painter:
         self.canvas.paint(mask, colour, opacity)
 
 
-def _ink(colour: np.ndarray) -> np.ndarray:
-    """Colour of contours and feather edges: darker, or lighter on black."""
-    if luminance(colour) < 0.16:
-        return np.asarray(colour) + 0.20
-    return darker(colour, 0.48)
-
-
 def _draw_tail(painter: _Painter) -> None:
     colour = painter.colour['tail']
     for feather in _tail_feathers(painter.spread):
@@ -268,7 +222,7 @@ def _draw_tail(painter: _Painter) -> None:
         painter.plumage(mask, colour, 'tail', 0.03, 0.55)
         half = len(polygon) // 2
         shaft = (polygon[:half] + polygon[:half - 1:-1]) / 2
-        painter.lines([shaft], _ink(colour), 0.009, 0.5, mask)
+        painter.lines([shaft], ink(colour), 0.009, 0.5, mask)
         painter.outline(polygon, colour, 0.010)
 
 
@@ -288,9 +242,9 @@ def _draw_breast_pattern(painter: _Painter, body: Mask) -> None:
         return
     marks = _streaks(painter) if kind == 'streaked' else _spots(painter)
     dark = luminance(PALETTE[painter.attributes['breast']]) < 0.45
-    ink = np.array((0.96, 0.94, 0.86) if dark else (0.16, 0.11, 0.09))
+    tone = np.array((0.96, 0.94, 0.86) if dark else (0.16, 0.11, 0.09))
     mask = painter.canvas.mask(*[painter.pose.place(mark) for mark in marks])
-    painter.canvas.paint(mask.within(body, painter.canvas.size), ink, 0.92)
+    painter.canvas.paint(mask.within(body, painter.canvas.size), tone, 0.92)
 
 
 def _mark_scale(painter: _Painter) -> float:
@@ -345,10 +299,10 @@ def _draw_back(painter: _Painter, body: Mask) -> None:
     mask = painter.canvas.mask(polygon, blur=0.008 * painter.pose.scale).within(body, size)
     painter.plumage(mask, colour, 'back', 0.05, 0.7)
     scallops = [painter.pose.place(arc) for arc in _scallops()]
-    painter.lines(scallops, _ink(colour), 0.015, 0.9, mask)
+    painter.lines(scallops, ink(colour), 0.015, 0.9, mask)
     contour = painter.pose.place(spline(_BODY))
     edge = painter.canvas.mask(ribbon(contour, *(0.016 * painter.pose.scale,) * 2))
-    painter.canvas.paint(edge.within(mask, size), _ink(colour), 0.8)
+    painter.canvas.paint(edge.within(mask, size), ink(colour), 0.8)
 
 
 def _draw_wing(painter: _Painter, body: Mask) -> None:
@@ -364,7 +318,7 @@ def _draw_wing(painter: _Painter, body: Mask) -> None:
                  for i, (root, sag) in enumerate((
                      ((-0.03, -0.02), 0.0), ((-0.02, 0.03), 0.012), ((-0.01, 0.08), 0.022),
                      ((0.0, 0.125), 0.026), ((0.02, 0.165), 0.024)))]
-    painter.lines(primaries, _ink(colour), 0.022, 0.9, mask)
+    painter.lines(primaries, ink(colour), 0.022, 0.9, mask)
     _draw_coverts(painter, mask)
     _draw_wing_bars(painter, mask)
     painter.outline(polygon, colour, 0.014)
@@ -377,7 +331,7 @@ def _draw_coverts(painter: _Painter, wing: Mask) -> None:
                  (0.01, 0.085)):
         arcs.append(painter.pose.place(spline(
             [(x + 0.02, y - 0.03), (x - 0.02, y), (x + 0.005, y + 0.035)], closed=False)))
-    painter.lines(arcs, _ink(painter.colour['wing']), 0.011, 0.4, wing)
+    painter.lines(arcs, ink(painter.colour['wing']), 0.011, 0.4, wing)
 
 
 def _draw_wing_bars(painter: _Painter, wing: Mask) -> None:
@@ -558,11 +512,11 @@ def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) 
         ValueError: if an attribute is missing, unknown or has an unknown
             value, or if ``size`` is below 32.
     """
-    _check_attributes(attributes)
+    check_attributes(attributes, ATTRIBUTES)
     if size < 32:
         raise ValueError(f'size must be 32 or more, got {size}')
     perch = rng.choice(list(_PERCHES), p=_PERCH_SHARES)
-    canvas = Canvas(background(rng, size, ground=perch == 'ground'))
+    canvas = Canvas(background(rng, size, GROUNDS if perch == 'ground' else LANDSCAPES))
     stance = 0.4 if perch == 'reed' else 1.0
     painter = _Painter(attributes, stance, canvas, rng)
     _PERCHES[perch](painter)
@@ -598,18 +552,5 @@ def describe(attributes: dict[str, str],
         ValueError: if an attribute is missing, unknown or has an unknown
             value.
     """
-    _check_attributes(attributes)
+    check_attributes(attributes, ATTRIBUTES)
     return compose_caption(attributes, rng)
-
-
-def _check_attributes(attributes: dict[str, str]) -> None:
-    """Raise ``ValueError`` unless every attribute has one of its values."""
-    for name, value in attributes.items():
-        if name not in ATTRIBUTES:
-            raise ValueError(f'unknown attribute {name!r}; there are {", ".join(ATTRIBUTES)}')
-        if value not in ATTRIBUTES[name]:
-            allowed = ', '.join(ATTRIBUTES[name])
-            raise ValueError(f'unknown value {value!r} of {name}; allowed are {allowed}')
-    missing = [name for name in ATTRIBUTES if name not in attributes]
-    if missing:
-        raise ValueError(f'missing attributes: {", ".join(missing)}')

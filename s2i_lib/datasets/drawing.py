@@ -7,7 +7,7 @@ rasterised four times finer than the picture and reduced, which is what makes
 their edges smooth.  All coordinates are fractions of the picture's side, with
 x to the right and y downwards, so that a drawing does not depend on its size.
 
-The module also holds what is common to all subjects: ten nameable colours,
+The module also holds what is common to all subjects: nameable colours,
 out-of-focus backgrounds, foreground plants that hide a little of the subject,
 and the final touch of light, blur and grain.
 """
@@ -34,6 +34,7 @@ PALETTE: dict[str, tuple[float, float, float]] = {
     'green': (0.15, 0.57, 0.21),
     'blue': (0.12, 0.35, 0.84),
     'purple': (0.53, 0.19, 0.65),
+    'pink': (0.97, 0.55, 0.72),
 }
 
 
@@ -190,6 +191,13 @@ def darker(colour: np.ndarray, amount: float = 0.45) -> np.ndarray:
     return np.asarray(colour) * (1 - amount)
 
 
+def ink(colour: np.ndarray) -> np.ndarray:
+    """Colour of contours and fine lines on a surface: darker, or lighter on black."""
+    if luminance(colour) < 0.16:
+        return np.asarray(colour) + 0.20
+    return darker(colour, 0.48)
+
+
 def luminance(colour: np.ndarray) -> float:
     """Perceived lightness of an RGB colour, in [0, 1]."""
     return float(np.dot(colour, (0.3, 0.59, 0.11)))
@@ -317,19 +325,19 @@ def _meadow(rng: np.random.Generator, side: int) -> np.ndarray:
     return picture + _below(0.5, 0.1, side) * (flowers - picture)
 
 
-_GROUND_BACKGROUNDS = (_sand, _snow, _meadow)
+GROUNDS = (_sand, _snow, _meadow)  # plains on which something can stand
 # Foliage is listed thrice because it is the most varied of them.
-_ALL_BACKGROUNDS = (_foliage, _foliage, _foliage, _sky, _water, *_GROUND_BACKGROUNDS)
+LANDSCAPES = (_foliage, _foliage, _foliage, _sky, _water, *GROUNDS)
+GARDENS = (_foliage, _foliage, _foliage, _meadow, _sky)
 
 
-def background(rng: np.random.Generator, size: int, ground: bool) -> np.ndarray:
+def background(rng: np.random.Generator, size: int, kinds) -> np.ndarray:
     """An out-of-focus landscape, ``(size, size, 3)`` float32 in [0, 1].
 
-    With ``ground`` the lower half is a sand, snow or grass plain on which
-    something can stand; otherwise all kinds occur.  Colours are muted so that
-    the subject stands out.
+    ``kinds`` is :data:`GROUNDS`, :data:`LANDSCAPES` or :data:`GARDENS`.
+    Colours are muted so that the subject stands out.
     """
-    paint = _pick(rng, *(_GROUND_BACKGROUNDS if ground else _ALL_BACKGROUNDS))
+    paint = _pick(rng, *kinds)
     side = 128  # coarse on purpose: enlarging it gives the blur for nothing
     coarse = (paint(rng, side).clip(0, 1) * 255).astype(np.uint8)
     image = Image.fromarray(coarse).filter(ImageFilter.GaussianBlur(float(rng.uniform(0.8, 2.2))))

@@ -1,0 +1,144 @@
+"""The examination of a generator: pictures for unseen sentences, read by judges that have only ever seen real pictures.
+
+Every row of every score table goes through ``Examiner``, so that methods differ in what they paint and in nothing else.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from s2i_lib import artefacts, encoders, metrics, results, training
+from s2i_lib.config import Config
+from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
+
+FEATURE_SIZE = 128  # side of the pictures that the feature network of the Fréchet distance sees
+
+
+@dataclass
+class Reading:
+    """What the judges and the feature network see in n pictures.
+
+    Attributes:
+        attributes: attribute -> (n,) values.  classes: (n, classes) probabilities.  features: (n, D) float32.
+    """
+
+    attributes: dict[str, np.ndarray]
+    classes: np.ndarray
+    features: np.ndarray
+
+
+class Examiner:
+    """Sentences, judges and real pictures of one data set and seed; the same for every recipe.
+
+    Attributes:
+        rows: (n,) rows of the test utterances that are painted, drawn by the seed.
+        mentioned: what each of them says.
+        reference: ``Reading`` of all real test pictures.
+    """
+
+    def __init__(self, config: Config):
+        self.config, self.device = config, training.pick_device()
+        self.test = load_dataset(config.dataset, "test", config.data_dir)
+        total = min(config.scores.captions, len(self.test.utterances))
+        self.rows = np.sort(np.random.default_rng(config.seed).choice(len(self.test.utterances), total, replace=False))
+        self.mentioned = [self.test.caption(row).mentioned for row in self.rows]
+        self.judges = {kind: training.load_judge(config, kind).to(self.device) for kind in ("attributes", "classes")}
+        self.network = encoders.load_teacher("efficientnet_lite0", FEATURE_SIZE).to(self.device)
+        real = artefacts.load_images(self.test, config.gan.image_size)
+        self.reference = self.read(artefacts.to_signed(part) for part in real.split(256))
+        self.statistics = _statistics(self.reference.features)
+
+    def read(self, batches: Iterable[torch.Tensor]) -> Reading:
+        """Read (B, 3, s, s) pictures in [-1, 1] batch by batch; none is kept."""
+        seen, classes, features = [], [], []
+        for images in batches:
+            seen.append(metrics.read_attributes(self.judges["attributes"], images))
+            classes.append(metrics.classify(self.judges["classes"], images)["class"])
+            pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+            features.append(artefacts.extract_features(self.network, pixels))
+        attributes = {name: np.concatenate([part[name] for part in seen]) for name in seen[0]}
+        return Reading(attributes, np.concatenate(classes), np.concatenate(features))
+
+    def read_generated(self, config: Config, generator: nn.Module, embeddings: np.ndarray) -> Reading:
+        """Paint and read one picture for each of the (n, D) embeddings; the noise follows the seed and the row."""
+        return self.read(paint(config, generator.to(self.device), torch.from_numpy(embeddings)))
+
+    def read_real(self) -> Reading:
+        """The ceiling: the real picture behind every sentence, and other real pictures for the distances.
+
+        The features are those of the ``judge`` split, which no generator was trained on; they show how far apart two sets of
+        real pictures of this size are.
+        """
+        picture = np.array([self.test.utterances[row][0] for row in self.rows])
+        others = load_dataset(self.config.dataset, "judge", self.config.data_dir)
+        chosen = np.random.default_rng(self.config.seed).permutation(len(others))[:len(self.rows)]
+        images = artefacts.load_images(others, self.config.gan.image_size)[chosen]
+        features = np.concatenate([artefacts.extract_features(self.network, part) for part in images.split(256)])
+        return Reading({name: values[picture] for name, values in self.reference.attributes.items()},
+                       self.reference.classes[picture], features)
+
+    def colours_right(self, reading: Reading) -> np.ndarray:
+        """(n,) share of the mentioned colours that the picture of each sentence shows; NaN where none is mentioned."""
+        colours = dataset_module(self.config.dataset).COLOUR_ATTRIBUTES
+        shares = np.full(len(self.mentioned), np.nan)
+        for row, said in enumerate(self.mentioned):
+            hits = [reading.attributes[name][row] == said[name] for name in colours if name in said]
+            if hits:
+                shares[row] = np.mean(hits)
+        return shares
+
+    def score(self, run: results.Run, method: str, reading: Reading, recipe: str = "") -> None:
+        """Add every score of a reading to a run: semantic accuracy, Fréchet and kernel distance, inception score."""
+        semantic = metrics.semantic_accuracy(reading.attributes, self.mentioned)
+        colours = [semantic[name] for name in dataset_module(self.config.dataset).COLOUR_ATTRIBUTES if name in semantic]
+        overall = float(np.mean([accuracy for accuracy, _ in colours])), sum(count for _, count in colours)
+        for name, (accuracy, count) in {**semantic, "colours": overall}.items():
+            run.add(method, f"semantic_{name}", accuracy, n=count, recipe=recipe,
+                    standard_error=np.sqrt(accuracy * (1 - accuracy) / count))
+        count = len(reading.features)
+        statistics = _statistics(reading.features)
+        distance = metrics.frechet_distance(statistics.mean, statistics.covariance, self.statistics.mean,
+                                            self.statistics.covariance)
+        run.add(method, f"fid_lite0_n{count}", distance, n=count, recipe=recipe)
+        value, error = metrics.kernel_distance(reading.features, self.reference.features)
+        run.add(method, f"kid_lite0_n{count}", value, n=count, standard_error=error, recipe=recipe)
+        splits, count = self.config.scores.inception_splits, len(reading.classes)
+        value, spread = metrics.inception_score(reading.classes, splits)
+        run.add(method, f"is_judge_n{count}", value, n=count, standard_error=spread / np.sqrt(splits), recipe=recipe)
+
+
+def paint(config: Config, generator: nn.Module, embeddings: torch.Tensor, size: int = 256) -> Iterator[torch.Tensor]:
+    """Pictures for (n, D) embeddings, `size` at a time; every part has its own noise, the same for every recipe."""
+    for number, part in enumerate(embeddings.split(size)):
+        yield training.generate(generator, part, config, seed=1000 * config.seed + number)
+
+
+def _statistics(features: np.ndarray) -> metrics.FeatureStatistics:
+    return metrics.FeatureStatistics(features.shape[1]).update(features)
+
+
+def mention_probes(train: SpokenImages, test: SpokenImages, train_embeddings: np.ndarray,
+                   test_embeddings: np.ndarray) -> pd.DataFrame:
+    """Which mentioned attributes can be read off sentence embeddings by a linear map, tested on unseen classes?
+
+    Args:
+        train_embeddings, test_embeddings: (U, D), in the row order of ``SpokenImages.utterances``.
+
+    Returns:
+        One row per attribute that is mentioned with more than one value: ``attribute``, ``accuracy``, ``n``.
+    """
+    said = {"train": [train[i].captions[k].mentioned for i, k in train.utterances],
+            "test": [test[i].captions[k].mentioned for i, k in test.utterances]}
+    rows = []
+    for attribute in dataset_module(train.name).ATTRIBUTES:
+        where = {split: [i for i, mentioned in enumerate(part) if attribute in mentioned] for split, part in said.items()}
+        answers = {split: np.array([said[split][i][attribute] for i in where[split]]) for split in said}
+        if where["test"] and len(set(answers["train"])) > 1:
+            accuracy = metrics.linear_probe(train_embeddings[where["train"]], answers["train"],
+                                            test_embeddings[where["test"]], answers["test"])
+            rows.append({"attribute": attribute, "accuracy": accuracy, "n": len(where["test"])})
+    return pd.DataFrame(rows)
