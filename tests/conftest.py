@@ -95,7 +95,7 @@ def finished_run(project):
 def write_embeddings(settings) -> None:
     """Random speech embeddings where chapter 05 leaves its own."""
     rng = np.random.default_rng(0)
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    settings.encoder_dir.mkdir(parents=True, exist_ok=True)
     for split in ("train", "test"):
         rows = len(load_dataset("birds", split, settings.data_dir).utterances)
         np.save(training.embeddings_path(settings, split), rng.normal(size=(rows, EMBEDDING_DIM)).astype(np.float32))

@@ -162,6 +162,37 @@ def test_the_encoder_learns_a_tiny_set(project, loss):
     assert training.score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
 
 
+def test_the_text_encoder_learns_a_tiny_set_and_is_the_reader_of_both_painters(project):
+    settings = {"width": 8, "epochs": 25, "learning_rate": 1e-2}
+    run = tiny_config(recipe="text", encoder=settings)
+    history = training.train_encoder(run)
+    assert history.loss.iloc[-1] < 0.8 * history.loss.iloc[0]
+    reader = training.load_speech_model(tiny_config(recipe="text_v1", encoder=settings))
+    _assert_same_weights(reader.state_dict(), training.load_speech_model(run).state_dict())
+
+
+def test_the_classifier_learns_the_training_classes_and_is_not_scored_in_the_space_of_images(project):
+    run = tiny_config(recipe="classifier", encoder={"width": 4, "epochs": 25, "learning_rate": 1e-2})
+    history = training.train_encoder(run)
+    assert history.loss.iloc[-1] < 0.6 * np.log(run.data.num_train_classes) and "zero_shot" not in history
+    assert training.load_speech_model(run).head.out_features == run.data.num_train_classes
+
+
+def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monkeypatch):
+    run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "base_size": 4, "steps": 6})
+    write_embeddings(run)
+    stages, draw = [], training.build_gan(run.gan, EMBEDDING_DIM)[0].__class__.draw
+    monkeypatch.setattr("s2i_lib.gan.StackGANv1.draw", lambda self, noise, embedding, stage:
+                        stages.append(stage) or draw(self, noise, embedding, stage))
+    history, path = training.train_gan(run), run.run_dir / "generator.safetensors"
+    assert stages == [0, 0, 0, 1, 1, 1]
+    weights = load_file(path)
+    forget_training(run)
+    resumed = _interrupt_and_resume(monkeypatch, training.train_gan, run, path, writes=4, calls=5)
+    _assert_same_weights(load_file(path), weights)
+    assert _numbers(resumed).equals(_numbers(history))
+
+
 def test_the_average_never_leaks_into_the_trained_generator(project):
     states = {}
     for decay in (0.2, 0.999):
@@ -418,7 +449,7 @@ def test_embeddings_keep_the_order_of_the_utterances(project):
     torch.manual_seed(0)
     model, log_mels = training.SpeechModel(run, TEACHER_DIM).eval(), training.load_log_mels(run, "test")
     assert len(set(log_mels.lengths)) > 1
-    together = training.embed_speech(model, log_mels, run, batch_size=3)
+    together = training.embed_inputs(model, log_mels, run, batch_size=3)
     for row, embedding in enumerate(together):
         alone = model.embed(log_mels[row][None], torch.tensor([log_mels.lengths[row]])).detach()
         np.testing.assert_allclose(embedding, alone[0], atol=1e-4)
