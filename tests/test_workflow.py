@@ -136,14 +136,14 @@ def run_script(*arguments):
 
 
 def test_run_chapter_writes_its_output_and_nothing_else(tmp_path):
-    source = write_notebook(tmp_path / "chapter.ipynb", "print(repr(profile), repr(seed))",
+    source = write_notebook(tmp_path / "chapter.ipynb", "print(repr(profile), repr(seed), repr(seeds))",
                             "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
     output = tmp_path / "out" / "chapter.ipynb"
-    done = run_script(source, output, "--parameters", "profile=small", "seed=3")
+    done = run_script(source, output, "--parameters", "profile=small", "seed=3", "seeds=3")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in output.parent.iterdir()] == ["chapter.ipynb"]
     *_, text, figure = nbformat.read(output, as_version=4).cells
-    assert text.outputs[0].text == "'small' 3\n"
+    assert text.outputs[0].text == "'small' 3 '3'\n"
     assert "image/png" in figure.outputs[-1].data  # also under MPLBACKEND=agg
 
 

@@ -41,6 +41,8 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     unknown = [name for name in parameters if name not in known]
     if unknown:
         raise ValueError(f"{notebook} has no parameter {unknown[0]!r}; its parameters cell declares {', '.join(known)}")
+    texts = {name for name in parameters if known[name]["inferred_type_name"] == "str"}  # seeds="0" is a list of one
+    parameters = {name: str(value) if name in texts else value for name, value in parameters.items()}
     # Kernels get the folder that Jupyter and nbval give them, and the name that all environments have.
     papermill.execute_notebook(str(notebook), str(output), parameters, kernel_name="python3", cwd=str(notebook.parent),
                                progress_bar=False, log_output=True)
