@@ -41,7 +41,8 @@ def save_atomically(path: Path, write) -> None:
 
 def _processes() -> ProcessPoolExecutor:
     """One worker process per available core."""
-    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn"),
+                               initializer=torch.set_num_threads, initargs=(1,))
 
 
 def write_images(config: Config) -> None:
@@ -209,11 +210,17 @@ def write_log_mels(config: Config) -> None:
             continue
         dataset = load_dataset(config.dataset, split, config.data_dir)
         paths = [dataset[i].speech[k] for i, k in dataset.utterances]
-        spectrograms = [log_mel.T.half().numpy() for log_mel in tqdm(
-            audio.load_log_mels(paths), total=len(paths), desc=f"log-mel {split}", unit="utterance")]
+        with _processes() as pool:
+            done = pool.map(log_mel_frames, paths, chunksize=32)
+            spectrograms = list(tqdm(done, total=len(paths), desc=f"log-mel {split}", unit="utterance"))
         offsets = np.cumsum([0] + [len(frames) for frames in spectrograms])
         save_atomically(path.with_name(f"log_mel_{split}_offsets.npy"), lambda file: np.save(file, offsets))
         save_atomically(path, lambda file: np.save(file, np.concatenate(spectrograms)))
+
+
+def log_mel_frames(path: Path) -> np.ndarray:
+    """The spectrogram of a sound file as (frames, 40) float16, the form in which it is kept."""
+    return audio.log_mel_spectrogram(audio.load_audio(path)).T.half().numpy()
 
 
 def load_log_mels(config: Config, split: str) -> LogMels:

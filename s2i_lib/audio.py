@@ -1,7 +1,5 @@
 """Sound files and the log-mel front end (Section III-F of the paper)."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -116,39 +114,14 @@ def log_mel_spectrogram(waveform: torch.Tensor, sample_rate: int = SAMPLE_RATE) 
         raise ValueError(f"sample_rate is {sample_rate}; resample to {SAMPLE_RATE} first (load_audio does)")
     if waveform.shape[-1] <= WINDOW // 2:
         raise ValueError(f"{waveform.shape[-1]} samples are too few: one window needs more than {WINDOW // 2}")
-    return _log_energies(_pre_emphasised(waveform))
-
-
-def _pre_emphasised(waveform: torch.Tensor) -> torch.Tensor:
-    """Mean removal and pre-emphasis of (..., samples)."""
     waveform = waveform - waveform.mean(dim=-1, keepdim=True)
-    return torch.cat([waveform[..., :1], waveform[..., 1:] - PRE_EMPHASIS * waveform[..., :-1]], dim=-1)
-
-
-def _log_energies(waveform: torch.Tensor) -> torch.Tensor:
-    """Log mel energies of (..., samples) after pre-emphasis. Zeros at the end change no frame before them."""
+    first, rest = waveform[..., :1], waveform[..., 1:] - PRE_EMPHASIS * waveform[..., :-1]
+    padded = torch.nn.functional.pad(torch.cat([first, rest], dim=-1), (WINDOW // 2, WINDOW // 2))
     window = torch.hamming_window(WINDOW, periodic=True, dtype=waveform.dtype)
-    spectrum = torch.stft(waveform, WINDOW, HOP, WINDOW, window, center=True, pad_mode="constant", return_complex=True)
+    spectrum = torch.fft.rfft(padded.unfold(-1, WINDOW, HOP) * window)  # twice as fast as torch.stft here
     energy = torch.view_as_real(spectrum).square().sum(-1)
-    mel = torch.matmul(energy.transpose(-1, -2), _mel_filters(SAMPLE_RATE, waveform.dtype)).transpose(-1, -2)
+    mel = torch.matmul(energy, _mel_filters(sample_rate, waveform.dtype)).transpose(-1, -2)
     return torch.log(mel + ENERGY_FLOOR)
-
-
-def load_log_mels(paths: list[str | Path], batch_size: int = 64) -> Iterator[torch.Tensor]:
-    """The spectrograms of many sound files, in order: files are decoded by threads and transformed a batch at a time.
-
-    Yields:
-        (40, frames) float32, equal to ``log_mel_spectrogram(load_audio(path))``.
-
-    Raises:
-        AudioError: a file is no usable recording.
-    """
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), batch_size):
-            waveforms = list(pool.map(lambda path: _pre_emphasised(load_audio(path)), paths[start:start + batch_size]))
-            batch = _log_energies(torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True))
-            for log_mel, waveform in zip(batch, waveforms):
-                yield log_mel[:, :1 + len(waveform) // HOP]
 
 
 def collate_log_mels(log_mels: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

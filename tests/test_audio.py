@@ -68,18 +68,6 @@ def test_a_tone_shows_in_its_own_band():
     assert bands == sorted(set(bands))
 
 
-def test_many_files_at_once_equal_each_file_alone(tmp_path):
-    paths = [tmp_path / f"{number}.flac" for number in range(5)]
-    for number, path in enumerate(paths):
-        audio.save_audio(path, tone(300 + 200 * number, 0.3 + 0.37 * number))
-    together = list(audio.load_log_mels(paths, batch_size=3))
-    assert len(together) == len(paths)
-    for path, log_mel in zip(paths, together):
-        alone = audio.log_mel_spectrogram(audio.load_audio(path))
-        assert log_mel.shape == alone.shape
-        assert torch.allclose(log_mel, alone, atol=1e-4)
-
-
 def test_silence_is_finite():
     assert log_mel_spectrogram(torch.zeros(4000)).unique().tolist() == pytest.approx([np.log(1e-7)])
 
