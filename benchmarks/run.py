@@ -171,7 +171,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [compare("StackGAN-v2 training step", "images/s", STEPS * config.gan.batch_size, gan_variants(config),
                         options.repeats),
-                compare("log-mel from flac", "utterances/s", UTTERANCES, loader_variants(write_utterances(Path(folder)), options.threads),
+                compare("log-mel from flac", "utterances/s", UTTERANCES,
+                        loader_variants(write_utterances(Path(folder)), options.threads),
                         options.repeats)]
     table = pd.DataFrame(rows).assign(precision=[precision, "float32"], threads=options.threads,
                                       processor=machine["processor"], torch=torch.__version__)

@@ -136,8 +136,7 @@ def write_transcripts(config: Config, recogniser: str, rows: np.ndarray) -> list
     """
     dataset, path = load_dataset(config.dataset, "test", config.data_dir), config.data_dir / f"transcripts_{recogniser}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    pairs = dataset.utterances
-    files = {int(row): dataset[pairs[row][0]].speech[pairs[row][1]] for row in rows}
+    files = {int(row): dataset[image].speech[k] for row in rows for image, k in [dataset.utterances[row]]}
     missing = [row for row in files if str(row) not in known]
     with _processes() as pool, tqdm(total=len(missing), desc=recogniser, unit="utterance") as bar:
         for start in range(0, len(missing), 64):

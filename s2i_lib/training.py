@@ -400,7 +400,10 @@ def load_speech_model(config: Config, folder: Path | None = None) -> SpeechModel
     """
     path = encoder_path(config, folder)
     _require(path)
-    return load_model(SpeechModel(config, len(load_file(path)["targets.mean"])), path)
+    state = load_file(path)
+    model = SpeechModel(config, len(state["targets.mean"]))
+    model.load_state_dict(state)
+    return model.eval()
 
 
 def embeddings_path(config: Config, split: str) -> Path:

@@ -9,7 +9,7 @@ import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -80,7 +80,7 @@ class SpokenImages(Sequence):
     def __repr__(self) -> str:
         return f"{self.name} {self.split}: {len(self)} images of {len(set(self.labels))} classes in {self.root.name}"
 
-    @property
+    @cached_property
     def utterances(self) -> list[tuple[int, int]]:
         """(image index, caption index) of every spoken caption, the row order of everything made from speech."""
         return [(i, k) for i, record in enumerate(self.records) for k in range(len(record.speech))]
