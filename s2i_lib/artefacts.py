@@ -121,7 +121,7 @@ def _describe(module, attributes: dict, seed: list[int]) -> list[dict]:
 
 
 def write_speech(config: Config) -> None:
-    """Speak the captions of both splits into ``speech/<class>/<image>_<caption>.flac`` (chapter 02)."""
+    """Speak the captions of both splits into ``speech/<class>/<image>_<caption>.wav`` (chapter 02)."""
     jobs = []
     for split in ("train", "test"):
         dataset = load_dataset(config.dataset, split, config.data_dir)
@@ -209,9 +209,7 @@ def write_log_mels(config: Config) -> None:
             continue
         dataset = load_dataset(config.dataset, split, config.data_dir)
         paths = [dataset[i].speech[k] for i, k in dataset.utterances]
-        with _processes() as pool:
-            done = pool.map(log_mel_frames, paths, chunksize=32)
-            spectrograms = list(tqdm(done, total=len(paths), desc=f"log-mel {split}", unit="utterance"))
+        spectrograms = [log_mel_frames(path) for path in tqdm(paths, desc=f"log-mel {split}", unit="utterance")]
         offsets = np.cumsum([0] + [len(frames) for frames in spectrograms])
         save_atomically(path.with_name(f"log_mel_{split}_offsets.npy"), lambda file: np.save(file, offsets))
         save_atomically(path, lambda file: np.save(file, np.concatenate(spectrograms)))

@@ -47,12 +47,14 @@ def load_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> torch.Tensor
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise AudioError(f"{path}: not a readable sound file ({str(error).rstrip('.').rpartition(': ')[2]})") from None
     _check_complete(path, samples)
-    waveform = torch.from_numpy(samples).mean(dim=1)
+    waveform = torch.from_numpy(samples)
+    waveform = waveform.mean(dim=1) if waveform.shape[1] > 1 else waveform[:, 0]
     if len(waveform) < SHORTEST * rate:
         raise AudioError(f"{path}: {len(waveform) / rate:.2f} s of sound is too short to hold a description")
-    if not torch.isfinite(waveform).all():
+    peak = waveform.abs().max()  # not a number if any sample is none
+    if not torch.isfinite(peak):
         raise AudioError(f"{path}: the recording holds values that are not numbers")
-    if waveform.abs().max() < SILENCE:
+    if peak < SILENCE:
         raise AudioError(f"{path}: the recording is silent")
     return set_level(torchaudio.functional.resample(waveform, rate, sample_rate))
 
@@ -90,7 +92,7 @@ def set_level(waveform: torch.Tensor, level: float = LEVEL) -> torch.Tensor:
 def _mel_filters(sample_rate: int, dtype: torch.dtype) -> torch.Tensor:
     return torchaudio.functional.melscale_fbanks(
         WINDOW // 2 + 1, LOW_FREQUENCY, sample_rate / 2, NUM_MELS, sample_rate, norm="slaney", mel_scale="slaney"
-    ).to(dtype)
+    ).to(dtype).repeat_interleave(2, dim=0)
 
 
 def log_mel_spectrogram(waveform: torch.Tensor, sample_rate: int = SAMPLE_RATE) -> torch.Tensor:
@@ -119,8 +121,8 @@ def log_mel_spectrogram(waveform: torch.Tensor, sample_rate: int = SAMPLE_RATE) 
     padded = torch.nn.functional.pad(torch.cat([first, rest], dim=-1), (WINDOW // 2, WINDOW // 2))
     window = torch.hamming_window(WINDOW, periodic=True, dtype=waveform.dtype)
     spectrum = torch.fft.rfft(padded.unfold(-1, WINDOW, HOP) * window)  # twice as fast as torch.stft here
-    energy = torch.view_as_real(spectrum).square().sum(-1)
-    mel = torch.matmul(energy, _mel_filters(sample_rate, waveform.dtype)).transpose(-1, -2)
+    squares = torch.view_as_real(spectrum).flatten(-2).square_()  # real and imaginary parts take turns; the filters add them
+    mel = torch.matmul(squares, _mel_filters(sample_rate, waveform.dtype)).transpose(-1, -2)
     return torch.log(mel + ENERGY_FLOOR)
 
 

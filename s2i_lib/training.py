@@ -91,11 +91,26 @@ class Checkpoint:
         self._saved = time.monotonic()
 
 
-def cosine_schedule(optimizer: torch.optim.Optimizer, total: int) -> torch.optim.lr_scheduler.LRScheduler:
-    """Half a cosine from the given rate to zero after a warm-up of 2 % of the steps."""
+def rate_schedule(optimizer: torch.optim.Optimizer, total: int,
+                  constant: bool = False) -> torch.optim.lr_scheduler.LRScheduler:
+    """Half a cosine from the given rate to zero, or the constant rate, after a warm-up of 2 % of the steps."""
     warmup = max(1, total // 50)
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))))
+
+    def factor(step: int) -> float:
+        return min((step + 1) / warmup, 1.0 if constant else 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def update_average(average: nn.Module, module: nn.Module, decay: float, step: int | None = None) -> None:
+    """Move the averaged copy towards the trained module: weights and normalisation statistics. Never the other way.
+
+    Early in a run, at a `step` counted from 0, the decay is lower, or the untrained weights would stay for long.
+    """
+    decay = decay if step is None else min(decay, (step + 1) / (step + 10))
+    with torch.no_grad():
+        for mean, value in zip(average.state_dict().values(), module.state_dict().values()):
+            mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
 
 
 def save_model(module: nn.Module, path: Path) -> None:
@@ -279,18 +294,19 @@ def _encoder_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[t
         inputs, lengths = data.inputs.batch(rows)
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
         labels = torch.from_numpy(data.labels[images])
-        if config.encoder.augment:
+        if config.encoder.input == "speech":
             inputs = mask_time(inputs, lengths)
-            if step % 2:
-                inputs, lengths, features = splice_speech(inputs, lengths, features)
-                labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
+        if config.encoder.splice and step % 2:
+            inputs, lengths, features = splice_speech(inputs, lengths, features)
+            labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
         yield inputs, lengths, features, labels
 
 
 def train_encoder(config: Config) -> pd.DataFrame:
     """Train the speech (or text) encoder of a run and write ``<input>_encoder.safetensors`` into its folder.
 
-    Unseen classes are scored along the way for the learning curve only; the last weights are kept.
+    Unseen classes are scored along the way for the learning curve only. What is scored and kept is the running average of
+    the weights where the configuration asks for one (``average``), else the last weights.
 
     Returns:
         One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot`` and ``class_mean``.
@@ -305,16 +321,18 @@ def train_encoder(config: Config) -> pd.DataFrame:
     model = model.to(device)
     if settings.loss == "teacher_student" and settings.weights == "balanced":
         model.weights = measure_weights(model, data, config)
+    average = copy.deepcopy(model).eval()
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(data.image_of) // settings.batch_size)
-    schedule = cosine_schedule(optimizer, settings.epochs * per_epoch)
+    schedule = rate_schedule(optimizer, settings.epochs * per_epoch, constant=settings.average > 0)
     checkpoint = Checkpoint(encoder_path(config).with_suffix(".ckpt"), config.fingerprint(*STUDENT_SECTIONS),
-                            model=model, optimizer=optimizer, schedule=schedule)
-    bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"{settings.input} encoder ({config.recipe})", unit="epoch")
+                            model=model, average=average, optimizer=optimizer, schedule=schedule)
+    bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"{settings.input} encoder ({config.recipe})",
+               unit="epoch")
     while checkpoint.position < settings.epochs:
         started, total, epoch = time.monotonic(), 0.0, checkpoint.position
         model.train()
-        for inputs, lengths, features, labels in _encoder_batches(data, config, epoch):
+        for step, (inputs, lengths, features, labels) in enumerate(_encoder_batches(data, config, epoch), epoch * per_epoch):
             with mixed_precision(config):
                 speech = model.encoder(inputs.to(device), lengths)
             loss = model.loss(speech, model.targets(features.to(device)), labels.to(device))
@@ -323,16 +341,17 @@ def train_encoder(config: Config) -> pd.DataFrame:
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             schedule.step()
+            update_average(average, model, settings.average, step)
             total += loss.item()
         row = {"epoch": epoch + 1, "loss": total / per_epoch, "seconds": time.monotonic() - started}
         if (epoch + 1) % max(1, settings.epochs // 8) == 0 or epoch + 1 == settings.epochs:
-            row |= score_unseen(model, unseen, config)
+            row |= score_unseen(average, unseen, config)
             bar.set_postfix({key: f"{value:.2f}" for key, value in row.items() if key != "epoch"})
         checkpoint.history.append(row)
         checkpoint.save(epoch + 1, force=epoch + 1 == settings.epochs)
         bar.update()
     bar.close()
-    save_model(model, encoder_path(config))
+    save_model(average, encoder_path(config))
     return pd.DataFrame(checkpoint.history)
 
 
@@ -462,7 +481,7 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
         judge = ImageClassifier(heads, config.gan.image_size, settings.width)
         judge = judge.to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(judge.parameters(), settings.learning_rate, weight_decay=1e-2)
-        schedule = cosine_schedule(optimizer, settings.epochs * max(1, len(images) // settings.batch_size))
+        schedule = rate_schedule(optimizer, settings.epochs * max(1, len(images) // settings.batch_size))
         for epoch in tqdm(range(settings.epochs), desc=f"judge of {kind}", unit="epoch"):
             for step, rows in enumerate(epoch_batches(len(images), settings.batch_size, 0, epoch)):
                 rng = seed_step(0, epoch * 100_000 + step)
@@ -519,13 +538,6 @@ def load_gan_data(config: Config) -> GanData:
                    embeddings.view(len(dataset), -1, embeddings.shape[1]))
 
 
-def update_average(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Move the averaged copy towards the trained module: weights and normalisation statistics. Never the other way."""
-    with torch.no_grad():
-        for mean, value in zip(average.state_dict().values(), module.state_dict().values()):
-            mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
-
-
 def image_pyramid(images: torch.Tensor, scales: int) -> list[torch.Tensor]:
     """(B, 3, s, s) images averaged to s / 2^(scales-1), ..., s / 2, s."""
     return [F.avg_pool2d(images, 2**level) if level else images for level in reversed(range(scales))]
@@ -537,29 +549,41 @@ def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     optimizer.step()
 
 
-def stackgan_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
-    """One update of every discriminator (Eqs. 10-13), then one of the generator (Eq. 14 and the KL of the condition).
+def judge_wrong_pairs(discriminator, features, condition, labels, per_image: int = 3) -> torch.Tensor:
+    """Conditional logits of the wrong pairs of Eq. 13: every image with the sentences of its next neighbours in the batch.
 
-    A wrong pair is an image with its neighbour's sentence, so the features of the real images serve twice.
+    The features of the images are at hand, so several sentences per image cost little and tell more about the mean over
+    all wrong sentences that Eq. 13 asks for. Neighbours of the same class are left out.
     """
-    different = labels != labels.roll(-1)
+    return torch.cat([discriminator.judge(features, condition.roll(-shift, 0))[labels != labels.roll(-shift)]
+                      for shift in range(1, per_image + 1)])
+
+
+def stackgan_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
+    """One update of every discriminator (Eqs. 10-13), then one of the generator (Eq. 14 and the KL of the condition)."""
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
     fakes, mean, log_variance = generator.draw(noise, embedding)
     condition, discriminator_total = mean.detach(), 0.0
     for discriminator, real, fake in zip(discriminators, image_pyramid(images, settings.num_scales), fakes):
         features = discriminator.features(real)
-        right, wrong = discriminator.judge(features, condition), discriminator.judge(features, condition.roll(-1, 0))
+        right, wrong = discriminator.judge(features, condition), judge_wrong_pairs(discriminator, features, condition, labels)
         fake_right, fake_alone = discriminator(fake.detach(), condition)
         alone = discriminator.unconditional(features).flatten().float()
         loss = (losses.discriminator_conditional_loss(right, fake_right)
                 + losses.discriminator_unconditional_loss(alone, fake_alone)
-                + losses.discriminator_wrong_loss(wrong[different]))
+                + losses.discriminator_wrong_loss(wrong))
         _apply(optimizers["discriminators"], loss)
         discriminator_total += loss.item()
     loss = sum(losses.generator_loss(*discriminator(fake, mean)) for discriminator, fake in zip(discriminators, fakes))
-    kl = losses.conditioning_kl(mean, log_variance) if settings.augment_condition else mean.new_zeros(())
-    _apply(optimizers["generator"], loss + settings.kl_weight * kl)
-    return {"discriminator": discriminator_total, "generator": loss.item(), "kl": kl.item()}
+    kl = _conditioning_kl(mean, log_variance, settings)
+    _apply(optimizers["generator"], loss + settings.kl_weight * sum(kl.values()))
+    values = {"generator": loss, **kl}
+    return {"discriminator": discriminator_total} | {name: value.item() for name, value in values.items()}
+
+
+def _conditioning_kl(mean, log_variance, settings) -> dict[str, torch.Tensor]:
+    """The KL term by name, or nothing where the condition is not drawn but is its mean."""
+    return {"kl": losses.conditioning_kl(mean, log_variance)} if settings.augment_condition else {}
 
 
 def stackgan_v1_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
@@ -567,19 +591,20 @@ def stackgan_v1_step(generator, discriminators, optimizers, images, embedding, l
 
     Its discriminators know no unconditional term; generated and mismatched pairs share the weight of "fake".
     """
-    stage, different = int(step >= settings.steps // 2), labels != labels.roll(-1)
+    stage = int(step >= settings.steps // 2)
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
     fake, mean, log_variance = generator.draw(noise, embedding, stage)
     discriminator, condition = discriminators[stage], mean.detach()
     features = discriminator.features(F.avg_pool2d(images, images.shape[-1] // fake.shape[-1]))
-    right, wrong = discriminator.judge(features, condition), discriminator.judge(features, condition.roll(-1, 0))
+    right, wrong = discriminator.judge(features, condition), judge_wrong_pairs(discriminator, features, condition, labels)
     fake_right, _ = discriminator(fake.detach(), condition)
-    discriminator_loss = losses.stackgan_v1_discriminator_loss(right, fake_right, wrong[different])
+    discriminator_loss = losses.stackgan_v1_discriminator_loss(right, fake_right, wrong)
     _apply(optimizers["discriminators"], discriminator_loss)
     loss = losses.stackgan_v1_generator_loss(discriminator(fake, mean)[0])
-    kl = losses.conditioning_kl(mean, log_variance) if settings.augment_condition else mean.new_zeros(())
-    _apply(optimizers["generator"], loss + settings.kl_weight * kl)
-    return {"discriminator": discriminator_loss.item(), "generator": loss.item(), "kl": kl.item()}
+    kl = _conditioning_kl(mean, log_variance, settings)
+    _apply(optimizers["generator"], loss + settings.kl_weight * sum(kl.values()))
+    values = {"discriminator": discriminator_loss, "generator": loss, **kl}
+    return {name: value.item() for name, value in values.items()}
 
 
 def modulated_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
@@ -652,7 +677,7 @@ def train_gan(config: Config) -> pd.DataFrame:
         images, embedding, labels = data.batch(settings.batch_size, seed_step(config.seed, step), device)
         with mixed_precision(config):
             values = step_function(generator, discriminators, optimizers, images, embedding, labels, settings, step)
-        update_average(average, generator, min(settings.ema_decay, (step + 1) / (step + 10)))
+        update_average(average, generator, settings.ema_decay, step)
         if (step + 1) % every == 0:
             row = {"step": step + 1, "seconds": seconds + time.monotonic() - started, **values}
             if (step + 1) % (every * 10) == 0:
@@ -669,7 +694,8 @@ def train_gan(config: Config) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, embeddings: torch.Tensor, config: Config, seed: int = 0, batch_size: int = 64) -> torch.Tensor:
+def generate(generator: nn.Module, embeddings: torch.Tensor, config: Config, seed: int = 0,
+             batch_size: int = 64) -> torch.Tensor:
     """One image per (U, D) embedding: (U, 3, s, s) floats in [-1, 1] at the largest scale, the noise drawn from `seed`.
 
     The generator must be in evaluation mode: with batch statistics, eight copies of one sentence would erase the sentence.

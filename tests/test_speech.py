@@ -28,14 +28,14 @@ def test_text_without_letters_is_refused(text):
 
 
 def test_captions_that_were_spoken_are_kept(tmp_path):
-    old, new = tmp_path / "000" / "000_0.flac", tmp_path / "001" / "000_0.flac"
+    old, new = tmp_path / "000" / "000_0.wav", tmp_path / "001" / "000_0.wav"
     old.parent.mkdir()
     old.write_bytes(b"spoken before")
     jobs = [("a blue bird.", old), (SENTENCE, new)]
     assert speech.speak_captions(jobs, processes=1) == 1
     assert old.read_bytes() == b"spoken before"
     assert len(audio.load_audio(new)) > 0.5 * audio.SAMPLE_RATE
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["000_0.flac"] * 2
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["000_0.wav"] * 2
     assert speech.speak_captions(jobs) == 0
 
 

@@ -226,6 +226,15 @@ def test_the_average_moves_by_its_formula():
     _assert_same_weights(module.state_dict(), source)
 
 
+def test_the_average_of_an_early_step_forgets_the_untrained_weights():
+    module, average = nn.Linear(1, 1), nn.Linear(1, 1)
+    before = average.weight.item()
+    training.update_average(average, module, decay=0.9, step=0)
+    assert average.weight.item() == pytest.approx(0.1 * before + 0.9 * module.weight.item())
+    training.update_average(average, module, decay=0.0, step=1000)
+    assert torch.equal(average.weight, module.weight)  # no averaging: the last weights
+
+
 @pytest.mark.parametrize("recipe", MODELS)
 def test_a_batch_of_one_class_does_no_harm(project, recipe):
     run = tiny_config(recipe=recipe)
@@ -281,10 +290,11 @@ def test_a_step_never_calls_a_right_sentence_wrong():
         patch.setattr(losses, "discriminator_wrong_loss", lambda wrong: seen.append(wrong) or wrong_loss(wrong))
         training.stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
                                run.gan, 0)
-    (right, _), (wrong, logits), *_ = (entry for entry in seen if isinstance(entry, tuple))
+    (right, _), *wrong = [entry for entry in seen if isinstance(entry, tuple)][:4]
     counted = next(entry for entry in seen if torch.is_tensor(entry))
-    expected = [k for k in range(5) if not torch.equal(wrong[k], right[k])]
-    assert expected == [1, 2, 4] and torch.equal(counted, logits[expected])
+    expected = [[k for k in range(5) if not torch.equal(condition[k], right[k])] for condition, _ in wrong]
+    assert expected == [[1, 2, 4], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
+    assert torch.equal(counted, torch.cat([logits[rows] for (_, logits), rows in zip(wrong, expected)]))
 
 
 # --- generation ---
@@ -334,13 +344,23 @@ def test_epochs_are_shuffled_differently():
 
 def test_the_learning_rate_warms_up_and_decays_to_zero():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=2.0)
-    schedule, rates = training.cosine_schedule(optimizer, 200), []
+    schedule, rates = training.rate_schedule(optimizer, 200), []
     for _ in range(200):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
     assert rates[:4] == pytest.approx([0.5, 1.0, 1.5, 2.0], rel=1e-2)
     assert rates[100] == pytest.approx(1.0) and rates[-1] < 1e-3 and rates[4:] == sorted(rates[4:], reverse=True)
+
+
+def test_a_constant_learning_rate_only_warms_up():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=2.0)
+    schedule, rates = training.rate_schedule(optimizer, 200, constant=True), []
+    for _ in range(200):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:4] == pytest.approx([0.5, 1.0, 1.5, 2.0]) and set(rates[3:]) == {2.0}
 
 
 def test_time_masks_silence_short_stretches():

@@ -126,7 +126,7 @@ def load_dataset(name: str, split: str, root: str | Path | None = None) -> Spoke
 
 def _read_record(item: dict, root: Path) -> Record:
     folder = f"{item['label']:03d}"
-    speech = tuple(root / "speech" / folder / f"{item['row']:03d}_{k}.flac" for k in range(item["spoken"]))
+    speech = tuple(root / "speech" / folder / f"{item['row']:03d}_{k}.wav" for k in range(item["spoken"]))
     return Record(f"{folder}/{item['row']:03d}", item["label"], item["split"], item["attributes"],
                   tuple(Caption(**caption) for caption in item["captions"]), speech,
                   root / "images" / f"{folder}.npy", item["row"])
