@@ -98,7 +98,7 @@ def write_judge_images(config: Config) -> None:
     A judge that learns from the training classes learns their 150 combinations by heart and fails on new ones.
     Writes ``judges/images_<size>.npy`` (n, 3, size, size) uint8 and ``judges/attributes.json``.
     """
-    path = config.data_dir / "judges" / f"images_{config.gan.image_size}.npy"
+    path = config.data_dir / "judges" / f"images_{config.judge_size}.npy"
     if path.exists():
         return
     with _processes() as pool:
@@ -112,7 +112,7 @@ def _draw_random(config: Config, index: int) -> tuple[np.ndarray, dict]:
     module, rng = dataset_module(config.dataset), np.random.default_rng([config.data.seed, 1_000_000, index])
     attributes = {name: str(rng.choice(values)) for name, values in module.ATTRIBUTES.items()}
     pixels = module.draw(attributes, rng, config.data.image_size)
-    return shrink(torch.tensor(pixels).permute(2, 0, 1)[None], config.gan.image_size).numpy(), attributes
+    return shrink(torch.tensor(pixels).permute(2, 0, 1)[None], config.judge_size).numpy(), attributes
 
 
 def _describe(module, attributes: dict, seed: list[int]) -> list[dict]:

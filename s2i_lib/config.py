@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 ROOT = Path(os.environ.get("S2I_ROOT", Path(__file__).resolve().parents[1]))
 PROFILE_NAMES = ("smoke", "small", "large", "paper")
-RECIPE_NAMES = ("paper", "recommended", "classifier", "text", "text_v1")
+# variants of the recipe `paper` in which one thing differs (Section IV-D): see RECIPES
+ABLATION_NAMES = ("norm", "norm_jel", "printed", "released", "contrastive", "one_scale", "two_scales")
+RECIPE_NAMES = ("paper", "recommended", "classifier", "text", "text_v1", *ABLATION_NAMES)
 
 
 class ConfigError(ValueError):
@@ -64,7 +66,7 @@ class EncoderConfig(_Section):
     target_dim: int | None = 128
     width: int = 32
     rnn_dim: int | None = 512
-    loss: Literal["teacher_student", "released", "contrastive", "classifier"] = "teacher_student"
+    loss: Literal["teacher_student", "norm", "norm_jel", "released", "contrastive", "classifier"] = "teacher_student"
     weights: Literal["balanced", "paper"] = "balanced"
     epochs: int = 40
     batch_size: int = 64
@@ -128,7 +130,7 @@ class Config(_Section):
 
     profile: str
     dataset: str
-    recipe: Literal["paper", "recommended", "classifier", "text", "text_v1"]
+    recipe: str
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     data: DataConfig = DataConfig()
@@ -155,8 +157,13 @@ class Config(_Section):
 
     @property
     def encoder_dir(self) -> Path:
-        """Where the encoder and its embeddings are: StackGAN-v1 listens to the text encoder of ``text``."""
-        return self.seed_dir / "text" if self.recipe == "text_v1" else self.run_dir
+        """Where the encoder and its embeddings are: recipes that differ in the generator only listen to the same encoder."""
+        return self.seed_dir / {"text_v1": "text", "one_scale": "paper", "two_scales": "paper"}.get(self.recipe, self.recipe)
+
+    @property
+    def judge_size(self) -> int:
+        """Side in pixels of what the judges read: the largest of three scales, whichever of them a recipe draws."""
+        return 4 * self.gan.base_size
 
     @property
     def results_dir(self) -> Path:
@@ -221,6 +228,16 @@ RECIPES: dict[str, dict[str, Any]] = {
     "classifier": {"encoder": {"loss": "classifier"}},
     "text": {"encoder": {"input": "text"}},
     "text_v1": {"encoder": {"input": "text"}, "gan": {"model": "stackgan_v1"}},
+    # The ablations of Section IV-D. Table IV: fewer terms in Eq. 6.
+    "norm": {"encoder": {"loss": "norm"}},
+    "norm_jel": {"encoder": {"loss": "norm_jel"}},
+    # The loss laboratory: the weights as printed, the loss of the released code, and one term with a learned temperature.
+    "printed": {"encoder": {"weights": "paper"}},
+    "released": {"encoder": {"loss": "released"}},
+    "contrastive": {"encoder": {"loss": "contrastive"}},
+    # Table V: the generator stops after the first or the second scale.
+    "one_scale": {"gan": {"num_scales": 1}},
+    "two_scales": {"gan": {"num_scales": 2}},
 }
 
 # Where a data set has another shape than birds, in one profile: as many pictures, in Oxford's 82 + 20 classes.

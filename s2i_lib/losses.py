@@ -45,9 +45,13 @@ def teacher_student_terms(speech: torch.Tensor, image: torch.Tensor, labels: tor
             "kdl": distillation_loss(speech, image)}
 
 
+# The terms of Eq. 6 that each row of Table IV trains with.
+TERMS = {"norm": ("norm",), "norm_jel": ("jel", "norm"), "teacher_student": ("jel", "norm", "kdl")}
+
+
 def teacher_student_loss(speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor,
                          weights: dict[str, float] = PAPER_WEIGHTS) -> torch.Tensor:
-    """L_JEL + lambda_norm L_norm + lambda_KDL L_KDL (Eq. 6). `weights` holds ``jel``, ``norm`` and ``kdl``."""
+    """L_JEL + lambda_norm L_norm + lambda_KDL L_KDL (Eq. 6), or fewer terms (Table IV): those that `weights` names."""
     terms = teacher_student_terms(speech, image, labels)
     return sum(weights[name] * terms[name] for name in weights)
 

@@ -34,21 +34,25 @@ class Reading:
 class Examiner:
     """Sentences, judges and real pictures of one data set and seed; the same for every recipe.
 
+    Args:
+        size: side in pixels of the real pictures; by default that of the largest scale. The judges and the feature network
+            bring whatever they are shown to their own sizes.
+
     Attributes:
         rows: (n,) rows of the test utterances that are painted, drawn by the seed.
         mentioned: what each of them says.
         reference: ``Reading`` of all real test pictures.
     """
 
-    def __init__(self, config: Config):
-        self.config, self.device = config, training.pick_device()
+    def __init__(self, config: Config, size: int | None = None):
+        self.config, self.size, self.device = config, size or config.judge_size, training.pick_device()
         self.test = load_dataset(config.dataset, "test", config.data_dir)
         total = min(config.scores.captions, len(self.test.utterances))
         self.rows = np.sort(np.random.default_rng(config.seed).choice(len(self.test.utterances), total, replace=False))
         self.mentioned = [self.test.caption(row).mentioned for row in self.rows]
         self.judges = {kind: training.load_judge(config, kind).to(self.device) for kind in ("attributes", "classes")}
         self.network = encoders.load_teacher("efficientnet_lite0", FEATURE_SIZE).to(self.device)
-        real = artefacts.load_images(self.test, config.gan.image_size)
+        real = artefacts.load_images(self.test, self.size)
         self.reference = self.read(artefacts.to_signed(part) for part in real.split(256))
         self.statistics = _statistics(self.reference.features)
 
@@ -76,7 +80,7 @@ class Examiner:
         picture = np.array([self.test.utterances[row][0] for row in self.rows])
         others = load_dataset(self.config.dataset, "judge", self.config.data_dir)
         chosen = np.random.default_rng(self.config.seed).permutation(len(others))[:len(self.rows)]
-        images = artefacts.load_images(others, self.config.gan.image_size)[chosen]
+        images = artefacts.load_images(others, self.size)[chosen]
         features = np.concatenate([artefacts.extract_features(self.network, part) for part in images.split(256)])
         return Reading({name: values[picture] for name, values in self.reference.attributes.items()},
                        self.reference.classes[picture], features)

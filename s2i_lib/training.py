@@ -246,7 +246,8 @@ class SpeechModel(nn.Module):
             return losses.contrastive_loss(speech, image, labels, self.log_temperature.exp())
         if self.config.loss == "released":
             return losses.released_teacher_student_loss(speech, image, labels)
-        return losses.teacher_student_loss(speech, image, labels, dict(zip(("jel", "norm", "kdl"), self.weights)))
+        weights = dict(zip(("jel", "norm", "kdl"), self.weights))
+        return losses.teacher_student_loss(speech, image, labels, {name: weights[name] for name in losses.TERMS[self.config.loss]})
 
 
 def class_features(data: SpeechData) -> torch.Tensor:
@@ -319,7 +320,7 @@ def train_encoder(config: Config) -> pd.DataFrame:
     if settings.class_targets:
         data.features = class_features(data)
     model = model.to(device)
-    if settings.loss == "teacher_student" and settings.weights == "balanced":
+    if settings.loss in losses.TERMS and settings.weights == "balanced":
         model.weights = measure_weights(model, data, config)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
@@ -446,22 +447,22 @@ def _judge_lessons(config: Config, kind: str) -> tuple[torch.Tensor, dict[str, t
     if kind == "attributes":
         write_judge_images(config)
         folder = config.data_dir / "judges"
-        images = torch.from_numpy(np.load(folder / f"images_{config.gan.image_size}.npy"))
+        images = torch.from_numpy(np.load(folder / f"images_{config.judge_size}.npy"))
         answers = json.loads((folder / "attributes.json").read_text())
     else:
         dataset = load_dataset(config.dataset, "judge", config.data_dir)
-        images, answers = load_images(dataset, config.gan.image_size), [{"class": str(r.label)} for r in dataset]
+        images, answers = load_images(dataset, config.judge_size), [{"class": str(r.label)} for r in dataset]
     return images, {q: torch.tensor([options.index(answer[q]) for answer in answers]) for q, options in heads.items()}
 
 
 def judge_path(config: Config, kind: str) -> Path:
-    """Judges are instruments: one per data set, image size and judge's configuration, shared by seeds and recipes."""
-    return config.data_dir / "judges" / f"{kind}_{config.gan.image_size}_{config.fingerprint('judge')}.safetensors"
+    """Judges are instruments: one per data set, size and judge's configuration, shared by seeds and recipes."""
+    return config.data_dir / "judges" / f"{kind}_{config.judge_size}_{config.fingerprint('judge')}.safetensors"
 
 
 def load_judge(config: Config, kind: str) -> ImageClassifier:
     """The trained judge ``attributes`` or ``classes``, in evaluation mode."""
-    judge = ImageClassifier(judge_heads(config, kind), config.gan.image_size, config.judge.width)
+    judge = ImageClassifier(judge_heads(config, kind), config.judge_size, config.judge.width)
     return load_model(judge, judge_path(config, kind))
 
 
@@ -478,7 +479,7 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
     if not path.exists():
         images, targets = _judge_lessons(config, kind)
         torch.manual_seed(0)
-        judge = ImageClassifier(heads, config.gan.image_size, settings.width)
+        judge = ImageClassifier(heads, config.judge_size, settings.width)
         judge = judge.to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(judge.parameters(), settings.learning_rate, weight_decay=1e-2)
         schedule = rate_schedule(optimizer, settings.epochs * max(1, len(images) // settings.batch_size))
@@ -494,7 +495,7 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
                 schedule.step()
         save_model(judge, path)
     test = load_dataset(config.dataset, "test", config.data_dir)
-    judged = metrics.read_attributes(load_judge(config, kind), to_signed(load_images(test, config.gan.image_size)))
+    judged = metrics.read_attributes(load_judge(config, kind), to_signed(load_images(test, config.judge_size)))
     truth = [{"class": str(record.label), **record.attributes} for record in test]
     return pd.DataFrame([{"question": q, "accuracy": np.mean([a == t[q] for a, t in zip(judged[q], truth)]), "n": len(test)}
                          for q in heads])
