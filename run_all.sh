@@ -15,7 +15,8 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
   --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers or both (default: birds,flowers)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
-  --recipes LIST   methods to train, of paper, recommended, classifier, text, text_v1 (default: all of them)
+  --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, and the ablations
+                   norm, norm_jel, printed, released, contrastive, one_scale, two_scales
   --cores N        CPU cores to use (default: all)
   --dry-run        say which chapters would run, and why; run nothing
   --help           this text
@@ -27,7 +28,8 @@ TEXT
 
 fail() { echo "error: $1" >&2; exit 2; }
 
-profile=small dataset=birds,flowers seeds=0 recipes=paper,recommended,classifier,text,text_v1 cores=all dry_run=
+recipe_names=paper,recommended,classifier,text,text_v1,norm,norm_jel,printed,released,contrastive,one_scale,two_scales
+profile=small dataset=birds,flowers seeds=0 recipes=$recipe_names cores=all dry_run=
 snakemake_options=()
 while (($#)); do
     case $1 in
@@ -58,10 +60,12 @@ esac
 for recipe in ${recipes//,/ }; do
     case $recipe in
         paper | recommended | classifier | text | text_v1) ;;
-        *) fail "recipe '$recipe' is unknown; choose from paper, recommended, classifier, text, text_v1, with commas between." ;;
+        norm | norm_jel | printed | released | contrastive | one_scale | two_scales) ;;
+        *) fail "recipe '$recipe' is unknown; choose from ${recipe_names//,/, }, with commas between." ;;
     esac
 done
 [[ ,$recipes, != *,text_v1,* || ,$recipes, == *,text,* ]] || fail "recipe text_v1 uses the encoder of text; ask for both."
+[[ ,$recipes, != *_scale* || ,$recipes, == *,paper,* ]] || fail "one_scale and two_scales use the encoder of paper; ask for both."
 [[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || fail "seeds '$seeds' are not whole numbers with commas between, such as 0,1,2."
 [[ $cores =~ ^([1-9][0-9]*|all)$ ]] || fail "cores '$cores' is neither a number of cores nor 'all'."
 

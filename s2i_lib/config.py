@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 ROOT = Path(os.environ.get("S2I_ROOT", Path(__file__).resolve().parents[1]))
 PROFILE_NAMES = ("smoke", "small", "large", "paper")
+METHOD_NAMES = ("paper", "recommended", "classifier", "text", "text_v1")
 # variants of the recipe `paper` in which one thing differs (Section IV-D): see RECIPES
 ABLATION_NAMES = ("norm", "norm_jel", "printed", "released", "contrastive", "one_scale", "two_scales")
-RECIPE_NAMES = ("paper", "recommended", "classifier", "text", "text_v1", *ABLATION_NAMES)
+RECIPE_NAMES = METHOD_NAMES + ABLATION_NAMES
 
 
 class ConfigError(ValueError):

@@ -113,15 +113,18 @@ def _cosine(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     return queries @ gallery.T
 
 
+def nearest_class(speech: np.ndarray, image: np.ndarray, image_labels: np.ndarray) -> np.ndarray:
+    """(U,) class whose mean image embedding has the largest cosine with each of (U, D) speech embeddings."""
+    return np.unique(image_labels)[_cosine(speech, class_prototypes(image, image_labels)).argmax(1)]
+
+
 def zero_shot_accuracy(speech: np.ndarray, speech_labels: np.ndarray, image: np.ndarray, image_labels: np.ndarray) -> float:
     """Share of utterances whose nearest class, by cosine to the mean image embedding of each class, is their own.
 
     Args:
         speech: (U, D) speech embeddings of unseen classes.  image: (N, D) image embeddings of the same classes.
     """
-    classes = np.unique(image_labels)
-    nearest = classes[_cosine(speech, class_prototypes(image, image_labels)).argmax(1)]
-    return float((nearest == speech_labels).mean())
+    return float((nearest_class(speech, image, image_labels) == speech_labels).mean())
 
 
 def class_mean_accuracy(speech: np.ndarray, speech_labels: np.ndarray, image: np.ndarray, image_labels: np.ndarray) -> float:

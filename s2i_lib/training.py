@@ -310,7 +310,8 @@ def train_encoder(config: Config) -> pd.DataFrame:
     the weights where the configuration asks for one (``average``), else the last weights.
 
     Returns:
-        One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot`` and ``class_mean``.
+        One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot``, ``class_mean`` and, for the
+        terms of Eq. 6, their unweighted gradient sizes ``gradient_jel``, ``gradient_norm`` and ``gradient_kdl``.
     """
     settings, device = config.encoder, pick_device()
     data, unseen = load_speech_data(config, "train"), load_speech_data(config, "test")
@@ -347,6 +348,8 @@ def train_encoder(config: Config) -> pd.DataFrame:
         row = {"epoch": epoch + 1, "loss": total / per_epoch, "seconds": time.monotonic() - started}
         if (epoch + 1) % max(1, settings.epochs // 8) == 0 or epoch + 1 == settings.epochs:
             row |= score_unseen(average, unseen, config)
+            if settings.loss in losses.TERMS:
+                row |= {f"gradient_{name}": size for name, size in gradient_sizes(model, data, config, batches=2).items()}
             bar.set_postfix({key: f"{value:.2f}" for key, value in row.items() if key != "epoch"})
         checkpoint.history.append(row)
         checkpoint.save(epoch + 1, force=epoch + 1 == settings.epochs)
@@ -405,6 +408,13 @@ def score_unseen(model: SpeechModel, unseen: SpeechData, config: Config) -> dict
         image = model.targets(unseen.features[:, 0].to(next(model.parameters()).device)).cpu().numpy()
     arguments = speech, unseen.labels[unseen.image_of], image, unseen.labels
     return {"zero_shot": metrics.zero_shot_accuracy(*arguments), "class_mean": metrics.class_mean_accuracy(*arguments)}
+
+
+def write_embeddings(config: Config, model: SpeechModel, split: str, data: SpeechData) -> np.ndarray:
+    """Embed every utterance of a split, write ``embeddings_<split>.npy`` and return the (U, D) embeddings."""
+    embeddings = embed_inputs(model, data.inputs, config)
+    save_atomically(embeddings_path(config, split), lambda file: np.save(file, embeddings))
+    return embeddings
 
 
 def encoder_path(config: Config, folder: Path | None = None) -> Path:

@@ -120,8 +120,31 @@ def test_seeds_and_recipes_share_data_but_not_runs():
 
 
 def test_both_painters_from_text_share_one_reader():
-    assert load_config(recipe="text_v1").encoder_dir == load_config(recipe="text").encoder_dir == load_config(recipe="text").run_dir
+    text = load_config(recipe="text")
+    assert load_config(recipe="text_v1").encoder_dir == text.encoder_dir == text.run_dir
     assert all(load_config(recipe=name).encoder_dir == load_config(recipe=name).run_dir for name in ("paper", "classifier"))
+
+
+def _leaves_of(values: dict, path: str = "") -> dict:
+    flat = {}
+    for name, value in values.items():
+        flat |= _leaves_of(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value}
+    return flat
+
+
+@pytest.mark.parametrize("profile", ["smoke", "small", "large"])
+@pytest.mark.parametrize("recipe", config.ABLATION_NAMES)
+def test_an_ablation_differs_from_the_paper_in_one_thing(profile, recipe):
+    paper, variant = load_config(profile, recipe="paper"), load_config(profile, recipe=recipe)
+    before, after = _leaves_of(paper.model_dump()), _leaves_of(variant.model_dump())
+    assert sum(before[name] != after[name] for name in before) == 2  # that thing and the recipe's name
+    assert (variant.encoder_dir == paper.run_dir) == recipe.endswith(("_scale", "_scales"))
+
+
+def test_judges_read_the_largest_size_whatever_is_drawn():
+    sizes = {recipe: load_config(recipe=recipe) for recipe in ("one_scale", "two_scales", "paper")}
+    assert [each.gan.image_size for each in sizes.values()] == [16, 32, 64]
+    assert {each.judge_size for each in sizes.values()} == {64}
 
 
 def test_baselines_differ_from_the_paper_in_what_they_hear_only():

@@ -70,6 +70,16 @@ def test_distillation_loss_is_equation_9():
     assert losses.distillation_loss(speech, image).item() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("row, terms", losses.TERMS.items())
+def test_a_row_of_table_4_trains_with_its_terms_only(row, terms):
+    speech, image = torch.randn(2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    values = {"jel": losses.joint_embedding_loss(speech, image, LABELS), "norm": losses.norm_loss(speech, image),
+              "kdl": losses.distillation_loss(speech, image)}
+    weights = {name: losses.PAPER_WEIGHTS[name] for name in terms}
+    expected = sum(weights[name] * values[name] for name in terms)
+    assert losses.teacher_student_loss(speech, image, LABELS, weights).item() == pytest.approx(expected.item())
+
+
 def test_teacher_student_loss_is_equation_6():
     speech, image = _pair()
     expected = (losses.joint_embedding_loss(speech, image, LABELS) + 5 * losses.norm_loss(speech, image)

@@ -177,6 +177,7 @@ def test_zero_shot_accuracy_compares_with_class_means_by_cosine():
     labels = np.array([7, 7, 9, 9])
     speech = np.array([[9.0, 1.0], [0.1, 0.3], [0.5, 0.4]])
     assert metrics.zero_shot_accuracy(speech, np.array([7, 9, 9]), image, labels) == pytest.approx(2 / 3)
+    assert metrics.nearest_class(speech, image, labels).tolist() == [7, 9, 7]
 
 
 def test_class_mean_accuracy_asks_once_per_class():

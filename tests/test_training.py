@@ -152,7 +152,7 @@ def test_a_finished_run_is_not_trained_again(project, monkeypatch):
     assert training.train_encoder(run).equals(history)
 
 
-@pytest.mark.parametrize("loss", ["teacher_student", "contrastive", "released"])
+@pytest.mark.parametrize("loss", ["teacher_student", "norm", "norm_jel", "contrastive", "released"])
 def test_the_encoder_learns_a_tiny_set(project, loss):
     # three components tell four classes apart; the others are the noise of single images
     run = tiny_config(encoder={"loss": loss, "target_dim": 3, "width": 4, "epochs": 25, "learning_rate": 1e-2})

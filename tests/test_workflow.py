@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ["profile=small", "dataset=birds"]
 OURS = "recipes=paper,recommended"
 CHAPTERS = ["00_overview", "01_data", "02_speech", "03_log_mel", "04_teacher", "05_speech_encoder", "06_gan", "07_scores",
-            "08_gallery", "09_flowers", "10_classifier", "11_text_to_image", "12_two_stage", "13_table_2"]
+            "08_gallery", "09_flowers", "10_classifier", "11_text_to_image", "12_two_stage", "13_table_2",
+            "14_ablation", "15_table_4", "16_table_5", "17_interpolation"]
 PARAMETERS = ('profile: str = "smoke"\ndataset: str = "birds"\nseed: int = 0\nrecipe: str = "recommended"\n'
               'recipes: str = "paper,recommended"\ndatasets: str = "birds"\nseeds: str = "0"')
 
@@ -81,14 +82,24 @@ def test_two_seeds_run_every_chapter_once_with_its_parameters(tree):
 def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table(tree):
     plan = planned(tree, "--config", "profile=small", "datasets=birds,flowers")
     count = {name: sum(chapter == name for chapter, _ in plan) for name in CHAPTERS}
-    assert count == {"00_overview": 1, "09_flowers": 1, "13_table_2": 1, "05_speech_encoder": 4, "06_gan": 10,
-                     **{name: 2 for name in CHAPTERS if name[:2] in ("01", "02", "03", "04", "07", "08", "10", "11", "12")}}
+    assert count == {"00_overview": 1, "09_flowers": 1, "13_table_2": 1, "15_table_4": 1, "16_table_5": 1,
+                     "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 14, **{name: 2 for name in CHAPTERS if name[:2] in (
+                         "01", "02", "03", "04", "07", "08", "10", "11", "12", "17")}}
     assert ("13_table_2", ("profile=small", "datasets=birds,flowers", "seeds=0")) in plan
     assert ("09_flowers", ("profile=small", "dataset=flowers")) in plan
     order = [(name, parameters[-1]) for name, parameters in plan if "dataset=birds" in parameters]
     for encoder, recipe in [("10_classifier", "classifier"), ("11_text_to_image", "text")]:
         assert order.index((encoder, f"recipe={recipe}")) < order.index(("06_gan", f"recipe={recipe}"))
     assert order.index(("11_text_to_image", "recipe=text")) < order.index(("06_gan", "recipe=text_v1"))
+    assert order.index(("05_speech_encoder", "recipe=paper")) < order.index(("14_ablation", "recipe=one_scale"))
+
+
+def test_a_table_waits_for_every_recipe_that_it_compares(tree):
+    scales = "recipes=paper,one_scale,two_scales"
+    plan = [name for name, _ in planned(tree, "--config", "profile=small", scales)]
+    assert plan.index("16_table_5") > max(place for place, name in enumerate(plan) if name in ("06_gan", "14_ablation"))
+    assert "15_table_4" not in plan and plan.count("14_ablation") == 2
+    assert "16_table_5" not in [name for name, _ in planned(tree, "--config", "profile=small", "recipes=paper,one_scale")]
 
 
 def test_a_chapter_comes_after_those_that_it_needs(tree):
