@@ -133,7 +133,8 @@ def mention_probes(train: SpokenImages, test: SpokenImages, train_embeddings: np
         train_embeddings, test_embeddings: (U, D), in the row order of ``SpokenImages.utterances``.
 
     Returns:
-        One row per attribute that is mentioned with more than one value: ``attribute``, ``accuracy``, ``n``.
+        One row per attribute that is mentioned with more than one value: ``attribute``, ``accuracy``, ``commonest`` (the share
+        of the commonest answer), ``n``.
     """
     said = {"train": [train[i].captions[k].mentioned for i, k in train.utterances],
             "test": [test[i].captions[k].mentioned for i, k in test.utterances]}
@@ -144,5 +145,6 @@ def mention_probes(train: SpokenImages, test: SpokenImages, train_embeddings: np
         if where["test"] and len(set(answers["train"])) > 1:
             accuracy = metrics.linear_probe(train_embeddings[where["train"]], answers["train"],
                                             test_embeddings[where["test"]], answers["test"])
-            rows.append({"attribute": attribute, "accuracy": accuracy, "n": len(where["test"])})
+            commonest = np.unique(answers["test"], return_counts=True)[1].max() / len(answers["test"])
+            rows.append({"attribute": attribute, "accuracy": accuracy, "commonest": commonest, "n": len(where["test"])})
     return pd.DataFrame(rows)
