@@ -234,12 +234,14 @@ SHAPES: dict[tuple[str, str], dict[str, Any]] = {
         "encoder": {"target_dim": 64}, "scores": {"captions": 11_600}},
 }
 
-# Where a recipe needs other values in one profile: the recommended generator is cheaper per
-# step, so it takes more steps, and spliced sentences can be learned from for longer.
+# Where a recipe needs other values in one profile: the recommended generator is cheaper per step, so it takes more steps, and
+# spliced sentences can be learned from for longer; cross entropy learns slowly (after six epochs at a constant rate it names
+# 19 % of its own training classes, where 84 % could be named).
 ADJUSTMENTS: dict[tuple[str, str], dict[str, Any]] = {
     ("small", "recommended"): {"encoder": {"epochs": 20, "weight_decay": 1e-5, "average": 0.0}, "gan": {
         "steps": 2400, "generator_width": 32, "discriminator_width": 32, "generator_learning_rate": 3e-4,
         "discriminator_learning_rate": 6e-4, "matching_weight": 0.5}},
+    ("small", "classifier"): {"encoder": {"epochs": 12, "average": 0.0}},
 }
 
 
