@@ -127,5 +127,6 @@ def test_both_painters_from_text_share_one_reader():
 def test_baselines_differ_from_the_paper_in_what_they_hear_only():
     paper, classifier, text = (load_config(recipe=name) for name in ("paper", "classifier", "text"))
     assert paper.gan == classifier.gan == text.gan and paper.teacher == classifier.teacher == text.teacher
-    assert paper.encoder.model_copy(update={"loss": "classifier"}) == classifier.encoder
+    longer = {"epochs": 12, "average": 0.0}  # cross entropy learns slowly; the network, its input and its targets are the same
+    assert paper.encoder.model_copy(update={"loss": "classifier"} | longer) == classifier.encoder
     assert paper.encoder.model_copy(update={"input": "text"}) == text.encoder
