@@ -90,6 +90,7 @@ def set_level(waveform: torch.Tensor, level: float = LEVEL) -> torch.Tensor:
 
 @lru_cache(maxsize=4)
 def _mel_filters(sample_rate: int, dtype: torch.dtype) -> torch.Tensor:
+    """(402, 40) filters: every frequency twice, for the square of its real and of its imaginary part."""
     return torchaudio.functional.melscale_fbanks(
         WINDOW // 2 + 1, LOW_FREQUENCY, sample_rate / 2, NUM_MELS, sample_rate, norm="slaney", mel_scale="slaney"
     ).to(dtype).repeat_interleave(2, dim=0)

@@ -147,7 +147,7 @@ def test_judges_read_the_largest_size_whatever_is_drawn():
     assert {each.judge_size for each in sizes.values()} == {64}
 
 
-def test_baselines_differ_from_the_paper_in_what_they_hear_only():
+def test_baselines_differ_from_the_paper_in_what_they_hear_and_in_how_long_the_classifier_learns():
     paper, classifier, text = (load_config(recipe=name) for name in ("paper", "classifier", "text"))
     assert paper.gan == classifier.gan == text.gan and paper.teacher == classifier.teacher == text.teacher
     longer = {"epochs": 12, "average": 0.0}  # cross entropy learns slowly; the network, its input and its targets are the same
