@@ -61,10 +61,10 @@ def data_root(tmp_path_factory):
 
 def write_judge_lessons(settings, rng) -> None:
     """What the attribute judge learns from, and an untrained attribute judge, without the drawing processes."""
-    size, folder = settings.gan.image_size, settings.data_dir / "judges"
+    size, folder = settings.judge_size, settings.data_dir / "judges"
     folder.mkdir()
     attributes = [{name: str(rng.choice(values)) for name, values in birds.ATTRIBUTES.items()} for _ in range(8)]
-    images = [birds.draw(one, rng, 32)[::2, ::2].transpose(2, 0, 1) for one in attributes]
+    images = [birds.draw(one, rng, size).transpose(2, 0, 1) for one in attributes]
     np.save(folder / f"images_{size}.npy", np.stack(images))
     (folder / "attributes.json").write_text(json.dumps(attributes))
     torch.manual_seed(0)

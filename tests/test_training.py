@@ -179,7 +179,7 @@ def test_the_classifier_learns_the_training_classes_and_is_not_scored_in_the_spa
 
 
 def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monkeypatch):
-    run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "base_size": 4, "steps": 6})
+    run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "steps": 6})
     write_embeddings(run)
     stages, draw = [], training.build_gan(run.gan, EMBEDDING_DIM)[0].__class__.draw
     monkeypatch.setattr("s2i_lib.gan.StackGANv1.draw", lambda self, noise, embedding, stage:
