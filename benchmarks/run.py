@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import threadpoolctl
 import torch
 from torch.nn import functional as F
 
@@ -119,7 +120,11 @@ def librosa_log_mel(path: Path) -> np.ndarray:
 
 
 def loader_variants(paths: list[Path]) -> tuple[Callable, Callable]:
-    """Our loader as chapter 03 uses it and librosa's, both file by file."""
+    """Our loader as chapter 03 uses it and librosa's, both file by file.
+
+    numpy's BLAS gets one thread: librosa is as fast with it, and its idle second thread would spin through our turn.
+    """
+    threadpoolctl.threadpool_limits(1, "blas")
     if not np.allclose(artefacts.log_mel_frames(paths[0]).T, librosa_log_mel(paths[0]), atol=2e-2):
         raise AssertionError("the two loaders give different features")
     return lambda: [artefacts.log_mel_frames(path) for path in paths], lambda: [librosa_log_mel(path) for path in paths]

@@ -43,11 +43,14 @@ def load_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> torch.Tensor
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty")
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            whole = file.subtype == "PCM_16"  # 16-bit samples as they are: libsndfile's own division is slow
+            samples, rate = file.read(dtype="int16" if whole else "float32", always_2d=True), file.samplerate
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise AudioError(f"{path}: not a readable sound file ({str(error).rstrip('.').rpartition(': ')[2]})") from None
     _check_complete(path, samples)
-    waveform = torch.from_numpy(samples)
+    waveform = torch.from_numpy(samples).float()
+    waveform = waveform / 32768 if whole else waveform
     waveform = waveform.mean(dim=1) if waveform.shape[1] > 1 else waveform[:, 0]
     if len(waveform) < SHORTEST * rate:
         raise AudioError(f"{path}: {len(waveform) / rate:.2f} s of sound is too short to hold a description")
