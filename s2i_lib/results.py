@@ -4,9 +4,11 @@ A chapter opens a ``Run``, adds measurements to it and hands it to ``save``, whi
 JSON manifest. Tables are made from all records found in a results folder.
 """
 
+import fnmatch
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import resource
@@ -188,20 +190,107 @@ README_COLUMNS = {"class from one sentence": "zero_shot_accuracy", "class from a
                   "KID-lite0": "kid_lite0_n", "IS (judge)": "is_judge_n"}
 
 
-def readme_table(records: pd.DataFrame, dataset: str, profile: str) -> str:
-    """The README's results table in Markdown, from the records of one data set and profile."""
-    chosen = records[(records.dataset == dataset) & (records.profile == profile)].copy()
+# The chapters that score whole methods; the variants of chapters 14 to 16 have tables of their own.
+README_CHAPTERS = ("05_speech_encoder", "07_scores", "11_text_to_image", "12_two_stage", "13_table_2")
+
+
+def readme_tables(records: pd.DataFrame, profile: str) -> str:
+    """The README's results in Markdown: a table for every data set that was scored in one profile."""
+    chosen = records[(records.profile == profile) & records.chapter.isin(README_CHAPTERS)]
+    scored = chosen[chosen.chapter == "07_scores"].dataset.unique()
+    return "\n\n".join(_readme_table(chosen[chosen.dataset == dataset], dataset, profile) for dataset in sorted(scored))
+
+
+def _readme_table(chosen: pd.DataFrame, dataset: str, profile: str) -> str:
     names = [full_name(chosen, start) for start in README_COLUMNS.values()]
     table = score_table(chosen, names).rename(columns=dict(zip(names, README_COLUMNS)))
     table = table[(table[list(README_COLUMNS)] != "").any(axis=1)]
     counts = ", ".join(f"{heading}: {name}" for heading, name in zip(README_COLUMNS, names) if name.endswith(tuple("0123456789")))
     seeds = chosen[chosen.recipe != ""].seed.nunique()
-    return f"{markdown(table)}\n\nProfile `{profile}`, data `{dataset}`, seeds: {seeds}. Metrics in full: {counts}."
+    return f"Data `{dataset}`, profile `{profile}`, seeds: {seeds}. Metrics in full: {counts}.\n\n{markdown(table)}"
 
 
 def published() -> pd.DataFrame:
     """The numbers of the paper, one row each: table, dataset, method, input, metric, value, std, source, note."""
     return pd.read_csv(ROOT / "results" / "published.csv")
+
+
+VERDICTS = ("holds", "does not hold", "undecided", "one run", "not run", "not testable")
+
+
+def claims() -> pd.DataFrame:
+    """What the paper says and which records test it: a row per claim of ``results/claims.csv``, empty fields as ``""``.
+
+    Columns: section, claim, data (a data set or ``both``), then the record that tests it (chapter, method with ``*`` for anything,
+    recipe, metric; ``paired`` stands for the three records of a paired difference), the record or number that it is
+    compared with (than_method, than_recipe, than), sense (``>``, ``<`` or ``within`` a margin), spread (``sentences``: one run
+    has an interval; ``seeds``: only several runs have one) and a note.
+    """
+    return pd.read_csv(ROOT / "results" / "claims.csv", keep_default_na=False)
+
+
+def effect(records: pd.DataFrame, claim) -> dict[str, float]:
+    """The measured size of what a claim is about, less what it is compared with.
+
+    Args:
+        records: records of one data set and profile.
+        claim: a row of ``claims()``.
+
+    Returns:
+        ``value``, ``low`` and ``high`` (95 % interval, nan where nothing gives one), ``seeds`` (0: not run) and ``n``, the number
+        of samples behind one run. An interval joins the error within a run, if the claim's spread has one, and the one between runs.
+    """
+    chosen = records[records.chapter == claim.chapter]
+    if claim.metric == "paired":
+        parts = {name: chosen[(chosen.method == claim.method) & (chosen.metric == f"paired_{key}")]
+                 for name, key in {"value": "difference", "low": "low", "high": "high"}.items()}
+        if parts["value"].empty:
+            return {"value": math.nan, "low": math.nan, "high": math.nan, "seeds": 0, "n": 0}
+        return {name: part.value.mean() for name, part in parts.items()} | {
+            "seeds": int(parts["value"].n.max()), "n": int(parts["value"].n.max())}
+    own = _by_seed(chosen, claim.method, claim.recipe, claim.metric)
+    if claim.than_method:
+        other = _by_seed(chosen, claim.than_method, claim.than_recipe, claim.metric).reindex(own.index)
+        values, errors = own.value - other.value, (own.standard_error**2 + other.standard_error**2) ** 0.5
+    else:
+        values, errors = own.value - float(claim.than or 0), own.standard_error
+    values = values.dropna()
+    variance = float((errors**2).mean()) if claim.spread == "sentences" else math.nan
+    if len(values) > 1:
+        variance = values.sem() ** 2 + (0 if math.isnan(variance) else variance)
+    margin = 1.96 * math.sqrt(variance)
+    return {"value": values.mean(), "low": values.mean() - margin, "high": values.mean() + margin, "seeds": len(values),
+            "n": int(own.n.max()) if len(own) else 0}
+
+
+def _by_seed(records: pd.DataFrame, method: str, recipe: str, metric: str) -> pd.DataFrame:
+    """value, standard_error and n by seed; a metric that ends in ``_n`` has its sample count behind it."""
+    same = records.method.map(lambda name: fnmatch.fnmatchcase(name, method)) & (records.recipe == recipe)
+    part = records[same & (records.metric == full_name(records[same], metric))]
+    return part.drop_duplicates("seed").set_index("seed")[["value", "standard_error", "n"]].astype(float)
+
+
+def verdict(found: dict[str, float], sense: str) -> str:
+    """One of ``VERDICTS`` for an ``effect``: *holds* or *does not hold* only if the whole interval is on one side.
+
+    Raises:
+        ValueError: a sense other than ``>``, ``<``, ``within MARGIN`` or, for what cannot be tested, none.
+    """
+    if not sense:
+        return "not testable"
+    if not found["seeds"]:
+        return "not run"
+    low, high = found["low"], found["high"]
+    if math.isnan(low):
+        return "one run"
+    if sense == ">":
+        return "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
+    if sense == "<":
+        return "holds" if high < 0 else "does not hold" if low > 0 else "undecided"
+    if not sense.startswith("within "):
+        raise ValueError(f"sense {sense!r} is unknown; use '>', '<' or 'within 0.05'")
+    margin = float(sense.removeprefix("within "))
+    return "holds" if -margin < low and high < margin else "does not hold" if low > margin or high < -margin else "undecided"
 
 
 def compare(rows: pd.DataFrame, ours: dict[tuple[str, str], float], comparable: bool, tolerance: float = 0.05) -> pd.DataFrame:

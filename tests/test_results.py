@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -158,5 +160,68 @@ def test_a_missing_section_is_refused(tmp_path):
 
 def test_the_readme_shows_the_committed_records():
     root = Path(__file__).resolve().parents[1]
-    table = results.readme_table(results.load_records(root / "results"), "birds", "small")
-    assert table in (root / "README.md").read_text(), "run workflow/publish.py"
+    tables = results.readme_tables(results.load_records(root / "results"), "small")
+    assert tables and tables in (root / "README.md").read_text(), "run workflow/publish.py"
+
+
+def _claim(**changes):
+    fields = {"chapter": "1", "method": "ours", "recipe": "paper", "metric": "score", "than_method": "", "than_recipe": "", "than": "",
+              "sense": ">", "spread": "sentences"}
+    return SimpleNamespace(**{**fields, **changes})
+
+
+def _measured(*rows):
+    return pd.DataFrame([{"chapter": "1", "method": m, "recipe": "paper", "metric": metric, "seed": seed, "value": value,
+                          "standard_error": error, "n": 100} for m, metric, seed, value, error in rows])
+
+
+def test_an_effect_is_the_difference_of_two_records_with_both_errors():
+    records = _measured(("ours", "score", 0, 0.5, 0.03), ("other", "score", 0, 0.3, 0.04))
+    found = results.effect(records, _claim(than_method="oth*", than_recipe="paper"))
+    assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100})
+
+
+def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
+    rows = [("ours", "fid_n100", seed, value, math.nan) for seed, value in enumerate((10.0, 12.0, 14.0))]
+    found = results.effect(_measured(*rows), _claim(metric="fid_n", than="9", spread="seeds"))
+    assert found["value"] == pytest.approx(3) and found["seeds"] == 3
+    assert found["high"] - found["value"] == pytest.approx(1.96 * 2 / 3**0.5)
+    alone = results.effect(_measured(rows[0]), _claim(metric="fid_n", spread="seeds"))
+    assert alone["value"] == 10 and math.isnan(alone["low"]) and results.verdict(alone, ">") == "one run"
+
+
+def test_a_paired_effect_is_read_with_its_own_interval():
+    records = _measured(*[("A beats B", f"paired_{name}", 0, value, math.nan)
+                          for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3}.items()]).assign(n=2)
+    found = results.effect(records, _claim(method="A beats B", metric="paired"))
+    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 2})
+
+
+@pytest.mark.parametrize("metric", ["score", "paired"])
+def test_what_was_not_run_has_no_verdict(metric):
+    assert results.verdict(results.effect(_measured(("other", "score", 0, 1.0, 0.1)), _claim(metric=metric)), ">") == "not run"
+
+
+@pytest.mark.parametrize("low, high, sense, expected", [
+    (0.1, 0.2, ">", "holds"), (-0.2, -0.1, ">", "does not hold"), (-0.1, 0.2, ">", "undecided"),
+    (-0.2, -0.1, "<", "holds"), (0.1, 0.2, "<", "does not hold"), (-0.1, 0.2, "<", "undecided"),
+    (-0.04, 0.04, "within 0.05", "holds"), (0.06, 0.2, "within 0.05", "does not hold"), (-0.2, -0.06, "within 0.05", "does not hold"),
+    (0.01, 0.06, "within 0.05", "undecided"), (0.1, 0.2, "", "not testable")])
+def test_a_verdict_needs_the_whole_interval(low, high, sense, expected):
+    assert results.verdict({"low": low, "high": high, "seeds": 1}, sense) == expected
+    assert expected in results.VERDICTS
+
+
+def test_a_sense_that_means_nothing_is_refused():
+    with pytest.raises(ValueError, match="'above' is unknown"):
+        results.verdict({"low": 0.1, "high": 0.2, "seeds": 1}, "above")
+
+
+def test_every_claim_names_a_record_that_some_chapter_writes_or_says_why_not():
+    claims, notebooks = results.claims(), Path(__file__).resolve().parents[1] / "notebooks"
+    assert len(claims) >= 25 and not claims.duplicated(["section", "claim", "data"]).any()
+    assert claims[claims.sense == ""].note.str.len().gt(10).all()
+    for claim in claims[claims.sense != ""].itertuples():
+        text = (notebooks / f"{claim.chapter}.ipynb").read_text()
+        name = claim.method.partition(":")[0] if claim.metric == "paired" else claim.metric.removesuffix("_n").removeprefix("semantic_")
+        assert name in text or name in Path(results.__file__).with_name("scoring.py").read_text(), f"{claim.claim}: {name}"

@@ -124,8 +124,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> None:
         os.replace(partial, path)
         print(f"{path.relative_to(root)}: {path.stat().st_size / 1e6:.2f} MB")
     if (root / "README.md").exists():
-        table = results.readme_table(results.load_records(root / "results"), options.dataset, options.profile)
-        results.replace_section(root / "README.md", "results", table)
+        tables = results.readme_tables(results.load_records(root / "results"), options.profile)
+        results.replace_section(root / "README.md", "results", tables)
 
 
 if __name__ == "__main__":
