@@ -485,7 +485,7 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
         Accuracy on the real test images: ``question``, ``accuracy``, ``n``.
     """
     settings, device, path = config.judge, pick_device(), judge_path(config, kind)
-    heads = judge_heads(config, kind)
+    heads, turns = judge_heads(config, kind), dataset_module(config.dataset).QUARTER_TURNS
     if not path.exists():
         images, targets = _judge_lessons(config, kind)
         torch.manual_seed(0)
@@ -497,7 +497,7 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
             for step, rows in enumerate(epoch_batches(len(images), settings.batch_size, 0, epoch)):
                 rng = seed_step(0, epoch * 100_000 + step)
                 with mixed_precision(config):
-                    logits = judge(augment(images[rows], rng).to(device))
+                    logits = judge(augment(images[rows], rng, turns).to(device))
                 loss = sum(F.cross_entropy(logits[q], targets[q][rows].to(device)) for q in heads)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -511,8 +511,10 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
                          for q in heads])
 
 
-def augment(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Mirror a random half of (B, 3, H, W) uint8 images and scale them to [-1, 1], channels last."""
+def augment(images: torch.Tensor, rng: np.random.Generator, turns: bool = False) -> torch.Tensor:
+    """Mirror a random half of (B, 3, H, W) uint8 images, turn them by random quarters if asked, and scale them to [-1, 1]."""
+    if turns:
+        images = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(images, rng.integers(4, size=len(images)))])
     mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)
     images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
     return to_signed(images).contiguous(memory_format=torch.channels_last)

@@ -501,3 +501,12 @@ def test_mixed_precision_follows_the_configuration():
         with training.mixed_precision(tiny_config(precision=precision)):
             product = torch.ones(2, 2, device=training.pick_device()) @ torch.ones(2, 2, device=training.pick_device())
         assert product.dtype == expected
+
+
+@pytest.mark.parametrize("turns, ways", [(False, 2), (True, 8)])
+def test_a_picture_is_mirrored_and_where_it_has_no_upper_side_turned(turns, ways):
+    image = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(1, 3, 4, 4)
+    seen = training.augment(image.expand(200, -1, -1, -1), np.random.default_rng(0), turns)
+    allowed = [side.rot90(k, (2, 3)) for side in (image, image.flip(3)) for k in range(4 if turns else 1)]
+    found = {next(i for i, way in enumerate(allowed) if torch.equal(one[None], training.to_signed(way))) for one in seen}
+    assert len(found) == len(allowed) == ways

@@ -41,6 +41,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 
 NUM_CLASSES, NUM_TRAIN_CLASSES = 102, 82
 
+# A flower has no upper side: a picture turned by quarters shows the same attributes.
+QUARTER_TURNS = True
+
 
 # -------------------------------------------------------------- class table
 
