@@ -1,7 +1,8 @@
 """Spoken-description data sets with one record type.
 
 A rendered data set is a module with ``NOUN`` (what is drawn), ``ATTRIBUTES``, ``COLOUR_ATTRIBUTES``, ``NUM_CLASSES``,
-``NUM_TRAIN_CLASSES``, ``class_table``, ``draw`` and ``describe``; any combination of values can be drawn and described.
+``NUM_TRAIN_CLASSES``, ``QUARTER_TURNS``, ``class_table``, ``draw`` and ``describe``; any combination of values can be drawn and
+described.
 ``write_images`` turns it into files and ``load_dataset`` reads them back.
 """
 
