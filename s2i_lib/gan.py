@@ -184,18 +184,25 @@ class StageOne(nn.Module):
 
 
 class StageTwo(nn.Module):
-    """Stage II of StackGAN-v1: a small picture is read again beside the sentence and repainted four times as large."""
+    """Stage II of StackGAN-v1: a (B, 3, size, size) picture is read again beside the sentence and repainted four times as large.
 
-    def __init__(self, embedding_dim: int, condition_dim: int, width: int, augment: bool):
+    It is read down to 16x16, as in the original with its 64 px, and never below: at 4x4 little of a small picture is left.
+    """
+
+    def __init__(self, embedding_dim: int, condition_dim: int, width: int, size: int, augment: bool):
         super().__init__()
         self.augmentation = ConditioningAugmentation(embedding_dim, condition_dim, augment)
-        self.read = nn.Sequential(_conv(3, width), nn.ReLU(), _conv(width, 2 * width, 4, 2), nn.BatchNorm2d(2 * width),
-                                  nn.ReLU(), _conv(2 * width, 4 * width, 4, 2), nn.BatchNorm2d(4 * width), nn.ReLU())
-        self.joint = nn.Sequential(*_gated(4 * width + condition_dim, 4 * width),
-                                   *[_GatedResidual(4 * width) for _ in range(4)])
-        widths = [4 * width, 2 * width, width, width // 2, width // 4]
+        halvings = int(math.log2(max(size, 16) // 16))
+        widths = [width * 2**min(level, 2) for level in range(halvings + 1)]
+        read = [_conv(3, width), nn.ReLU()]
+        for inputs, outputs in zip(widths, widths[1:]):
+            read += [_conv(inputs, outputs, 4, 2), nn.BatchNorm2d(outputs), nn.ReLU()]
+        self.read = nn.Sequential(*read)
+        last = widths[-1]
+        self.joint = nn.Sequential(*_gated(last + condition_dim, 4 * width), *[_GatedResidual(4 * width) for _ in range(4)])
+        widths = [4 * width // 2**level for level in range(halvings + 3)]
         self.ups = nn.Sequential(*[_upsample(a, b) for a, b in zip(widths, widths[1:])])
-        self.to_rgb = nn.Sequential(_conv(width // 4, 3), nn.Tanh())
+        self.to_rgb = nn.Sequential(_conv(widths[-1], 3), nn.Tanh())
 
     def forward(self, image, embedding):
         condition, mean, log_variance = self.augmentation(embedding)
@@ -223,7 +230,7 @@ class StackGANv1(nn.Module):
         super().__init__()
         self.noise_dim = noise_dim
         self.stage_one = StageOne(embedding_dim, noise_dim, condition_dim, width, base_size, augment_condition)
-        self.stage_two = StageTwo(embedding_dim, condition_dim, width, augment_condition)
+        self.stage_two = StageTwo(embedding_dim, condition_dim, width, base_size, augment_condition)
         self.apply(_initialise)
 
     def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
