@@ -9,10 +9,8 @@ Every writer keeps what is complete, so that a killed run goes on where it stopp
 import hashlib
 import itertools
 import json
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from s2i_lib import audio, speech
 from s2i_lib.config import Config
 from s2i_lib.datasets import DatasetError, SpokenImages, dataset_module, load_dataset
 from s2i_lib.encoders import Teacher, encode_characters
+from s2i_lib.workers import worker_processes
 
 CAPTIONS_PER_IMAGE = 10
 
@@ -37,12 +36,6 @@ def save_atomically(path: Path, write) -> None:
     with open(temporary, "wb") as file:
         write(file)
     os.replace(temporary, path)
-
-
-def _processes() -> ProcessPoolExecutor:
-    """One worker process per available core."""
-    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn"),
-                               initializer=torch.set_num_threads, initargs=(1,))
 
 
 def write_images(config: Config) -> None:
@@ -59,7 +52,7 @@ def write_images(config: Config) -> None:
     splits = [{"train": data.images_per_train_class} if label < data.num_train_classes else
               {"test": data.images_per_test_class, "judge": data.images_for_judge} for label in range(data.num_classes)]
     jobs = [(label, table[label], splits[label]) for label in range(data.num_classes)]
-    with _processes() as pool:
+    with worker_processes() as pool:
         done = pool.map(partial(_draw_class, config), jobs)
         items = [item for per_class in tqdm(done, total=len(jobs), desc="drawing", unit="class") for item in per_class]
     save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
@@ -101,7 +94,7 @@ def write_judge_images(config: Config) -> None:
     path = config.data_dir / "judges" / f"images_{config.judge_size}.npy"
     if path.exists():
         return
-    with _processes() as pool:
+    with worker_processes() as pool:
         done = pool.map(partial(_draw_random, config), range(config.judge.images), chunksize=16)
         images, attributes = zip(*tqdm(done, total=config.judge.images, desc="drawing for the judge", unit="image"))
     save_atomically(path.with_name("attributes.json"), lambda file: file.write(json.dumps(attributes).encode()))
@@ -138,7 +131,7 @@ def write_transcripts(config: Config, recogniser: str, rows: np.ndarray) -> list
     known = json.loads(path.read_text()) if path.exists() else {}
     files = {int(row): dataset[image].speech[k] for row in rows for image, k in [dataset.utterances[row]]}
     missing = [row for row in files if str(row) not in known]
-    with _processes() as pool, tqdm(total=len(missing), desc=recogniser, unit="utterance") as bar:
+    with worker_processes() as pool, tqdm(total=len(missing), desc=recogniser, unit="utterance") as bar:
         for start in range(0, len(missing), 64):
             part = missing[start:start + 64]
             heard = pool.map(partial(_listen, recogniser), [files[row] for row in part], chunksize=4)

@@ -5,9 +5,7 @@ first of the two stages that the paper compares itself with.
 """
 
 import hashlib
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import torchaudio
 from tqdm.auto import tqdm
 
 from s2i_lib.audio import SAMPLE_RATE, save_audio, set_level
+from s2i_lib.workers import worker_processes
 
 VOICE = "heart"
 # one of the kind that the paper used (DeepSpeech is of its age and error rate) and a modern one
@@ -74,9 +73,7 @@ def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None) -
         folder.mkdir(parents=True, exist_ok=True)
     if not missing:
         return 0
-    processes = processes or len(os.sched_getaffinity(0))
-    context = multiprocessing.get_context("spawn")  # a forked onnxruntime hangs
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with worker_processes(processes) as pool:
         done = pool.map(_speak_to_file, missing, chunksize=8)
         for _ in tqdm(done, total=len(missing), desc="speaking", unit="caption"):
             pass

@@ -42,7 +42,7 @@ def data_root(tmp_path_factory):
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "ROOT", root)
-        patch.setattr(artefacts, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))  # starts faster
+        patch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))  # starts faster
         settings, rng = tiny_config(), np.random.default_rng(0)
         artefacts.write_images(settings)
         for split in ("train", "test"):
