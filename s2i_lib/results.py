@@ -222,7 +222,7 @@ def claims() -> pd.DataFrame:
     """What the paper says and which records test it: a row per claim of ``results/claims.csv``, empty fields as ``""``.
 
     Columns: section, claim, data (a data set or ``both``), then the record that tests it (chapter, method with ``*`` for anything,
-    recipe, metric; ``paired`` stands for the three records of a paired difference), the record or number that it is
+    recipe, metric; ``paired`` stands for the records of a paired difference), the record or number that it is
     compared with (than_method, than_recipe, than), sense (``>``, ``<`` or ``within`` a margin), spread (``sentences``: one run
     has an interval; ``seeds``: only several runs have one) and a note.
     """
@@ -242,12 +242,12 @@ def effect(records: pd.DataFrame, claim) -> dict[str, float]:
     """
     chosen = records[records.chapter == claim.chapter]
     if claim.metric == "paired":
-        parts = {name: chosen[(chosen.method == claim.method) & (chosen.metric == f"paired_{key}")]
-                 for name, key in {"value": "difference", "low": "low", "high": "high"}.items()}
-        if parts["value"].empty:
+        parts = {name: chosen[(chosen.method == claim.method) & (chosen.metric == f"paired_{name}")]
+                 for name in ("difference", "low", "high", "seeds")}
+        if parts["difference"].empty:
             return {"value": math.nan, "low": math.nan, "high": math.nan, "seeds": 0, "n": 0}
-        return {name: part.value.mean() for name, part in parts.items()} | {
-            "seeds": int(parts["value"].n.max()), "n": int(parts["value"].n.max())}
+        value, low, high, seeds = (part.value.iloc[0] for part in parts.values())
+        return {"value": value, "low": low, "high": high, "seeds": int(seeds), "n": int(parts["difference"].n.iloc[0])}
     own = _by_seed(chosen, claim.method, claim.recipe, claim.metric)
     if claim.than_method:
         other = _by_seed(chosen, claim.than_method, claim.than_recipe, claim.metric).reindex(own.index)

@@ -192,9 +192,9 @@ def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
 
 def test_a_paired_effect_is_read_with_its_own_interval():
     records = _measured(*[("A beats B", f"paired_{name}", 0, value, math.nan)
-                          for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3}.items()]).assign(n=2)
+                          for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()])
     found = results.effect(records, _claim(method="A beats B", metric="paired"))
-    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 2})
+    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100})
 
 
 @pytest.mark.parametrize("metric", ["score", "paired"])
