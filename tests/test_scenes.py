@@ -113,6 +113,11 @@ def test_an_attribute_leaves_the_rest_of_the_room_alone(room, name, value, least
     assert np.mean((one == other).all(-1)) > least
 
 
+def test_another_floor_leaves_the_books_on_the_shelf():
+    one, other = (_picture(room="home office", floor=floor) for floor in ("wooden", "tiled"))
+    assert np.array_equal(one[:28], other[:28]) and not np.array_equal(one[44:], other[44:])
+
+
 @pytest.mark.parametrize("name", scenes.COLOUR_ATTRIBUTES)
 @pytest.mark.parametrize("time", scenes.ATTRIBUTES["time"])
 def test_a_coloured_thing_has_its_colour_at_any_time(name, time):
