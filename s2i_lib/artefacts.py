@@ -26,8 +26,6 @@ from s2i_lib.datasets import DatasetError, SpokenImages, dataset_module, load_da
 from s2i_lib.encoders import Teacher, encode_characters
 from s2i_lib.workers import worker_processes
 
-CAPTIONS_PER_IMAGE = 10
-
 
 def save_atomically(path: Path, write) -> None:
     """Call ``write(file)`` on a temporary binary file beside `path`, then rename it, so that no half file is ever seen."""
@@ -46,49 +44,60 @@ def write_images(config: Config) -> None:
     Raises:
         DatasetError: the folder holds pictures of another configuration or of another version of the drawing.
     """
-    data = config.data
-    _claim(config)
-    table = dataset_module(config.dataset).class_table(data.num_classes, data.num_train_classes, data.seed)
-    splits = [{"train": data.images_per_train_class} if label < data.num_train_classes else
-              {"test": data.images_per_test_class, "judge": data.images_for_judge} for label in range(data.num_classes)]
-    jobs = [(label, table[label], splits[label]) for label in range(data.num_classes)]
+    plan = _plan(config)
+    _claim(config, plan)
+    jobs = list(enumerate(plan))
     with worker_processes() as pool:
         done = pool.map(partial(_draw_class, config), jobs)
         items = [item for per_class in tqdm(done, total=len(jobs), desc="drawing", unit="class") for item in per_class]
     save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
 
 
-def _claim(config: Config) -> None:
+def _plan(config: Config) -> list[list[tuple[str, dict]]]:
+    """Split and attributes of every image, class by class."""
+    module, data = dataset_module(config.dataset), config.data
+    for_training = ["train"] * data.images_per_train_class
+    for_testing = ["test"] * data.images_per_test_class + ["judge"] * data.images_for_judge
+    if module.SPLIT == "images":
+        splits = for_training + for_testing
+        return [list(zip(splits, module.image_table(label, len(splits), data.seed))) for label in range(data.num_classes)]
+    table = module.class_table(data.num_classes, data.num_train_classes, data.seed)
+    return [[(split, attributes) for split in (for_training if label < data.num_train_classes else for_testing)]
+            for label, attributes in enumerate(table)]
+
+
+def _claim(config: Config, plan: list[list[tuple[str, dict]]]) -> None:
     """Mark the data folder with what draws into it, so that old and new pictures are never mixed."""
-    module, rng = dataset_module(config.dataset), np.random.default_rng(0)
-    specimen = module.class_table(config.data.num_classes, config.data.num_train_classes, config.data.seed)[0]
-    picture, caption = module.draw(specimen, rng, 64), module.describe(specimen, rng)[0]
-    drawn = hashlib.sha256(picture.tobytes() + caption.encode()).hexdigest()[:12]
-    mark, path = f"{config.fingerprint('dataset', 'data')} {drawn}\n", config.data_dir / "drawn_by.txt"
+    module, rng, drawn = dataset_module(config.dataset), np.random.default_rng(0), hashlib.sha256()
+    for (_, specimen), *_ in plan if module.SPLIT == "images" else plan[:1]:  # one bird stands for all, a bedroom for no kitchen
+        drawn.update(module.draw(specimen, rng, 64).tobytes())
+        drawn.update(module.describe(specimen, rng)[0].encode())
+    mark = f"{config.fingerprint('dataset', 'data')} {drawn.hexdigest()[:12]}\n"
+    path = config.data_dir / "drawn_by.txt"
     if (config.data_dir / "images").exists() and (not path.exists() or path.read_text() != mark):
         raise DatasetError(f"{config.data_dir} was drawn with other settings or by another version: remove that folder "
                            "to draw it again")
     save_atomically(path, lambda file: file.write(mark.encode()))
 
 
-def _draw_class(config: Config, job: tuple[int, dict, dict]) -> list[dict]:
-    label, attributes, counts = job
+def _draw_class(config: Config, job: tuple[int, list[tuple[str, dict]]]) -> list[dict]:
+    label, plan = job
     module, data = dataset_module(config.dataset), config.data
-    splits = [split for split, count in counts.items() for _ in range(count)]
     path = config.data_dir / "images" / f"{label:03d}.npy"
     if not path.exists():
         images = [module.draw(attributes, np.random.default_rng([data.seed, label, row]), data.image_size)
-                  for row in range(len(splits))]
+                  for row, (_, attributes) in enumerate(plan)]
         save_atomically(path, lambda file: np.save(file, np.stack(images)))
     return [{"label": label, "row": row, "split": split, "attributes": attributes,
              "spoken": 0 if split == "judge" else data.spoken_captions,
-             "captions": _describe(module, attributes, [data.seed, label, row, 1])} for row, split in enumerate(splits)]
+             "captions": _describe(module, attributes, [data.seed, label, row, 1])}
+            for row, (split, attributes) in enumerate(plan)]
 
 
 def write_judge_images(config: Config) -> None:
-    """Draw birds of random attribute combinations, which the attribute judge learns from (chapter 04).
+    """Draw pictures of random attribute combinations, which the attribute judge learns from (chapter 04).
 
-    A judge that learns from the training classes learns their 150 combinations by heart and fails on new ones.
+    A judge that learns from the training classes learns their combinations, 150 of birds, by heart and fails on new ones.
     Writes ``judges/images_<size>.npy`` (n, 3, size, size) uint8 and ``judges/attributes.json``.
     """
     path = config.data_dir / "judges" / f"images_{config.judge_size}.npy"
@@ -110,7 +119,7 @@ def _draw_random(config: Config, index: int) -> tuple[np.ndarray, dict]:
 
 def _describe(module, attributes: dict, seed: list[int]) -> list[dict]:
     rng = np.random.default_rng(seed)
-    return [dict(zip(("text", "mentioned"), module.describe(attributes, rng))) for _ in range(CAPTIONS_PER_IMAGE)]
+    return [dict(zip(("text", "mentioned"), module.describe(attributes, rng))) for _ in range(module.CAPTIONS_PER_IMAGE)]
 
 
 def write_speech(config: Config) -> None:

@@ -59,12 +59,13 @@ def test_overrides_never_change_the_profile_itself():
 
 @pytest.mark.parametrize("profile", config.PROFILE_NAMES)
 @pytest.mark.parametrize("recipe", config.RECIPE_NAMES)
-@pytest.mark.parametrize("dataset", ["birds", "flowers"])
+@pytest.mark.parametrize("dataset", ["birds", "flowers", "scenes"])
 def test_every_profile_fits_every_recipe_and_data_set(profile, recipe, dataset):
     settings = load_config(profile, dataset, recipe)
     assert settings.encoder.target_dim is None or settings.encoder.target_dim < settings.data.num_train_classes
     assert settings.data.image_size % settings.gan.image_size == 0
-    assert 0 < settings.data.num_train_classes < settings.data.num_classes
+    assert 0 < settings.data.num_train_classes <= settings.data.num_classes
+    assert (settings.data.num_train_classes == settings.data.num_classes) == (dataset == "scenes")
 
 
 def _leaves(model: type[BaseModel], path=()):

@@ -1,8 +1,9 @@
 """Spoken-description data sets with one record type.
 
 A rendered data set is a module with ``NOUN`` (what is drawn), ``ATTRIBUTES``, ``COLOUR_ATTRIBUTES``, ``NUM_CLASSES``,
-``NUM_TRAIN_CLASSES``, ``QUARTER_TURNS``, ``class_table``, ``draw`` and ``describe``; any combination of values can be drawn and
-described.
+``NUM_TRAIN_CLASSES``, ``SPLIT``, ``CAPTIONS_PER_IMAGE``, ``QUARTER_TURNS``, ``draw`` and ``describe``; any combination of values
+can be drawn and described. ``SPLIT`` says how training and test differ: by ``classes``, whose attributes ``class_table`` gives to
+all their images, or by ``images`` of the same classes, each of which has its own attributes from ``image_table``.
 ``write_images`` turns it into files and ``load_dataset`` reads them back.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from s2i_lib.config import ROOT
 
-RENDERED = ("birds", "flowers")
+RENDERED = ("birds", "flowers", "scenes")
 SPLITS = ("train", "test", "judge")
 
 
@@ -39,9 +40,9 @@ class Record:
     """One image with its captions.
 
     Attributes:
-        label: class index; the training classes come first.
+        label: class index; if training and test classes differ, the training classes come first.
         attributes: ground truth of a rendered image, attribute -> value.
-        captions: ten sentences.
+        captions: ten sentences, or one where a photograph was described once.
         speech: one path per spoken caption, in the order of `captions`; the files exist once chapter 02 has run.
     """
 
@@ -108,7 +109,8 @@ def load_dataset(name: str, split: str, root: str | Path | None = None) -> Spoke
 
     Args:
         name: data set name.
-        split: ``train``, ``test`` (unseen classes) or ``judge`` (further images of the test classes, without speech).
+        split: ``train``, ``test`` (unseen classes, or unseen images of the same classes) or ``judge`` (further images of the test
+            classes, without speech).
         root: its folder; default ``data/<name>-small`` of the project.
 
     Raises:

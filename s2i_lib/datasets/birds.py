@@ -36,6 +36,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 
 NUM_CLASSES, NUM_TRAIN_CLASSES = 200, 150
+SPLIT, CAPTIONS_PER_IMAGE = 'classes', 10
 QUARTER_TURNS = False  # crown and breast are told apart by where they are
 
 

@@ -40,6 +40,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 
 NUM_CLASSES, NUM_TRAIN_CLASSES = 102, 82
+SPLIT, CAPTIONS_PER_IMAGE = 'classes', 10
 
 # A flower has no upper side: a picture turned by quarters shows the same attributes.
 QUARTER_TURNS = True

@@ -122,13 +122,13 @@ def sentence(form: str, noun: str, statements: list[Statement], rng: np.random.G
         clauses=listed(clauses[half:]), all_clauses=listed(clauses), **words) + '.'
 
 
-def of_fitting_length(compose: Callable[[], str]) -> str:
-    """Compose until the sentence is neither too short nor too long.
+def of_fitting_length(compose: Callable[[], str], shortest: int = MIN_WORDS, longest: int = MAX_WORDS) -> str:
+    """Compose until the sentence is neither too short nor too long, in words.
 
     A form that is too long for some attributes gives way to another one, since
     ``compose`` chooses anew each time.
     """
     while True:
         caption = compose()
-        if MIN_WORDS <= len(caption.split()) <= MAX_WORDS:
+        if shortest <= len(caption.split()) <= longest:
             return caption
