@@ -24,7 +24,8 @@ from tqdm.auto import tqdm
 
 from s2i_lib import audio, speech
 from s2i_lib.config import Config
-from s2i_lib.datasets import DatasetError, SpokenImages, dataset_module, load_dataset
+from s2i_lib.datasets import PUBLISHED, DatasetError, SpokenImages, dataset_module, load_dataset
+from s2i_lib.datasets.published import Photo, raw_folder, read_pixels
 from s2i_lib.encoders import Teacher, encode_characters
 
 CAPTIONS_PER_IMAGE = 10
@@ -46,15 +47,19 @@ def _processes() -> ProcessPoolExecutor:
 
 
 def write_images(config: Config) -> None:
-    """Draw every image of a rendered data set and write its captions (chapter 01).
+    """Draw every image of a rendered data set, or crop every photo of a published one, and write its captions (chapter 01).
 
     Writes ``images/<class>.npy`` (images, size, size, 3) uint8, one file per class, and ``items.json`` last.
 
     Raises:
-        DatasetError: the folder holds pictures of another configuration or of another version of the drawing.
+        DatasetError: the folder holds pictures of another configuration or of another version of the drawing, or published
+            files are missing or damaged.
     """
+    if config.dataset in PUBLISHED:
+        _write_photos(config)
+        return
     data = config.data
-    _claim(config)
+    _claim(config, _specimen(config))
     table = dataset_module(config.dataset).class_table(data.num_classes, data.num_train_classes, data.seed)
     splits = [{"train": data.images_per_train_class} if label < data.num_train_classes else
               {"test": data.images_per_test_class, "judge": data.images_for_judge} for label in range(data.num_classes)]
@@ -65,12 +70,40 @@ def write_images(config: Config) -> None:
     save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
 
 
-def _claim(config: Config) -> None:
-    """Mark the data folder with what draws into it, so that old and new pictures are never mixed."""
+def _write_photos(config: Config) -> None:
+    """What ``write_images`` does for a published data set: read, crop and scale instead of draw."""
+    photos, size = dataset_module(config.dataset).read(raw_folder(config.dataset)), config.data.image_size
+    _claim(config, json.dumps([(photo.name, photo.label, photo.split) for photo in photos]).encode())
+    items, classes = [], itertools.groupby(photos, key=lambda photo: photo.label)
+    for label, members in tqdm(classes, total=len({photo.label for photo in photos}), desc="cropping", unit="class"):
+        members, path = list(members), config.data_dir / "images" / f"{label:03d}.npy"
+        if not path.exists():
+            pixels = np.stack([read_pixels(photo, size) for photo in members])
+            save_atomically(path, lambda file: np.save(file, pixels))
+        items += [_photo_item(config, photo, row) for row, photo in enumerate(members)]
+    save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
+
+
+def _photo_item(config: Config, photo: Photo, row: int) -> dict:
+    item = {"name": photo.name, "label": photo.label, "row": row, "split": photo.split, "attributes": {},
+            "spoken": min(config.data.spoken_captions, len(photo.captions)),
+            "captions": [{"text": text, "mentioned": {}} for text in photo.captions]}
+    if photo.recording is not None:  # relative, so that the project can be moved
+        item |= {"spoken": 1, "recording": os.path.relpath(photo.recording, config.data_dir)}
+    return item
+
+
+def _specimen(config: Config) -> bytes:
+    """A picture and a caption, which change with the drawing."""
     module, rng = dataset_module(config.dataset), np.random.default_rng(0)
     specimen = module.class_table(config.data.num_classes, config.data.num_train_classes, config.data.seed)[0]
     picture, caption = module.draw(specimen, rng, 64), module.describe(specimen, rng)[0]
-    drawn = hashlib.sha256(picture.tobytes() + caption.encode()).hexdigest()[:12]
+    return picture.tobytes() + caption.encode()
+
+
+def _claim(config: Config, content: bytes) -> None:
+    """Mark the data folder with what is written into it, so that old and new pictures are never mixed."""
+    drawn = hashlib.sha256(content).hexdigest()[:12]
     mark, path = f"{config.fingerprint('dataset', 'data')} {drawn}\n", config.data_dir / "drawn_by.txt"
     if (config.data_dir / "images").exists() and (not path.exists() or path.read_text() != mark):
         raise DatasetError(f"{config.data_dir} was drawn with other settings or by another version: remove that folder "
