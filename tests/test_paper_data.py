@@ -639,7 +639,8 @@ BAD_ARCHIVES = {
     "leads up": tar({**TEXTS, "cvpr2016_cub/../../../outside.txt": b"x"}), "absolute": tar({**TEXTS, "/tmp/outside.txt": b"x"}),
     "symbolic link": tar(TEXTS, link("cvpr2016_cub", "/tmp")), "hard link": tar(TEXTS, link("a", "/etc/passwd", tarfile.LNKTYPE)),
     "device": tar(TEXTS, link("pipe", "", tarfile.FIFOTYPE)), "cut off": tar(TEXTS)[:-200], "empty": b"",
-    "no archive": b"<html>not found</html>", "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}), "cut zip": zipped(TEXTS)[:-30],
+    "no archive": b"<html>not found</html>",
+    "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}), "cut zip": zipped(TEXTS)[:-30],
     "backslashes": zipped({"..\\outside.txt": b"x"}), "something else": tar({"README": b"x"}),
 }
 
