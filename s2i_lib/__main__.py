@@ -32,6 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     speak.add_argument("text", help="English sentence")
     speak.add_argument("--out", type=Path, default=Path("speech.wav"), help="wav or flac to write (default: %(default)s)")
     speak.set_defaults(command=_speak)
+    data = commands.add_parser("data", help="the paper's own data: what is there, download, check")
+    data.add_argument("action", choices=("status", "fetch", "verify"),
+                      help="say what is missing and where to get it; download and unpack; read every file and check the counts")
+    data.add_argument("--dataset", help="cub, oxford or places (default: all three; verify: those that are complete)")
+    data.set_defaults(command=_data)
     return parser
 
 
@@ -53,6 +58,21 @@ def _speak(options: argparse.Namespace) -> None:
 
     save_audio(options.out, synthesize(options.text))
     print(f"{options.out}: synthetic speech")
+
+
+def _data(options: argparse.Namespace) -> None:
+    from s2i_lib.datasets import PUBLISHED, downloads, published
+
+    for name in [options.dataset] if options.dataset else PUBLISHED:
+        if options.action == "status":
+            print(*published.status(name), sep="\n")
+        elif options.action == "fetch":
+            print(*downloads.fetch(name), sep="\n")
+        elif options.dataset or not published.missing_parts(name):
+            counts = published.verify(name)
+            print(f"{name}: complete, " + " and ".join(f"{count} {split} images" for split, count in counts.items()))
+        else:
+            print(f"{name}: not checked, parts are missing (python -m s2i_lib data status)")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from tqdm.auto import tqdm
 
 from s2i_lib import audio, speech
 from s2i_lib.config import Config
-from s2i_lib.datasets import DatasetError, SpokenImages, dataset_module, load_dataset
+from s2i_lib.datasets import PUBLISHED, DatasetError, SpokenImages, dataset_module, load_dataset
+from s2i_lib.datasets.published import Photo, raw_folder, read_pixels
 from s2i_lib.encoders import Teacher, encode_characters
 from s2i_lib.workers import worker_processes
 
@@ -37,15 +38,19 @@ def save_atomically(path: Path, write) -> None:
 
 
 def write_images(config: Config) -> None:
-    """Draw every image of a rendered data set and write its captions (chapter 01).
+    """Draw every image of a rendered data set, or crop every photo of a published one, and write its captions (chapter 01).
 
     Writes ``images/<class>.npy`` (images, size, size, 3) uint8, one file per class, and ``items.json`` last.
 
     Raises:
-        DatasetError: the folder holds pictures of another configuration or of another version of the drawing.
+        DatasetError: the folder holds pictures of another configuration or of another version of the drawing, or published
+            files are missing or damaged.
     """
+    if config.dataset in PUBLISHED:
+        _write_photos(config)
+        return
     plan = _plan(config)
-    _claim(config, plan)
+    _claim(config, _specimens(config, plan))
     jobs = list(enumerate(plan))
     with worker_processes() as pool:
         done = pool.map(partial(_draw_class, config), jobs)
@@ -66,14 +71,41 @@ def _plan(config: Config) -> list[list[tuple[str, dict]]]:
             for label, attributes in enumerate(table)]
 
 
-def _claim(config: Config, plan: list[list[tuple[str, dict]]]) -> None:
-    """Mark the data folder with what draws into it, so that old and new pictures are never mixed."""
-    module, rng, drawn = dataset_module(config.dataset), np.random.default_rng(0), hashlib.sha256()
-    for (_, specimen), *_ in plan if module.SPLIT == "images" else plan[:1]:  # one bird stands for all, a bedroom for no kitchen
-        drawn.update(module.draw(specimen, rng, 64).tobytes())
-        drawn.update(module.describe(specimen, rng)[0].encode())
-    mark = f"{config.fingerprint('dataset', 'data')} {drawn.hexdigest()[:12]}\n"
-    path = config.data_dir / "drawn_by.txt"
+def _specimens(config: Config, plan: list[list[tuple[str, dict]]]) -> bytes:
+    """Pictures and captions, which change with the drawing: one bird stands for all, a bedroom for no kitchen."""
+    module, rng, drawn = dataset_module(config.dataset), np.random.default_rng(0), b""
+    for (_, specimen), *_ in plan if module.SPLIT == "images" else plan[:1]:
+        drawn += module.draw(specimen, rng, 64).tobytes() + module.describe(specimen, rng)[0].encode()
+    return drawn
+
+
+def _write_photos(config: Config) -> None:
+    """What ``write_images`` does for a published data set: read, crop and scale instead of draw."""
+    photos, size = dataset_module(config.dataset).read(raw_folder(config.dataset)), config.data.image_size
+    _claim(config, json.dumps([(photo.name, photo.label, photo.split) for photo in photos]).encode())
+    items, classes = [], itertools.groupby(photos, key=lambda photo: photo.label)
+    for label, members in tqdm(classes, total=len({photo.label for photo in photos}), desc="cropping", unit="class"):
+        members, path = list(members), config.data_dir / "images" / f"{label:03d}.npy"
+        if not path.exists():
+            pixels = np.stack([read_pixels(photo, size) for photo in members])
+            save_atomically(path, lambda file: np.save(file, pixels))
+        items += [_photo_item(config, photo, row) for row, photo in enumerate(members)]
+    save_atomically(config.data_dir / "items.json", lambda file: file.write(json.dumps(items).encode()))
+
+
+def _photo_item(config: Config, photo: Photo, row: int) -> dict:
+    item = {"name": photo.name, "label": photo.label, "row": row, "split": photo.split, "attributes": {},
+            "spoken": min(config.data.spoken_captions, len(photo.captions)),
+            "captions": [{"text": text, "mentioned": {}} for text in photo.captions]}
+    if photo.recording is not None:  # relative, so that the project can be moved
+        item |= {"spoken": 1, "recording": os.path.relpath(photo.recording, config.data_dir)}
+    return item
+
+
+def _claim(config: Config, content: bytes) -> None:
+    """Mark the data folder with what is written into it, so that old and new pictures are never mixed."""
+    drawn = hashlib.sha256(content).hexdigest()[:12]
+    mark, path = f"{config.fingerprint('dataset', 'data')} {drawn}\n", config.data_dir / "drawn_by.txt"
     if (config.data_dir / "images").exists() and (not path.exists() or path.read_text() != mark):
         raise DatasetError(f"{config.data_dir} was drawn with other settings or by another version: remove that folder "
                            "to draw it again")

@@ -5,6 +5,10 @@ A rendered data set is a module with ``NOUN`` (what is drawn), ``ATTRIBUTES``, `
 can be drawn and described. ``SPLIT`` says how training and test differ: by ``classes``, whose attributes ``class_table`` gives to
 all their images, or by ``images`` of the same classes, each of which has its own attributes from ``image_table``.
 ``write_images`` turns it into files and ``load_dataset`` reads them back.
+
+A published data set, one of the paper's own, has the same names, no attributes, and ``TITLE``, ``PARTS``, ``SPLIT_SIZES`` and
+``read`` in place of ``class_table``, ``draw`` and ``describe``: nobody knows what its captions mention. ``write_images`` turns
+it into the same files.
 """
 
 import importlib
@@ -20,6 +24,7 @@ import numpy as np
 from s2i_lib.config import ROOT
 
 RENDERED = ("birds", "flowers", "scenes")
+PUBLISHED = ("cub", "oxford", "places")
 SPLITS = ("train", "test", "judge")
 
 
@@ -29,7 +34,10 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Caption:
-    """One sentence and what it says: attribute -> value, exactly the attributes that the sentence mentions."""
+    """One sentence and what it says: attribute -> value, exactly the attributes that the sentence mentions.
+
+    What people say of a photo is not taken apart: `mentioned` is empty.
+    """
 
     text: str
     mentioned: dict[str, str]
@@ -40,10 +48,11 @@ class Record:
     """One image with its captions.
 
     Attributes:
+        name: unique in the data set; that of a photo is the published one, without suffix.
         label: class index; if training and test classes differ, the training classes come first.
-        attributes: ground truth of a rendered image, attribute -> value.
-        captions: ten sentences, or one where a photograph was described once.
-        speech: one path per spoken caption, in the order of `captions`; the files exist once chapter 02 has run.
+        attributes: ground truth of a rendered image, attribute -> value; empty for a photo.
+        captions: ten sentences, or one where an image was described once.
+        speech: one path per spoken caption, in the order of `captions`; recordings, or files that exist once chapter 02 has run.
     """
 
     name: str
@@ -94,13 +103,13 @@ class SpokenImages(Sequence):
 
 
 def dataset_module(name: str) -> ModuleType:
-    """The module that renders `name`.
+    """The module that renders or reads `name`.
 
     Raises:
         DatasetError: no such data set.
     """
-    if name not in RENDERED:
-        raise DatasetError(f"data set {name!r} is unknown; choose from {', '.join(RENDERED)}")
+    if name not in RENDERED + PUBLISHED:
+        raise DatasetError(f"data set {name!r} is unknown; choose from {', '.join(RENDERED + PUBLISHED)}")
     return importlib.import_module(f"s2i_lib.datasets.{name}")
 
 
@@ -109,17 +118,18 @@ def load_dataset(name: str, split: str, root: str | Path | None = None) -> Spoke
 
     Args:
         name: data set name.
-        split: ``train``, ``test`` (unseen classes, or unseen images of the same classes) or ``judge`` (further images of the test
-            classes, without speech).
-        root: its folder; default ``data/<name>-small`` of the project.
+        split: ``train``, ``test`` (unseen classes, or unseen images of the same classes) or, of a rendered data set, ``judge``
+            (further images of the test classes, without speech).
+        root: its folder; default ``data/<name>-small`` of the project, ``data/<name>-paper`` for a published data set.
 
     Raises:
         DatasetError: unknown name or split, or the folder holds no complete data set.
     """
     dataset_module(name)
-    if split not in SPLITS:
-        raise DatasetError(f"split {split!r} is unknown; choose from {', '.join(SPLITS)}")
-    root = Path(root) if root is not None else ROOT / "data" / f"{name}-small"
+    splits = SPLITS if name in RENDERED else SPLITS[:2]
+    if split not in splits:
+        raise DatasetError(f"split {split!r} of {name} is unknown; choose from {', '.join(splits)}")
+    root = Path(root) if root is not None else ROOT / "data" / f"{name}-{'small' if name in RENDERED else 'paper'}"
     index = root / "items.json"
     if not index.is_file():
         raise DatasetError(f"no data set in {root}: run chapter 01 (notebooks/01_data.ipynb) first")
@@ -130,6 +140,8 @@ def load_dataset(name: str, split: str, root: str | Path | None = None) -> Spoke
 def _read_record(item: dict, root: Path) -> Record:
     folder = f"{item['label']:03d}"
     speech = tuple(root / "speech" / folder / f"{item['row']:03d}_{k}.wav" for k in range(item["spoken"]))
-    return Record(f"{folder}/{item['row']:03d}", item["label"], item["split"], item["attributes"],
+    if "recording" in item:
+        speech = (root / item["recording"],)
+    return Record(item.get("name", f"{folder}/{item['row']:03d}"), item["label"], item["split"], item["attributes"],
                   tuple(Caption(**caption) for caption in item["captions"]), speech,
                   root / "images" / f"{folder}.npy", item["row"])

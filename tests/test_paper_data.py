@@ -1,0 +1,673 @@
+"""The paper's own data, on small files of exactly the published formats; downloads come from a server on this machine."""
+
+import hashlib
+import io
+import json
+import pickle
+import re
+import tarfile
+import threading
+import zipfile
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import tiny_config
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scipy.io import savemat
+
+from s2i_lib import artefacts, config
+from s2i_lib.__main__ import main
+from s2i_lib.datasets import PUBLISHED, DatasetError, cub, dataset_module, downloads, load_dataset, oxford, places, published
+
+# images per class as the publishers list them (class 1, 2, ...; CUB's other classes have 60)
+CUB_SMALLER_CLASSES = {
+    3: 58, 5: 44, 6: 41, 7: 53, 8: 48, 9: 59, 12: 56, 15: 58, 16: 58, 17: 57, 18: 45, 19: 59, 20: 59, 22: 56, 23: 59, 24: 52,
+    28: 59, 32: 53, 33: 59, 34: 59, 37: 59, 39: 59, 43: 59, 58: 58, 60: 59, 65: 50, 75: 57, 78: 59, 84: 53, 97: 59, 101: 50,
+    105: 49, 107: 59, 113: 50, 115: 59, 117: 59, 119: 59, 124: 59, 125: 59, 126: 59, 135: 59, 141: 58, 149: 59, 151: 51, 153: 59,
+    157: 59, 160: 59, 166: 59, 168: 59, 169: 59, 178: 56, 179: 59, 181: 59, 187: 50, 190: 58, 196: 59}
+# the classes of the images that S2IGAN is scored on; counts alone cannot tell two classes of 60 apart
+CUB_TEST_CLASSES = {int(number) for number in (
+    "1 4 6 8 9 14 23 29 31 33 34 35 36 37 38 43 49 51 53 66 72 79 83 84 86 91 95 96 98 101 102 103 112 114 119 121 130 135 138 "
+    "147 156 163 165 166 180 183 185 186 187 197").split()}
+OXFORD_TEST_SIZES = (40, 60, 40, 56, 65, 45, 40, 85, 46, 45, 87, 87, 49, 48, 49, 41, 85, 82, 49, 56)
+ODD_CAPTIONS = (b"this bird has a 6\xb0 tail and a \xef\xbf\xbd\xef\xbf\xbdred\xef\xbf\xbd\xef\xbf\xbd crown .\r\n\r\n"
+                + b"  a  bird\twith a caf\xc3\xa9\xc2\x85brown back\n" + b"\n \xff\n"
+                + b"".join(b"a small bird number %d\n" % k for k in range(9)))  # eleven in all, the last without need
+
+
+def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> bytes:
+    """A JPEG file of smooth colours."""
+    noise = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).resize(size, Image.Resampling.BILINEAR).convert(mode).save(file, "JPEG")
+    return file.getvalue()
+
+
+def captions(number: int) -> bytes:
+    return b"".join(b"picture %d shows something , sentence %d .\n" % (number, k) for k in range(10))
+
+
+CUB_NAMES = ("001.Black_footed_Albatross/Black_Footed_Albatross_0001_796111", "002.Laysan_Albatross/Laysan_Albatross_0002_1027",
+             "002.Laysan_Albatross/Laysan_Albatross_0003_1033", "004.Groove_billed_Ani/Groove_Billed_Ani_0002_1670")
+
+
+def cub_files() -> dict[str, bytes]:
+    """CUB-200 with four images: path below data/cub -> content, as the archives of Caltech and of Reed unpack."""
+    files = {f"CUB_200_2011/images/{name}.jpg": picture(k, "L" if k == 1 else "RGB") for k, name in enumerate(CUB_NAMES)}
+    tables = {"images.txt": [f"{name}.jpg" for name in CUB_NAMES],
+              "image_class_labels.txt": [str(int(name[:3])) for name in CUB_NAMES],
+              "bounding_boxes.txt": ["0.0 0.0 40.0 30.0", "10.0 5.0 8.0 6.0", "32.0 2.0 8.0 20.0", "1.0 1.0 30.0 20.0"]}
+    for table, rows in tables.items():
+        files[f"CUB_200_2011/{table}"] = "".join(f"{k} {row}\n" for k, row in enumerate(rows, 1)).encode()
+    for k, name in enumerate(CUB_NAMES):
+        files[f"cvpr2016_cub/text_c10/{name}.txt"] = ODD_CAPTIONS if k == 0 else captions(k)
+    return files
+
+
+def oxford_files() -> dict[str, bytes]:
+    """Oxford-102 with four images: classes 77, 77, 3, 21."""
+    classes, labels = (77, 77, 3, 21), io.BytesIO()
+    savemat(labels, {"labels": np.array([classes], np.uint8)})
+    files = {"imagelabels.mat": labels.getvalue()}
+    for k, number in enumerate(classes, 1):
+        files[f"jpg/image_{k:05d}.jpg"] = picture(k, "L" if k == 3 else "RGB", (30, 44))
+        files[f"cvpr2016_flowers/text_c10/class_{number:05d}/image_{k:05d}.txt"] = captions(k)
+    return files
+
+
+def places_files() -> dict[str, bytes]:
+    """Places Audio with two pairs of every class of rooms, a second recording of one photo, and a photo of another class."""
+    images, base = [f"{room[0]}/{room}/gsun_{k:04x}.jpg" for room in places.CLASSES for k in range(2)], "PlacesAudio_400k_distro"
+    entries = [{"uttid": f"A{k}-{k}", "speaker": f"A{k}", "wav": f"wavs/{k}/utt{k}.wav", "image": image,
+                "asr_text": f"there is a  room {k}"} for k, image in enumerate([*images, images[3], "a/abbey/gsun_1.jpg"])]
+    sound = io.BytesIO()
+    soundfile.write(sound, np.sin(np.arange(1600) / 5), 16_000, format="WAV")
+    files = {f"{base}/{entry['wav']}": sound.getvalue() for entry in entries}
+    files |= {f"data/vision/torralba/deeplearning/images256/{image}": picture(k) for k, image in enumerate(images)}
+    for name, part in (("train", entries[3:]), ("val", entries[:3])):
+        document = {"image_base_path": "/data/images/", "audio_base_path": "/data/wavs/", "data": part}
+        files[f"{base}/metadata/{name}.json"] = json.dumps(document).encode()
+    return files
+
+
+MINIATURES = {"cub": cub_files, "oxford": oxford_files, "places": places_files}
+SIZES = {"cub": {"train": 2, "test": 2}, "oxford": {"train": 3, "test": 1}, "places": {"train": 10, "test": 4}}
+
+
+def put(folder, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty project that expects miniatures."""
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    for name, sizes in SIZES.items():
+        monkeypatch.setattr(dataset_module(name), "SPLIT_SIZES", sizes)
+    return tmp_path
+
+
+@pytest.fixture
+def data(root):
+    """The same project with all three data sets unpacked: its folder ``data``."""
+    for name, files in MINIATURES.items():
+        put(root / "data" / name, files())
+    return root / "data"
+
+
+def paper_config(name: str):
+    return tiny_config(data={"image_size": 16, "spoken_captions": 10}).model_copy(update={"dataset": name, "profile": "paper"})
+
+
+def command(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = main(["data", *arguments])
+    captured = capsys.readouterr()
+    sentences = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert len(sentences) == (code == 2)
+    return code, captured.out, "".join(sentences)
+
+
+# --- the splits of Table I ---
+
+
+def test_the_splits_of_cub_have_the_sizes_of_table_1():
+    sizes = {number: CUB_SMALLER_CLASSES.get(number, 60) for number in range(1, 201)}
+    assert len(cub.TRAIN_CLASSES) == cub.NUM_TRAIN_CLASSES == 150 and len(cub.TEST_CLASSES) == 50
+    assert set(cub.TEST_CLASSES) == CUB_TEST_CLASSES and set(cub.TRAIN_CLASSES) == set(sizes) - CUB_TEST_CLASSES
+    assert {"train": sum(sizes[number] for number in cub.TRAIN_CLASSES),
+            "test": sum(sizes[number] for number in cub.TEST_CLASSES)} == cub.SPLIT_SIZES == {"train": 8855, "test": 2933}
+
+
+def test_the_splits_of_oxford_have_the_sizes_of_table_1():
+    assert oxford.TEST_CLASSES == tuple(range(1, 21)) and len(oxford.TRAIN_CLASSES) == oxford.NUM_TRAIN_CLASSES == 82
+    assert set(oxford.TRAIN_CLASSES) | set(oxford.TEST_CLASSES) == set(range(1, 103))
+    assert oxford.SPLIT_SIZES == {"train": 8189 - sum(OXFORD_TEST_SIZES), "test": sum(OXFORD_TEST_SIZES)}
+    assert oxford.SPLIT_SIZES == {"train": 7034, "test": 1155}
+
+
+def test_the_splits_of_places_are_those_of_the_paper():
+    assert places.SPLIT_SIZES["test"] == 2870 and sum(places.SPLIT_SIZES.values()) == 13_803 and len(places.CLASSES) == 7
+
+
+# --- reading ---
+
+
+def test_cub_is_read(data):
+    photos = cub.read(data / "cub")
+    assert [photo.name for photo in photos] == [CUB_NAMES[k] for k in (1, 2, 0, 3)]
+    assert [photo.label for photo in photos] == [0, 0, 150, 151]  # classes 2, 1 and 4
+    assert [photo.split for photo in photos] == ["train", "train", "test", "test"]
+    assert photos[0].box == (10, 5, 8, 6) and photos[0].captions[9] == "picture 1 shows something , sentence 9 ."
+
+
+def test_odd_bytes_of_captions_are_dropped(data):
+    said = next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[0]).captions
+    assert len(said) == 10 and said[2] == "a small bird number 0"
+    assert said[:2] == ("this bird has a 6 tail and a red crown .", "a bird with a café brown back")
+
+
+def test_oxford_is_read(data):
+    photos = oxford.read(data / "oxford")
+    assert [(photo.name, photo.label, photo.split) for photo in photos] == [
+        ("image_00004", 0, "train"), ("image_00001", 56, "train"), ("image_00002", 56, "train"), ("image_00003", 84, "test")]
+    assert photos[3].captions[0] == "picture 3 shows something , sentence 0 ." and photos[3].path.is_file()
+
+
+def test_places_is_read(data):
+    photos = places.read(data / "places")
+    assert len(photos) == 14 and not any("abbey" in photo.name for photo in photos)
+    for photo in photos:
+        assert photo.path.is_file() and photo.recording.is_file() and f"/{places.CLASSES[photo.label]}/" in photo.name
+        assert photo.captions == (f"there is a room {photo.recording.stem[3:]}",)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_load_dataset_gives_the_usual_records(data, name):
+    settings = paper_config(name)
+    artefacts.write_images(settings)
+    photos = {photo.recording or photo.name: photo for photo in dataset_module(name).read(data / name)}
+    for split, size in SIZES[name].items():
+        dataset = load_dataset(name, split, settings.data_dir)
+        assert len(dataset) == size and list(dataset.labels) == sorted(dataset.labels)
+        assert len(dataset.utterances) == (size if name == "places" else 10 * size)
+        for record in dataset:
+            photo = photos[record.speech[0].resolve() if name == "places" else record.name]
+            assert (record.name, record.label, record.split) == (photo.name, photo.label, photo.split) and not record.attributes
+            assert [(caption.text, caption.mentioned) for caption in record.captions] == [(text, {}) for text in photo.captions]
+            assert np.array_equal(record.image, published.read_pixels(photo, 16)) and record.image.shape == (16, 16, 3)
+    assert artefacts.load_images(load_dataset(name, "train", settings.data_dir), 8).shape == (SIZES[name]["train"], 3, 8, 8)
+    assert len({path for split in SIZES[name] for record in load_dataset(name, split, settings.data_dir)
+                for path in record.speech}) == sum(SIZES[name].values()) * (1 if name == "places" else 10)
+
+
+def test_grey_images_become_rgb(data):
+    grey = next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[1])
+    assert Image.open(grey.path).mode == "L"
+    pixels = published.read_pixels(grey, 16)
+    assert pixels.shape == (16, 16, 3) and np.ptp(pixels, axis=2).max() == 0
+
+
+def test_photos_of_another_size_are_not_mixed(data):
+    artefacts.write_images(paper_config("oxford"))
+    other = paper_config("oxford").model_copy(update={"data": paper_config("oxford").data.model_copy(update={"image_size": 32})})
+    with pytest.raises(DatasetError, match="remove that folder"):
+        artefacts.write_images(other)
+
+
+def test_a_photo_set_has_no_judge_images_and_names_its_folder(data):
+    with pytest.raises(DatasetError, match="choose from train, test"):
+        load_dataset("cub", "judge", data)
+    with pytest.raises(DatasetError, match="cub-paper: run chapter 01"):
+        load_dataset("cub", "train", data / "cub-paper")
+
+
+# --- crops ---
+
+
+@st.composite
+def boxes(draw):
+    width, height = draw(st.integers(20, 500)), draw(st.integers(20, 500))
+    left, top = draw(st.floats(0, width - 2)), draw(st.floats(0, height - 2))
+    return (left, top, draw(st.floats(1, width - left)), draw(st.floats(1, height - top))), width, height
+
+
+@given(boxes(), st.sampled_from([0.5, 2 / 3, 0.75, 1.0]))
+def test_an_object_fills_its_crop_and_is_not_cut(case, ratio):
+    (x, y, across, down), width, height = case
+    left, top, right, bottom = published.crop_window((x, y, across, down), width, height, ratio)
+    assert 0 <= left <= x and x + across <= right <= width and 0 <= top <= y and y + down <= bottom <= height
+    pixels = max(np.ceil(x + across) - np.floor(x), np.ceil(y + down) - np.floor(y))  # the box in whole pixels
+    assert pixels / max(right - left, bottom - top) >= ratio
+    side = int(pixels / ratio)
+    assert right - left == min(side, width) and bottom - top == min(side, height)
+
+
+def test_a_crop_is_centred_unless_the_picture_ends():
+    assert published.crop_window((100, 100, 60, 30), 300, 300) == (90, 75, 170, 155)
+    assert published.crop_window((280, 0, 20, 30), 300, 300) == (260, 0, 300, 40)
+    assert published.crop_window((0, 10, 400, 50), 500, 80) == (0, 0, 500, 80)
+
+
+@pytest.mark.parametrize("box", [(10, 10, 0, 5), (500, 0, 20, 20), (-30, 0, 20, 20)])
+def test_a_box_outside_its_picture_is_refused(box):
+    with pytest.raises(ValueError, match="300 x 200"):
+        published.crop_window(box, 300, 200)
+
+
+def test_the_bird_is_cropped_and_the_flower_is_not(data):
+    bird = next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[2])
+    with Image.open(bird.path) as image:
+        expected = image.crop((14, 0, 40, 26)).resize((16, 16), Image.Resampling.BICUBIC)
+    np.testing.assert_allclose(published.read_pixels(bird, 16), expected, atol=1)
+    flower = oxford.read(data / "oxford")[0]
+    with Image.open(flower.path) as image:
+        expected = image.crop((0, 7, 30, 37)).resize((16, 16), Image.Resampling.BICUBIC)
+    np.testing.assert_allclose(published.read_pixels(flower, 16), expected, atol=1)
+
+
+# --- the choice of Places ---
+
+
+def many_pairs(count: int = 40) -> dict[str, dict]:
+    return {f"wavs/{k}.wav": {"wav": f"wavs/{k}.wav", "image": f"b/bedroom/{k // 2 if k < 10 else k}.jpg"} for k in range(count)}
+
+
+def test_the_places_are_drawn_by_seed(root):
+    chosen, again = places.choose_subset(many_pairs()), places.choose_subset(dict(reversed(many_pairs().items())))
+    assert chosen == again != places.choose_subset(many_pairs(), seed=1)
+    assert {split: len(wavs) for split, wavs in chosen.items()} == SIZES["places"]
+
+
+@given(seed=st.integers(0, 1000))
+def test_no_photo_of_places_is_in_both_splits(seed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "SPLIT_SIZES", {"train": 26, "test": 9})
+        chosen, pairs = places.choose_subset(many_pairs(), seed), many_pairs()
+    images = [{pairs[wav]["image"] for wav in chosen[split]} for split in ("train", "test")]
+    assert not images[0] & images[1] and len({*chosen["train"], *chosen["test"]}) == 35
+
+
+def test_the_choice_of_places_is_written_down_and_kept(data):
+    first = places.read(data / "places")
+    path = data / "places" / "places_subset.json"
+    written = json.loads(path.read_text())
+    assert written["seed"] == 0 and {split: len(written[split]) for split in ("train", "test")} == SIZES["places"]
+    written["train"], written["test"] = written["train"][1:], written["test"]  # somebody else's choice
+    path.write_text(json.dumps(written))
+    assert len(places.read(data / "places")) == len(first) - 1
+
+
+def test_too_few_pairs_of_places_are_refused(data, monkeypatch, capsys):
+    monkeypatch.setattr(places, "SPLIT_SIZES", {"train": 100, "test": 4})
+    code, _, sentence = command(capsys, "verify", "--dataset", "places")
+    assert code == 2 and "15 pairs" in sentence and not (data / "places" / "places_subset.json").exists()
+
+
+# --- verify ---
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_complete_data_are_verified(data, name, capsys):
+    train, test = SIZES[name].values()
+    code, out, _ = command(capsys, "verify", "--dataset", name)
+    assert (code, out) == (0, f"{name}: complete, {train} train images and {test} test images\n")
+
+
+def test_verify_checks_what_is_complete(data, capsys):
+    (data / "oxford" / "imagelabels.mat").unlink()
+    code, out, _ = command(capsys, "verify")
+    assert code == 0 and "oxford: not checked" in out and "cub: complete" in out and "places: complete" in out
+
+
+def cut(path, length: int) -> None:
+    path.write_bytes(path.read_bytes()[:length])
+
+
+DAMAGES = {
+    "truncated image": ("cub", f"CUB_200_2011/images/{CUB_NAMES[3]}.jpg", lambda path: cut(path, -300)),
+    "no image": ("oxford", "jpg/image_00002.jpg", lambda path: path.unlink()),
+    "empty image": ("places", "data/vision/torralba/deeplearning/images256/k/kitchenette/gsun_0001.jpg",
+                    lambda path: path.write_bytes(b"")),
+    "no caption file": ("oxford", "cvpr2016_flowers/text_c10/class_00077/image_00002.txt", lambda path: path.unlink()),
+    "nine captions": ("cub", f"cvpr2016_cub/text_c10/{CUB_NAMES[1]}.txt",
+                      lambda path: path.write_bytes(b"".join(captions(1).splitlines(True)[:9]) + b"\n\n")),
+    "no boxes": ("cub", "CUB_200_2011/bounding_boxes.txt", lambda path: path.unlink()),
+    "no number": ("cub", "CUB_200_2011/bounding_boxes.txt", lambda path: path.write_text(path.read_text().replace("8.0", "x"))),
+    "box outside": ("cub", f"{CUB_NAMES[2]}.jpg", None),
+    "missing line": ("cub", "CUB_200_2011/image_class_labels.txt",
+                     lambda path: path.write_text("".join(path.read_text().splitlines(True)[:3]))),
+    "damaged line": ("cub", "CUB_200_2011/images.txt", lambda path: path.write_text(path.read_text() + "5\n")),
+    "wrong class": ("cub", "CUB_200_2011/image_class_labels.txt",
+                    lambda path: path.write_text(path.read_text().replace("4 4", "4 5"))),
+    "path outside": ("cub", "CUB_200_2011/images.txt",
+                     lambda path: path.write_text(path.read_text().replace("1 001.Black_footed", "1 001.B/../../../x"))),
+    "text as classes": ("oxford", "imagelabels.mat", lambda path: path.write_bytes(b"<html>moved</html>")),
+    "class 103": ("oxford", "imagelabels.mat", lambda path: savemat(path, {"labels": np.array([[103, 77, 3, 21]])})),
+    "no metadata": ("places", "PlacesAudio_400k_distro/metadata/val.json", lambda path: path.unlink()),
+    "half metadata": ("places", "PlacesAudio_400k_distro/metadata/train.json", lambda path: cut(path, 99)),
+    "no entries": ("places", "PlacesAudio_400k_distro/metadata/train.json", lambda path: path.write_text('{"data": ["a"]}')),
+    "no recording": ("places", "PlacesAudio_400k_distro/wavs/0/utt0.wav", lambda path: path.unlink()),
+    "empty recording": ("places", "PlacesAudio_400k_distro/wavs/0/utt0.wav", lambda path: path.write_bytes(b"RIFF")),
+    "choice in both splits": ("places", "places_subset.json", lambda path: path.write_text(json.dumps(
+        {"train": ["wavs/3/utt3.wav"], "test": ["wavs/14/utt14.wav"]}))),
+    "choice of unknown": ("places", "places_subset.json", lambda path: path.write_text('{"train": ["x.wav"], "test": []}')),
+    "half choice": ("places", "places_subset.json", lambda path: path.write_text('{"train": [')),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_first_broken_file_is_named(data, capsys, damage):
+    name, path, harm = DAMAGES[damage]
+    if name == "places":  # every pair is used, so that the broken one is
+        pairs = sorted(f"wavs/{k}/utt{k}.wav" for k in range(14))
+        (data / name / "places_subset.json").write_text(json.dumps({"train": pairs[:10], "test": pairs[10:]}))
+    if harm is None:
+        boxes = data / name / "CUB_200_2011" / "bounding_boxes.txt"
+        boxes.write_text(boxes.read_text().replace("32.0", "320.0"))
+    else:
+        harm(data / name / path)
+    code, out, sentence = command(capsys, "verify", "--dataset", name)
+    assert code == 2 and not out and path in sentence and re.search(r": [a-z].*$", sentence), sentence
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_wrong_counts_are_refused(data, name, monkeypatch, capsys):
+    dataset_module(name).read(data / name)  # the choice of Places is written down
+    monkeypatch.setattr(dataset_module(name), "SPLIT_SIZES", {"train": SIZES[name]["train"], "test": 2933})
+    code, _, sentence = command(capsys, "verify", "--dataset", name)
+    assert code == 2 and "instead of 2933" in sentence and str(data / name) in sentence
+
+
+def test_a_recording_outside_its_folder_is_refused(data, capsys):
+    path = data / "places" / "PlacesAudio_400k_distro" / "metadata" / "val.json"
+    path.write_text(path.read_text().replace("wavs/0/utt0.wav", "../../secret.wav"))
+    pairs = ["../../secret.wav", *(f"wavs/{k}/utt{k}.wav" for k in range(1, 14))]
+    (data / "places" / "places_subset.json").write_text(json.dumps({"train": pairs[:10], "test": pairs[10:]}))
+    code, _, sentence = command(capsys, "verify", "--dataset", "places")
+    assert code == 2 and "../../secret.wav" in sentence and "leads out" in sentence
+
+
+# --- StackGAN's pickles ---
+
+
+def stackgan_files(**changes) -> dict[str, bytes]:
+    lists = {"train/filenames": list(CUB_NAMES[1:3]), "train/class_info": [2, 2], "test/filenames": [CUB_NAMES[0], CUB_NAMES[3]],
+             "test/class_info": [1, 4]}
+    return {f"birds/{name}.pickle": content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
+            for name, content in (lists | changes).items()}
+
+
+# as Python 2 wrote it: protocol 0, a list of byte strings
+PYTHON_2 = b"(lp0\n" + b"".join(b"S'%s'\np%d\na" % (name.encode(), k) for k, name in enumerate(CUB_NAMES[1:3], 1)) + b"."
+
+
+@pytest.mark.parametrize("changes", [{}, {"train/filenames": PYTHON_2}], ids=["protocol 2", "Python 2"])
+def test_the_lists_of_stackgan_agree(data, capsys, changes):
+    put(data / "cub", stackgan_files(**changes))
+    assert command(capsys, "verify", "--dataset", "cub")[0] == 0
+
+
+class _Code:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_that_runs_code_is_refused_and_does_not_run(data, tmp_path, capsys, protocol):
+    victim = tmp_path / "victim"
+    put(data / "cub", stackgan_files(**{"train/filenames": pickle.dumps([_Code(victim)], protocol=protocol)}))
+    code, _, sentence = command(capsys, "verify", "--dataset", "cub")
+    assert code == 2 and "birds/train/filenames.pickle" in sentence and "open" in sentence and not victim.exists()
+
+
+@pytest.mark.parametrize("changes, named", [
+    ({"train/filenames": list(CUB_NAMES[:2])}, CUB_NAMES[0].rpartition("/")[2]),
+    ({"test/class_info": [1]}, "birds/test"),
+    ({"test/class_info": ["1", "4"]}, "class_info.pickle"),
+    ({"train/filenames": {"a": 1}}, "filenames.pickle"),
+    ({"train/filenames": b"\x80\x02]q\x00(X"}, "filenames.pickle"),
+    ({"train/filenames": b""}, "filenames.pickle"),
+    ({"train/filenames": b"Nr\xff\xff\xff\x7f."}, "filenames.pickle"),
+], ids=["another split", "fewer classes", "texts", "no list", "cut off", "empty", "asks for gigabytes"])
+def test_lists_that_do_not_fit_are_refused(data, capsys, changes, named):
+    put(data / "cub", stackgan_files(**changes))
+    code, _, sentence = command(capsys, "verify", "--dataset", "cub")
+    assert code == 2 and named in sentence
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_make_the_pickle_reader_fail_otherwise(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.pickle"
+    path.write_bytes(content)
+    try:
+        assert isinstance(published.read_pickled_list(path, str), list)
+    except DatasetError as error:
+        assert "any.pickle" in str(error)
+
+
+# --- status ---
+
+
+def test_status_tells_how_to_get_what_is_missing(root, capsys):
+    code, out, _ = command(capsys, "status")
+    assert code == 0
+    for name in PUBLISHED:
+        for part in dataset_module(name).PARTS:
+            assert all(word in out for word in (part.archive, part.licence, part.url or part.source))
+        assert str(root / "data" / name) in out
+    assert "1.15GB" in out and not (root / "data").exists()
+
+
+def test_status_tells_what_is_there(data, capsys):
+    (data / "oxford" / "imagelabels.mat").unlink()
+    code, out, _ = command(capsys, "status", "--dataset", "oxford")
+    assert code == 0 and "incomplete" in out and "there    photographs: jpg" in out and "missing  classes: imagelabels.mat" in out
+    assert [part.what for part in published.missing_parts("oxford")] == ["classes"]
+
+
+@pytest.mark.parametrize("name, action", [("birds", "status"), ("cubs", "fetch"), ("flowers", "verify")])
+def test_other_data_sets_are_not_downloaded(root, capsys, name, action):
+    code, _, sentence = command(capsys, action, "--dataset", name)
+    assert code == 2 and "cub, oxford, places" in sentence
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_verify_names_what_is_missing(root, capsys, name):
+    code, _, sentence = command(capsys, "verify", "--dataset", name)
+    assert code == 2 and str(root / "data" / name) in sentence and "data status" in sentence
+
+
+# --- fetch ---
+
+
+def tar(files: dict[str, bytes], *members: tarfile.TarInfo) -> bytes:
+    """A gzipped tar archive with these files, and before them further members without content."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for member in members:
+            archive.addfile(member)
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves ``server.files``; ``server.mood`` says how it misbehaves, ``server.asked`` what was asked for."""
+
+    def do_GET(self):
+        server, content = self.server, self.server.files.get(self.path[1:])
+        asked = self.headers.get("Range")
+        server.asked.append(asked)
+        mood = server.mood.pop(0) if server.mood else "well"
+        if content is None or mood == "busy":
+            self.send_error(404 if content is None else 503)
+            return
+        start = int(asked[6:-1]) if asked and mood != "no ranges" else 0
+        if start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            start = 0 if mood == "other piece" else start
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start:start + 500] if mood == "breaks off" else content[start:])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(root, monkeypatch):
+    """Serves the archives of Oxford-102 as a real one would; the addresses and checksums of the module are changed to it."""
+    files, archives = oxford_files(), {}
+    archives["102flowers.tgz"] = tar({name: content for name, content in files.items() if name.startswith("jpg/")})
+    archives["imagelabels.mat"] = files["imagelabels.mat"]
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web.files, web.mood, web.asked = archives, [], []
+    parts = [replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}", md5=hashlib.md5(content).hexdigest())
+             for part, content in zip(oxford.PARTS[:2], archives.values())]
+    monkeypatch.setattr(oxford, "IMAGES", parts[0])
+    monkeypatch.setattr(oxford, "PARTS", (*parts, *oxford.PARTS[2:]))
+    monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    thread = threading.Thread(target=web.serve_forever, args=(0.01,))
+    thread.start()
+    yield web
+    web.shutdown()
+    thread.join()
+    web.server_close()
+
+
+def leftovers(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+def test_fetch_downloads_what_is_open_and_asks_for_the_rest(server, root, capsys):
+    folder = root / "data" / "oxford"
+    code, out, _ = command(capsys, "fetch", "--dataset", "oxford")
+    assert code == 0 and "must be got by hand: get cvpr2016_flowers.tar.gz" in out and server.asked == [None, None]
+    for name, content in oxford_files().items():
+        assert name.startswith("cvpr2016") or (folder / name).read_bytes() == content
+    texts = {name: content for name, content in oxford_files().items() if name.startswith("cvpr2016")}
+    (folder / "cvpr2016_flowers.tar.gz").write_bytes(tar(texts))
+    assert command(capsys, "fetch", "--dataset", "oxford")[0] == 0
+    assert len(server.asked) == 2 and not leftovers(folder)  # what is there is not fetched again
+    assert command(capsys, "verify", "--dataset", "oxford")[0] == 0
+
+
+@pytest.mark.parametrize("mood, asked", [
+    (["breaks off"], [None, 500]), (["breaks off", "busy", "breaks off"], [None, 500, 500, 1000]),
+    (["breaks off", "no ranges"], [None, 500]), (["breaks off", "other piece"], [None, 500, None])])
+def test_a_broken_connection_is_taken_up_again(server, root, capsys, mood, asked):
+    server.mood = list(mood)
+    assert command(capsys, "fetch", "--dataset", "oxford")[0] == 0
+    assert server.asked == [*(start and f"bytes={start}-" for start in asked), None]  # the last is imagelabels.mat
+    assert (root / "data" / "oxford" / "102flowers.tgz").read_bytes() == server.files["102flowers.tgz"]
+
+
+def test_a_later_fetch_goes_on_where_the_first_stopped(server, root, capsys, monkeypatch):
+    monkeypatch.setattr(downloads, "ATTEMPTS", 1)
+    server.mood, folder = ["breaks off"], root / "data" / "oxford"
+    code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
+    assert code == 2 and "goes on where it stopped" in sentence
+    assert leftovers(folder) == [".102flowers.tgz.part"] and len(list(folder.iterdir())) == 1
+    assert command(capsys, "fetch", "--dataset", "oxford")[0] == 0
+    assert server.asked[:2] == [None, "bytes=500-"] and not leftovers(folder)
+
+
+def test_a_download_that_was_complete_is_only_checked(server, root, capsys):
+    folder = root / "data" / "oxford"
+    put(folder, {".102flowers.tgz.part": server.files["102flowers.tgz"]})
+    assert command(capsys, "fetch", "--dataset", "oxford")[0] == 0
+    assert (folder / "jpg" / "image_00001.jpg").is_file() and server.asked[0] == f"bytes={len(server.files['102flowers.tgz'])}-"
+
+
+def test_a_wrong_checksum_is_refused(server, root, capsys):
+    server.files["102flowers.tgz"] = tar({"jpg/image_00001.jpg": b"another picture"})
+    code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
+    assert code == 2 and "checksum" in sentence and "102flowers.tgz" in sentence
+    assert not list((root / "data" / "oxford").iterdir())
+
+
+def test_an_address_that_has_moved_is_explained(server, root, capsys):
+    del server.files["102flowers.tgz"]
+    code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
+    assert code == 2 and "404" in sentence and "by hand" in sentence and len(server.asked) == 1
+    assert not list((root / "data" / "oxford").iterdir())
+
+
+def test_a_server_that_is_away_is_explained(server, root, capsys):
+    server.mood = ["busy"] * 10
+    code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
+    assert code == 2 and "check the network" in sentence and len(server.asked) == downloads.ATTEMPTS
+
+
+# --- archives ---
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+TEXTS = {name: content for name, content in cub_files().items() if name.startswith("cvpr2016")}
+BAD_ARCHIVES = {
+    "leads up": tar({**TEXTS, "cvpr2016_cub/../../../outside.txt": b"x"}), "absolute": tar({**TEXTS, "/tmp/outside.txt": b"x"}),
+    "symbolic link": tar(TEXTS, link("cvpr2016_cub", "/tmp")), "hard link": tar(TEXTS, link("a", "/etc/passwd", tarfile.LNKTYPE)),
+    "device": tar(TEXTS, link("pipe", "", tarfile.FIFOTYPE)), "cut off": tar(TEXTS)[:-200], "empty": b"",
+    "no archive": b"<html>not found</html>",
+    "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}), "cut zip": zipped(TEXTS)[:-30],
+    "backslashes": zipped({"..\\outside.txt": b"x"}), "something else": tar({"README": b"x"}),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ARCHIVES)
+def test_a_bad_archive_is_refused_and_leaves_nothing(root, capsys, kind):
+    folder = root / "data" / "cub"
+    put(folder, {"cvpr2016_cub.tar.gz": BAD_ARCHIVES[kind], "CUB_200_2011/images.txt": b""})
+    code, _, sentence = command(capsys, "fetch", "--dataset", "cub")
+    assert code == 2 and "cvpr2016_cub.tar.gz" in sentence
+    assert sorted(path.name for path in folder.iterdir()) == ["CUB_200_2011", "cvpr2016_cub.tar.gz"]
+    assert not list(root.rglob("outside.txt"))
+
+
+def test_an_archive_does_not_overwrite_a_folder(root, capsys):
+    folder = root / "data" / "cub"
+    put(folder, {"cvpr2016_cub.tar.gz": tar(TEXTS), "CUB_200_2011/images.txt": b"", "cvpr2016_cub/mine.txt": b"mine"})
+    code, _, sentence = command(capsys, "fetch", "--dataset", "cub")
+    assert code == 2 and "move it away" in sentence
+    assert [path.name for path in (folder / "cvpr2016_cub").iterdir()] == ["mine.txt"]
+
+
+def test_an_interrupted_unpacking_starts_again(root, capsys):
+    folder = root / "data" / "cub"
+    put(folder, {"cvpr2016_cub.tar.gz": tar(TEXTS, link("./", "", tarfile.DIRTYPE)), "CUB_200_2011/images.txt": b"",
+                 ".cvpr2016_cub.tar.gz.unpacking/cvpr2016_cub/half.txt": b"half"})
+    put(folder, {"birds.zip": zipped(stackgan_files())})
+    assert command(capsys, "fetch", "--dataset", "cub")[0] == 0
+    assert not leftovers(folder) and not (folder / "cvpr2016_cub" / "half.txt").exists()
+    assert all((folder / name).read_bytes() == content for name, content in {**TEXTS, **stackgan_files()}.items())
