@@ -12,7 +12,7 @@ from conftest import tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts, audio, field
+from s2i_lib import artefacts, audio, field, speech
 from s2i_lib.field import CLEAN, Conditions
 
 RATE = audio.SAMPLE_RATE
@@ -292,6 +292,13 @@ def test_what_is_no_waveform_is_refused(waveform):
                    lambda: field.band_limit(waveform, 300, 3400)):
         with pytest.raises(ValueError, match="at least one"):
             effect()
+
+
+@pytest.mark.parametrize("voice", ["deep", "high"])
+def test_the_farthest_derived_voices_are_understood_in_a_room(voice):
+    spoken = torch.from_numpy(speech.synthesize("this bird has a red crown and a yellow tail."))
+    heard = speech.recognize(field.simulate_field(spoken, Conditions(voice=voice, snr_db=20.0, rt60=0.3), rng()))
+    assert {"bird", "yellow", "tail"} <= set(heard.split()), heard
 
 
 # --- files ---
