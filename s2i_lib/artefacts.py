@@ -20,11 +20,12 @@ import torch
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from s2i_lib import audio, speech
+from s2i_lib import audio, field, speech
 from s2i_lib.config import Config
 from s2i_lib.datasets import PUBLISHED, DatasetError, SpokenImages, dataset_module, load_dataset
 from s2i_lib.datasets.published import Photo, raw_folder, read_pixels
 from s2i_lib.encoders import Teacher, encode_characters
+from s2i_lib.field import Conditions
 from s2i_lib.workers import worker_processes
 
 
@@ -258,6 +259,24 @@ def load_log_mels(config: Config, split: str) -> LogMels:
     """The spectrograms of one split in the row order of ``SpokenImages.utterances``."""
     path = config.data_dir / f"log_mel_{split}.npy"
     return LogMels(np.load(path, mmap_mode="r"), np.load(path.with_name(f"log_mel_{split}_offsets.npy")))
+
+
+def field_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 0) -> LogMels:
+    """The spectrograms of clean recordings as the simulated field would have them, see ``field.record``.
+
+    Args:
+        paths: clean recordings, for example ``[dataset[i].speech[k] for i, k in dataset.utterances]``.
+        conditions: one per recording.
+        seed: equal seeds give equal rooms and noises, whatever the other conditions are.
+    """
+    with worker_processes() as pool:
+        done = pool.map(partial(_field_frames, paths, seed), range(len(paths)), conditions, chunksize=64)
+        frames = list(tqdm(done, total=len(paths), desc="log-mel field", unit="utterance"))
+    return LogMels(np.concatenate(frames), np.cumsum([0] + [len(part) for part in frames]))
+
+
+def _field_frames(paths: list[Path], seed: int, row: int, conditions: Conditions) -> np.ndarray:
+    return audio.log_mel_spectrogram(field.record(paths, row, conditions, seed)).T.half().numpy()
 
 
 def _shards(dataset: SpokenImages) -> Iterator[torch.Tensor]:

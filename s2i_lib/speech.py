@@ -6,7 +6,7 @@ first of the two stages that the paper compares itself with.
 
 import hashlib
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -23,47 +23,50 @@ RECOGNISERS = ("pocketsphinx", "whisper_tiny_en")
 _SPELLINGS = {"gray": "grey", "center": "centre", "centers": "centres", "colored": "coloured", "color": "colour"}
 
 
-@lru_cache(maxsize=1)
-def _engine():
+@lru_cache(maxsize=2)
+def _engine(voice: str):
     from hibari import Hibari  # imported here: its dictionaries take a second to load
 
-    return Hibari(VOICE, threads=1)  # more threads change the samples
+    return Hibari(voice, threads=1)  # more threads change the samples
 
 
-def synthesize(text: str, seed: int = 0) -> np.ndarray:
+def synthesize(text: str, seed: int = 0, voice: str = VOICE) -> np.ndarray:
     """Speak a sentence.
 
     Args:
         text: English sentence.
         seed: fixes the noise component, so that equal arguments give equal samples on equal hardware.
+        voice: ``heart`` is in the package; ``emma``, ``fenrir``, ``fable`` and ``kore`` (8 MB each) are downloaded on first use.
 
     Returns:
         (samples,) float32 waveform at 16 kHz with root mean square 0.05.
 
     Raises:
-        ValueError: `text` holds nothing that can be spoken.
+        ValueError: `text` holds nothing that can be spoken, or the voice is unknown.
+        RuntimeError: the voice has to be downloaded and cannot be; the message says where to put the file.
     """
     if not any(character.isalnum() for character in text):
         raise ValueError(f"nothing to speak in {text!r}")
-    engine = _engine()
+    engine = _engine(voice)
     audio = torch.from_numpy(np.asarray(engine(text, seed=seed), dtype=np.float32))
     return set_level(torchaudio.functional.resample(audio, engine.sample_rate, SAMPLE_RATE)).numpy()
 
 
-def _speak_to_file(job: tuple[str, Path]) -> None:
+def _speak_to_file(voice: str, job: tuple[str, Path]) -> None:
     text, path = job
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
-    partial = path.with_name(f"{path.stem}.part{path.suffix}")
-    save_audio(partial, synthesize(text, seed))
-    os.replace(partial, path)
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    save_audio(part, synthesize(text, seed, voice))
+    os.replace(part, path)
 
 
-def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None) -> int:
+def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None, voice: str = VOICE) -> int:
     """Speak sentences into files, several processes at a time; files that exist are kept, so it resumes.
 
     Args:
         jobs: (sentence, path of the wav or flac file) pairs.
         processes: worker processes; default one per available core.
+        voice: see ``synthesize``.
 
     Returns:
         The number of files written now.
@@ -74,7 +77,7 @@ def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None) -
     if not missing:
         return 0
     with worker_processes(processes) as pool:
-        done = pool.map(_speak_to_file, missing, chunksize=8)
+        done = pool.map(partial(_speak_to_file, voice), missing, chunksize=8)
         for _ in tqdm(done, total=len(missing), desc="speaking", unit="caption"):
             pass
     return len(missing)

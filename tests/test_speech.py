@@ -27,6 +27,11 @@ def test_text_without_letters_is_refused(text):
         speech.synthesize(text)
 
 
+def test_an_unknown_voice_is_refused():
+    with pytest.raises(ValueError, match="unknown voice 'peter'.*heart"):
+        speech.synthesize(SENTENCE, voice="peter")
+
+
 def test_captions_that_were_spoken_are_kept(tmp_path):
     old, new = tmp_path / "000" / "000_0.wav", tmp_path / "001" / "000_0.wav"
     old.parent.mkdir()

@@ -1,0 +1,386 @@
+"""Simulated field speech: clean utterances as a telephone or a laptop in a room might hear them (beyond the paper).
+
+Nobody recorded this. A derived voice is the one synthetic voice with another pitch and other formants, not a person; noises
+and rooms are made from random numbers. Every waveform here is a (samples,) float32 tensor at 16 kHz, and whatever is drawn
+comes from a ``numpy`` generator, so that equal seeds give equal recordings.
+"""
+
+import math
+import os
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import scipy.signal
+import torch
+from torchaudio import functional as AF
+from tqdm.auto import tqdm
+
+from s2i_lib.audio import SAMPLE_RATE, load_audio, save_audio, set_level
+from s2i_lib.workers import worker_processes
+
+# pitch and formants of each derived voice, as ratios to the synthetic voice
+DERIVED_VOICES = {"plain": (1.0, 1.0), "deep": (0.72, 0.88), "low": (0.85, 0.95), "bright": (1.15, 1.06), "high": (1.35, 1.14)}
+NOISES = ("pink", "babble", "hum", "room")
+BANDS = {"full": None, "laptop": (120.0, 7000.0), "telephone": (300.0, 3400.0)}  # hertz that a microphone lets through
+RATES = (0.5, 2.0)  # beyond these the phase vocoder no longer sounds like speech
+LONGEST_RT60 = 3.0  # seconds; a church
+DIRECT_TO_REVERBERANT = 3.0  # decibels: somebody who speaks at arm's length from the microphone
+BABBLE = (3, 6)  # utterances that babble is mixed from: at least, at most
+# values of the robustness study, each factor on its own
+SWEEPS = {"voice": tuple(DERIVED_VOICES), "rate": (0.7, 0.85, 1.0, 1.2, 1.5), "snr_db": (math.inf, 20.0, 10.0, 5.0, 0.0, -5.0),
+          "noise": NOISES, "rt60": (0.0, 0.3, 0.6, 1.0), "band": tuple(BANDS)}
+
+_FFT, _HOP = 512, 128  # 32 ms: long enough to tell harmonics apart, short enough not to smear consonants
+_LIFTER = 40  # 2.5 ms of the cepstrum: the formants, without the pitch of any voice below 400 Hz
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How an utterance is spoken and heard; the defaults are clean.
+
+    Attributes:
+        voice: a derived voice, one of ``DERIVED_VOICES``.
+        rate: speaking rate relative to the synthetic voice, 0.5 to 2.
+        snr_db: power of speech over power of noise at the microphone, in decibels; infinity for no noise.
+        noise: one of ``NOISES``; without meaning at infinite `snr_db`.
+        rt60: seconds in which the room's reverberation falls by 60 dB, 0 (no room) to 3.
+        band: what the microphone lets through, one of ``BANDS``.
+
+    Raises:
+        ValueError: a name that is unknown or a number out of its range.
+    """
+
+    voice: str = "plain"
+    rate: float = 1.0
+    snr_db: float = math.inf
+    noise: str = "pink"
+    rt60: float = 0.0
+    band: str = "full"
+
+    def __post_init__(self):
+        for name, known in (("voice", DERIVED_VOICES), ("noise", NOISES), ("band", BANDS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r} is unknown; choose from {', '.join(known)}")
+        for name, (lowest, highest) in (("rate", RATES), ("rt60", (0.0, LONGEST_RT60)), ("snr_db", (-50.0, math.inf))):
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(f"{name} is {getattr(self, name)}; choose a number from {lowest:g} to {highest:g}")
+
+
+CLEAN = Conditions()
+
+
+def random_conditions(rng: np.random.Generator, voices=tuple(DERIVED_VOICES), noises=NOISES) -> Conditions:
+    """Draw the conditions of one recording: 0 to 25 dB, 0.15 to 0.8 s of reverberation, any microphone.
+
+    Args:
+        voices, noises: what to choose from, so that some can be kept unseen for testing.
+    """
+    return Conditions(voice=str(rng.choice(voices)), rate=float(np.exp(rng.uniform(np.log(0.8), np.log(1.3)))),
+                      snr_db=float(rng.uniform(0, 25)), noise=str(rng.choice(noises)), rt60=float(rng.uniform(0.15, 0.8)),
+                      band=str(rng.choice(list(BANDS))))
+
+
+def sweep(factor: str, base: Conditions = CLEAN) -> list[Conditions]:
+    """`base` with one factor at each of its values in ``SWEEPS``, for the robustness study.
+
+    Kinds of noise can only be told apart in a base that has noise: ``sweep("noise", Conditions(snr_db=5))``.
+
+    Raises:
+        ValueError: unknown factor.
+    """
+    if factor not in SWEEPS:
+        raise ValueError(f"factor {factor!r} is unknown; choose from {', '.join(SWEEPS)}")
+    return [replace(base, **{factor: value}) for value in SWEEPS[factor]]
+
+
+# --- the speaker ---
+
+
+def change_rate(waveform: torch.Tensor, rate: float) -> torch.Tensor:
+    """Speak faster (`rate` above 1) or slower at the same pitch, by a phase vocoder.
+
+    Returns:
+        (round(samples / rate),) waveform, at least one sample.
+
+    Raises:
+        ValueError: `rate` not between 0.5 and 2, or no usable waveform.
+    """
+    _check(waveform)
+    if not RATES[0] <= rate <= RATES[1]:
+        raise ValueError(f"rate is {rate}; choose a number from {RATES[0]:g} to {RATES[1]:g}")
+    if rate == 1:
+        return waveform
+    advance = torch.linspace(0, math.pi * _HOP, _FFT // 2 + 1)[:, None]  # radians per hop at each frequency
+    return _waveform(AF.phase_vocoder(_spectrum(waveform), rate, advance), max(round(len(waveform) / rate), 1))
+
+
+def derive_voice(waveform: torch.Tensor, pitch: float, formants: float) -> torch.Tensor:
+    """Another voice out of the same recording: a derived voice, never a person.
+
+    Stretching and resampling move pitch and formants together; the spectral envelope is then moved back to where the
+    formants belong. A lowered voice has nothing above `pitch` times 8 kHz, since there was nothing to move there.
+
+    Args:
+        waveform: (samples,) speech.
+        pitch, formants: ratios to the original, 0.5 to 2 each; `pitch` is met to one part in a thousand.
+
+    Returns:
+        (samples,) waveform.
+
+    Raises:
+        ValueError: a ratio out of range, or no usable waveform.
+    """
+    _check(waveform)
+    for name, ratio in (("pitch", pitch), ("formants", formants)):
+        if not 0.5 <= ratio <= 2:
+            raise ValueError(f"{name} is {ratio}; choose a ratio from 0.5 to 2")
+    ratio = Fraction(pitch).limit_denominator(40)  # resampling is cheap between small whole numbers
+    moved = AF.resample(change_rate(waveform, float(1 / ratio)), ratio.numerator, ratio.denominator)
+    moved = torch.nn.functional.pad(moved, (0, max(len(waveform) - len(moved), 0)))[:len(waveform)]
+    return _move_envelope(moved, formants / pitch)
+
+
+def _move_envelope(waveform: torch.Tensor, ratio: float) -> torch.Tensor:
+    """Multiply the frequencies of all formants by `ratio`; the harmonics stay where they are."""
+    if ratio == 1:
+        return waveform
+    spectrum = _spectrum(waveform)
+    cepstrum = torch.fft.irfft(torch.log(spectrum.abs() + 1e-4), dim=0)
+    cepstrum[_LIFTER:1 - _LIFTER] = 0
+    envelope = torch.fft.rfft(cepstrum, dim=0).real  # (257, frames) natural logarithm
+    source = (torch.arange(len(envelope)) / ratio).clamp(max=len(envelope) - 1)
+    below, above = envelope[source.floor().long()], envelope[source.ceil().long()]
+    wanted = torch.lerp(below, above, source.frac()[:, None])
+    gain = (wanted - envelope).clamp(-4, 4)  # 35 dB: what is empty need not be filled
+    return _waveform(spectrum * gain.exp(), len(waveform))
+
+
+def _spectrum(waveform: torch.Tensor) -> torch.Tensor:
+    return torch.stft(waveform, _FFT, _HOP, window=torch.hann_window(_FFT), pad_mode="constant", return_complex=True)
+
+
+def _waveform(spectrum: torch.Tensor, samples: int) -> torch.Tensor:
+    return torch.istft(spectrum, _FFT, _HOP, window=torch.hann_window(_FFT), length=samples)
+
+
+# --- noise ---
+
+
+def make_noise(kind: str, samples: int, rng: np.random.Generator, others=()) -> torch.Tensor:
+    """Noise of one kind.
+
+    Args:
+        kind: ``pink`` (equal power per octave), ``room`` (a ventilated room: power falls with the square of the frequency),
+            ``hum`` (20 harmonics of 50 or 60 Hz mains) or ``babble`` (several others who talk at once).
+        samples: length.
+        others: waveforms that babble is mixed from, at least 3; 6 are drawn if there are more.
+
+    Returns:
+        (samples,) float32 waveform with root mean square 1.
+
+    Raises:
+        ValueError: unknown kind, no length, or babble without others.
+    """
+    if samples < 1:
+        raise ValueError(f"samples is {samples}; noise needs at least one sample")
+    if kind == "babble":
+        noise = _babble(samples, rng, others)
+    elif kind == "hum":
+        harmonics = np.arange(1, 21)[:, None]
+        turns = harmonics * rng.choice((50, 60)) * np.arange(samples) / SAMPLE_RATE + rng.random((20, 1))
+        noise = (np.sin(2 * np.pi * turns) / harmonics).sum(0)
+    elif kind in NOISES:
+        noise = _coloured(samples, {"pink": 1.0, "room": 2.0}[kind], rng)
+    else:
+        raise ValueError(f"noise {kind!r} is unknown; choose from {', '.join(NOISES)}")
+    return set_level(torch.as_tensor(noise, dtype=torch.float32), 1.0)
+
+
+def _coloured(samples: int, exponent: float, rng: np.random.Generator) -> np.ndarray:
+    """Gaussian noise whose power falls with the frequency to the power of `exponent`, from 20 Hz on."""
+    length = max(samples, SAMPLE_RATE)  # the spectrum of fewer samples has no low frequencies to shape
+    amplitude = np.fft.rfftfreq(length, 1 / SAMPLE_RATE).clip(min=20.0) ** (-exponent / 2)
+    amplitude[0] = 0
+    return np.fft.irfft(amplitude * np.fft.rfft(rng.normal(size=length)), length)[:samples]
+
+
+def _babble(samples: int, rng: np.random.Generator, others) -> torch.Tensor:
+    """Some of the others, repeated to the length, each starting anywhere."""
+    fewest, most = BABBLE
+    if len(others) < fewest:
+        raise ValueError(f"babble is mixed from at least {fewest} other utterances; pass them as `others` ({len(others)} given)")
+    talkers = [set_level(others[i]) for i in rng.permutation(len(others))[:most]]
+    starts = [int(rng.integers(len(talker))) for talker in talkers]
+    return sum(talker.roll(-start).repeat(1 + samples // len(talker))[:samples] for talker, start in zip(talkers, starts))
+
+
+def add_noise(waveform: torch.Tensor, noise: torch.Tensor, snr_db: float) -> torch.Tensor:
+    """Add noise at an exact signal-to-noise ratio, taken over the whole utterance with its pauses.
+
+    Args:
+        waveform, noise: (samples,) each.
+        snr_db: power of `waveform` over power of the added noise, in decibels.
+
+    Returns:
+        (samples,) sum; `waveform` is not scaled.
+
+    Raises:
+        ValueError: different lengths, silent speech or noise (their ratio means nothing), or `snr_db` is not a finite number.
+    """
+    _check(waveform)
+    _check(noise)
+    if len(waveform) != len(noise):
+        raise ValueError(f"{len(waveform)} samples of speech and {len(noise)} of noise; make both of one length")
+    if not math.isfinite(snr_db):
+        raise ValueError(f"snr_db is {snr_db}; choose a finite number of decibels, or add no noise")
+    for name, sound in (("speech", waveform), ("noise", noise)):
+        if not sound.square().sum() > 0:
+            raise ValueError(f"the {name} is silent, so there is no signal-to-noise ratio; use a part that is not")
+    return AF.add_noise(waveform, noise, torch.tensor(float(snr_db)))
+
+
+# --- the room and the microphone ---
+
+
+def room_response(rt60: float, rng: np.random.Generator) -> torch.Tensor:
+    """What a room makes of a click: the click, then Gaussian noise that decays by 60 dB in `rt60` seconds.
+
+    The direct sound has 3 dB more energy than all that follows. Polack's model of a diffuse room: no single echoes.
+
+    Returns:
+        (1 + round(16000 rt60),) float32 impulse response that starts with 1.
+
+    Raises:
+        ValueError: `rt60` not above 0 or beyond 3 seconds.
+    """
+    if not 0 < rt60 <= LONGEST_RT60:
+        raise ValueError(f"rt60 is {rt60}; choose a number of seconds above 0 and up to {LONGEST_RT60:g}")
+    time = np.arange(1, 1 + max(round(rt60 * SAMPLE_RATE), 1)) / SAMPLE_RATE
+    tail = rng.normal(size=len(time)) * 10 ** (-3 * time / rt60)
+    tail *= 10 ** (-DIRECT_TO_REVERBERANT / 20) / np.linalg.norm(tail)
+    return torch.from_numpy(np.concatenate([[1.0], tail])).float()
+
+
+def reverberate(waveform: torch.Tensor, rt60: float, rng: np.random.Generator) -> torch.Tensor:
+    """Put an utterance into a random room with reverberation time `rt60`, see ``room_response``.
+
+    Returns:
+        (samples,) waveform: the recording ends with the utterance, not with the reverberation.
+
+    Raises:
+        ValueError: see ``room_response``, or no usable waveform.
+    """
+    _check(waveform)
+    return AF.fftconvolve(waveform, room_response(rt60, rng))[:len(waveform)]
+
+
+def band_limit(waveform: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """What a microphone lets through: a Butterworth band-pass with 36 dB per octave on both sides.
+
+    Args:
+        waveform: (samples,) sound.
+        low, high: edges in hertz where 3 dB are lost, 0 < low < high < 8000; see ``BANDS``.
+
+    Raises:
+        ValueError: edges out of order or range, or no usable waveform.
+    """
+    _check(waveform)
+    if not 0 < low < high < SAMPLE_RATE / 2:
+        raise ValueError(f"the band {low} to {high} Hz is none; choose 0 < low < high < {SAMPLE_RATE // 2}")
+    sections = scipy.signal.butter(6, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
+    return torch.from_numpy(scipy.signal.sosfilt(sections, waveform.double().numpy())).float()
+
+
+def _check(waveform: torch.Tensor) -> None:
+    if waveform.ndim != 1 or len(waveform) == 0 or not torch.isfinite(waveform).all():
+        raise ValueError(f"sound of shape {tuple(waveform.shape)} cannot be used; give (samples,) finite numbers, at least one")
+
+
+# --- all of it ---
+
+
+def simulate_field(waveform: torch.Tensor, conditions: Conditions, rng: np.random.Generator, others=()) -> torch.Tensor:
+    """A clean utterance as it would be recorded under `conditions`: voice, rate, room, noise, microphone, level.
+
+    Args:
+        waveform: (samples,) clean speech.
+        conditions: see ``Conditions``; ``CLEAN`` changes nothing but the level.
+        rng: draws the room and the noise.
+        others: further utterances, needed for babble.
+
+    Returns:
+        (round(samples / rate),) waveform with root mean square 0.05, as ``audio.load_audio`` gives.
+
+    Raises:
+        ValueError: no usable waveform, silence with noise, or babble without others.
+    """
+    _check(waveform)
+    heard = change_rate(derive_voice(waveform, *DERIVED_VOICES[conditions.voice]), conditions.rate)
+    if conditions.rt60 > 0:
+        heard = reverberate(heard, conditions.rt60, rng)
+    if conditions.snr_db < math.inf:
+        heard = add_noise(heard, make_noise(conditions.noise, len(heard), rng, others), conditions.snr_db)
+    if BANDS[conditions.band]:
+        heard = band_limit(heard, *BANDS[conditions.band])
+    return set_level(heard)
+
+
+def record(paths: list[Path], row: int, conditions: Conditions, seed: int = 0) -> torch.Tensor:
+    """Read a clean recording and simulate the field; babble comes from other recordings of the list.
+
+    Args:
+        paths: clean recordings.
+        row: which of them.
+        conditions: of this recording.
+        seed: with `row` it fixes the noise and the room.
+
+    Raises:
+        ValueError: see ``simulate_field``.
+        AudioError: see ``audio.load_audio``.
+    """
+    rng, others = np.random.default_rng([seed, row]), []
+    if conditions.noise == "babble" and conditions.snr_db < math.inf:
+        chosen = [i for i in rng.permutation(len(paths))[:BABBLE[1] + 1] if i != row][:BABBLE[1]]
+        others = [load_audio(paths[i]) for i in chosen]
+    return simulate_field(load_audio(paths[row]), conditions, rng, others)
+
+
+def write_field_speech(paths: list[Path], targets: list[Path], conditions: list[Conditions], seed: int = 0,
+                       processes: int | None = None) -> int:
+    """Write a simulated field recording of every clean one; files that exist are kept, so it resumes.
+
+    Args:
+        paths: clean recordings.
+        targets: wav or flac files to write, one per clean recording.
+        conditions: one per recording.
+        seed: see ``record``.
+        processes: worker processes; default one per available core.
+
+    Returns:
+        The number of files written now.
+
+    Raises:
+        ValueError: lists of different length.
+    """
+    if not len(paths) == len(targets) == len(conditions):
+        raise ValueError(f"{len(paths)} recordings, {len(targets)} targets and {len(conditions)} conditions; give equally many")
+    missing = [(row, Path(target), conditions[row]) for row, target in enumerate(targets) if not Path(target).exists()]
+    for folder in {target.parent for _, target, _ in missing}:
+        folder.mkdir(parents=True, exist_ok=True)
+    if not missing:
+        return 0
+    with worker_processes(processes) as pool:
+        done = pool.map(partial(_record_to_file, paths, seed), missing, chunksize=64)
+        for _ in tqdm(done, total=len(missing), desc="simulating the field", unit="recording"):
+            pass
+    return len(missing)
+
+
+def _record_to_file(paths: list[Path], seed: int, job: tuple[int, Path, Conditions]) -> None:
+    row, target, conditions = job
+    partial_file = target.with_name(f"{target.stem}.part{target.suffix}")
+    save_audio(partial_file, record(paths, row, conditions, seed))
+    os.replace(partial_file, target)
