@@ -341,7 +341,7 @@ def test_lists_of_different_length_are_refused(clean_files, tmp_path):
 
 
 def test_spectrograms_of_the_field_come_in_order(clean_files, monkeypatch):
-    monkeypatch.setattr(artefacts, "_processes", lambda: ThreadPoolExecutor(1))
+    monkeypatch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))
     conditions = [CLEAN, NOISY, CLEAN, replace(NOISY, noise="babble"), CLEAN]
     log_mels = artefacts.field_log_mels(clean_files, conditions, seed=4)
     assert len(log_mels) == 5

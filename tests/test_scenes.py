@@ -262,7 +262,7 @@ def written(tmp_path_factory):
     """The configuration of a tiny data set of rooms, drawn at 32 px."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "ROOT", tmp_path_factory.mktemp("rooms"))
-        patch.setattr(artefacts, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+        patch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))
         sizes = {"images_per_train_class": 3, "images_per_test_class": 2, "images_for_judge": 1, "image_size": 32}
         run = config.load_config("smoke", "scenes", overrides={"data": sizes})
         artefacts.write_images(run)
