@@ -1,5 +1,6 @@
 """Sound files and the log-mel front end (Section III-F of the paper)."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -84,6 +85,13 @@ def save_audio(path: str | Path, waveform, sample_rate: int = SAMPLE_RATE) -> No
         soundfile.write(path, np.asarray(waveform), sample_rate, subtype="PCM_16")
     except (TypeError, ValueError, soundfile.LibsndfileError):
         raise AudioError(f"{path}: cannot be written; give an existing folder and a name that ends in .wav or .flac") from None
+
+
+def save_whole_audio(path: Path, waveform) -> None:
+    """Write beside `path` and rename, so that a killed worker leaves no half recording; see ``save_audio``."""
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    save_audio(part, waveform)
+    os.replace(part, path)
 
 
 def set_level(waveform: torch.Tensor, level: float = LEVEL) -> torch.Tensor:

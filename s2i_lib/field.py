@@ -6,7 +6,6 @@ comes from a ``numpy`` generator, so that equal seeds give equal recordings.
 """
 
 import math
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -18,7 +17,7 @@ import torch
 from torchaudio import functional as AF
 from tqdm.auto import tqdm
 
-from s2i_lib.audio import SAMPLE_RATE, load_audio, save_audio, set_level
+from s2i_lib.audio import SAMPLE_RATE, load_audio, save_whole_audio, set_level
 from s2i_lib.workers import worker_processes
 
 # pitch and formants of each derived voice, as ratios to the synthetic voice
@@ -381,6 +380,4 @@ def write_field_speech(paths: list[Path], targets: list[Path], conditions: list[
 
 def _record_to_file(paths: list[Path], seed: int, job: tuple[int, Path, Conditions]) -> None:
     row, target, conditions = job
-    partial_file = target.with_name(f"{target.stem}.part{target.suffix}")
-    save_audio(partial_file, record(paths, row, conditions, seed))
-    os.replace(partial_file, target)
+    save_whole_audio(target, record(paths, row, conditions, seed))

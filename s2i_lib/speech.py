@@ -5,7 +5,6 @@ first of the two stages that the paper compares itself with.
 """
 
 import hashlib
-import os
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import torch
 import torchaudio
 from tqdm.auto import tqdm
 
-from s2i_lib.audio import SAMPLE_RATE, save_audio, set_level
+from s2i_lib.audio import SAMPLE_RATE, save_whole_audio, set_level
 from s2i_lib.workers import worker_processes
 
 VOICE = "heart"
@@ -55,9 +54,7 @@ def synthesize(text: str, seed: int = 0, voice: str = VOICE) -> np.ndarray:
 def _speak_to_file(voice: str, job: tuple[str, Path]) -> None:
     text, path = job
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    save_audio(part, synthesize(text, seed, voice))
-    os.replace(part, path)
+    save_whole_audio(path, synthesize(text, seed, voice))
 
 
 def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None, voice: str = VOICE) -> int:

@@ -512,7 +512,8 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
 
 
 def augment(images: torch.Tensor, rng: np.random.Generator, turns: bool = False) -> torch.Tensor:
-    """Mirror a random half of (B, 3, H, W) uint8 images, turn them by random quarters if asked, and scale them to [-1, 1]."""
+    """Mirror a random half of (B, 3, H, W) uint8 images, turn them by random quarters if asked, and scale them to [-1, 1],
+    channels last."""
     if turns:
         images = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(images, rng.integers(4, size=len(images)))])
     mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)

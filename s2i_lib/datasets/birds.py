@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from s2i_lib.datasets.bird_captions import COLOUR_ATTRIBUTES, compose_caption
-from s2i_lib.datasets.classes import balanced_table, check_attributes, has_value
+from s2i_lib.datasets.classes import balanced_table, check_attributes, check_drawing, has_value
 from s2i_lib.datasets.drawing import (
     GROUNDS, LANDSCAPES, PALETTE, Canvas, Mask, background, darker, ellipse, finished, ink,
     jittered, leaf_colour, luminance, noise, paint_foreground, paint_leaf, random_light, relief,
@@ -514,9 +514,7 @@ def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) 
         ValueError: if an attribute is missing, unknown or has an unknown
             value, or if ``size`` is below 32.
     """
-    check_attributes(attributes, ATTRIBUTES)
-    if size < 32:
-        raise ValueError(f'size must be 32 or more, got {size}')
+    check_drawing(attributes, ATTRIBUTES, size)
     perch = rng.choice(list(_PERCHES), p=_PERCH_SHARES)
     canvas = Canvas(background(rng, size, GROUNDS if perch == 'ground' else LANDSCAPES))
     stance = 0.4 if perch == 'reed' else 1.0

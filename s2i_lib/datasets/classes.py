@@ -97,3 +97,13 @@ def check_attributes(given: dict[str, str], attributes: Attributes) -> None:
     missing = [name for name in attributes if name not in given]
     if missing:
         raise ValueError(f'missing attributes: {", ".join(missing)}')
+
+
+def check_drawing(given: dict[str, str], attributes: Attributes, size: int) -> None:
+    """What every ``draw`` asks of its arguments.
+
+    Raises ``ValueError`` as :func:`check_attributes` does, and if ``size`` is below 32 pixels.
+    """
+    check_attributes(given, attributes)
+    if size < 32:
+        raise ValueError(f'size must be 32 or more, got {size}')

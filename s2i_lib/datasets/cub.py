@@ -6,7 +6,7 @@ The classes of the two splits are disjoint (Table I): Reed's 100 training and 50
 from pathlib import Path
 
 from s2i_lib.datasets import DatasetError
-from s2i_lib.datasets.published import Part, Photo, inside, part_folder, read_captions
+from s2i_lib.datasets.published import Part, Photo, inside, labels_and_splits, part_folder, read_captions
 
 TITLE = "Caltech-UCSD Birds-200-2011"
 NOUN = "bird"
@@ -51,15 +51,14 @@ def read(folder: Path) -> list[Photo]:
     for other in ("image_class_labels.txt", "bounding_boxes.txt"):
         if set(names) != set(classes if other.startswith("image") else boxes):
             raise DatasetError(f"{images / other} and images.txt list different images: unpack the images again")
-    labels = {number: label for label, number in enumerate(TRAIN_CLASSES + TEST_CLASSES)}
+    classes_of = labels_and_splits(TRAIN_CLASSES, TEST_CLASSES)
     photos = []
     for image, (name,) in names.items():
         path, number = inside(images / "images", name, images / "images.txt"), classes[image][0]
-        if not number.isdigit() or int(number) not in labels or not name.startswith(f"{int(number):03d}."):
+        if not number.isdigit() or int(number) not in classes_of or not name.startswith(f"{int(number):03d}."):
             raise DatasetError(f"{images / 'image_class_labels.txt'} puts {name} into class {number}: unpack the images again")
-        stem, label = str(Path(name).with_suffix("")), labels[int(number)]
-        photos.append(Photo(stem, label, "train" if label < NUM_TRAIN_CLASSES else "test", path,
-                            read_captions(texts / f"{stem}.txt"), _box(boxes[image], images)))
+        stem, (label, split) = str(Path(name).with_suffix("")), classes_of[int(number)]
+        photos.append(Photo(stem, label, split, path, read_captions(texts / f"{stem}.txt"), _box(boxes[image], images)))
     return sorted(photos, key=lambda photo: photo.label)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2i_lib.datasets.classes import balanced_table, check_attributes
+from s2i_lib.datasets.classes import balanced_table, check_attributes, check_drawing
 from s2i_lib.datasets.drawing import (
     GARDENS, Canvas, Mask, background, blurred, ellipse, finished, ink, jittered, noise,
     paint_foreground, random_light, relief, ribbon, rotation, shaded, spline)
@@ -366,9 +366,7 @@ def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) 
         ValueError: if an attribute is missing, unknown or has an unknown
             value, or if ``size`` is below 32.
     """
-    check_attributes(attributes, ATTRIBUTES)
-    if size < 32:
-        raise ValueError(f'size must be 32 or more, got {size}')
+    check_drawing(attributes, ATTRIBUTES, size)
     canvas = Canvas(background(rng, size, GARDENS))
     painter = _Painter(attributes, canvas, rng)
     _draw_stem(painter)

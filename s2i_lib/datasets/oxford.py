@@ -10,7 +10,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from s2i_lib.datasets import DatasetError
-from s2i_lib.datasets.published import Part, Photo, part_folder, read_captions
+from s2i_lib.datasets.published import Part, Photo, labels_and_splits, part_folder, read_captions
 
 TITLE = "Oxford 102 Category Flowers"
 NOUN = "flower"
@@ -50,11 +50,11 @@ def read(folder: Path) -> list[Photo]:
         DatasetError: a part or a caption is missing, or the classes are damaged; the message names the file.
     """
     images, texts = part_folder(IMAGES, folder), part_folder(CAPTIONS, folder)
-    labels = {number: label for label, number in enumerate(TRAIN_CLASSES + TEST_CLASSES)}
+    classes_of = labels_and_splits(TRAIN_CLASSES, TEST_CLASSES)
     photos = []
     for image, number in enumerate(_read_classes(part_folder(LABELS, folder)), 1):
-        name, label = f"image_{image:05d}", labels[number]
-        photos.append(Photo(name, label, "train" if label < NUM_TRAIN_CLASSES else "test", images / f"{name}.jpg",
+        name, (label, split) = f"image_{image:05d}", classes_of[number]
+        photos.append(Photo(name, label, split, images / f"{name}.jpg",
                             read_captions(texts / f"class_{number:05d}" / f"{name}.txt")))
     return sorted(photos, key=lambda photo: photo.label)
 

@@ -93,6 +93,12 @@ def published_module(name: str) -> ModuleType:
 # --- reading ---
 
 
+def labels_and_splits(train: tuple[int, ...], test: tuple[int, ...]) -> dict[int, tuple[int, str]]:
+    """Published class id -> label and split, where the splits share no class: the training classes come first."""
+    splits = ["train"] * len(train) + ["test"] * len(test)
+    return {number: (label, split) for label, (number, split) in enumerate(zip(train + test, splits))}
+
+
 def part_folder(part: Part, folder: Path) -> Path:
     """Where the content of a part is.
 

@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 
 from s2i_lib.datasets import furniture, interiors
-from s2i_lib.datasets.classes import check_attributes
+from s2i_lib.datasets.classes import check_attributes, check_drawing
 from s2i_lib.datasets.drawing import Canvas, finished, jittered
 from s2i_lib.datasets.interiors import Interior, tone
 from s2i_lib.datasets.scene_captions import COLOUR_ATTRIBUTES, compose_caption
@@ -172,9 +172,7 @@ def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) 
         ValueError: if an attribute is missing, unknown or has an unknown
             value, or if ``size`` is below 32.
     """
-    check_attributes(attributes, ATTRIBUTES)
-    if size < 32:
-        raise ValueError(f'size must be 32 or more, got {size}')
+    check_drawing(attributes, ATTRIBUTES, size)
     canvas = Canvas(np.zeros((size, size, 3)))
     room = Interior(canvas, rng)
     colour = {'wall': _WALL_TONES[attributes['wall']] * rng.uniform(0.97, 1.03),
