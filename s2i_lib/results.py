@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -126,6 +127,7 @@ def load_records(folder: Path) -> pd.DataFrame:
     """All records of a results folder, one row per measured number; empty when nothing was run."""
     files = sorted((Path(folder) / "records").glob("*.csv"))
     frames = [pd.read_csv(path, keep_default_na=False, na_values={"standard_error": "", "seconds": ""}) for path in files]
+    frames = [frame for frame in frames if len(frame)]  # a chapter that measures nothing would turn numbers into objects
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
 
@@ -265,7 +267,8 @@ def effect(records: pd.DataFrame, claim) -> dict[str, float]:
 
 def _by_seed(records: pd.DataFrame, method: str, recipe: str, metric: str) -> pd.DataFrame:
     """value, standard_error and n by seed; a metric that ends in ``_n`` has its sample count behind it."""
-    same = records.method.map(lambda name: fnmatch.fnmatchcase(name, method)) & (records.recipe == recipe)
+    named = [fnmatch.fnmatchcase(name, method) for name in records.method]  # a list: map() on no rows gives no booleans
+    same = (records.recipe == recipe) & np.array(named, dtype=bool)
     part = records[same & (records.metric == full_name(records[same], metric))]
     return part.drop_duplicates("seed").set_index("seed")[["value", "standard_error", "n"]].astype(float)
 

@@ -197,9 +197,19 @@ def test_a_paired_effect_is_read_with_its_own_interval():
     assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100})
 
 
+@pytest.mark.parametrize("chapter", ["1", "a chapter without records"])
 @pytest.mark.parametrize("metric", ["score", "paired"])
-def test_what_was_not_run_has_no_verdict(metric):
-    assert results.verdict(results.effect(_measured(("other", "score", 0, 1.0, 0.1)), _claim(metric=metric)), ">") == "not run"
+def test_what_was_not_run_has_no_verdict(metric, chapter):
+    records = _measured(("other", "score", 0, 1.0, 0.1))
+    assert results.verdict(results.effect(records, _claim(metric=metric, chapter=chapter)), ">") == "not run"
+
+
+def test_a_chapter_that_measured_nothing_leaves_the_types_of_the_others(tmp_path):
+    (tmp_path / "records").mkdir()
+    filled = _measured(("ours", "score", 0, 1.0, 0.1))
+    filled.to_csv(tmp_path / "records" / "a.csv", index=False)
+    filled.head(0).to_csv(tmp_path / "records" / "b.csv", index=False)
+    assert results.load_records(tmp_path).value.dtype == float
 
 
 @pytest.mark.parametrize("low, high, sense, expected", [
