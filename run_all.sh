@@ -16,7 +16,7 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
   --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, and the ablations
-                   norm, norm_jel, printed, released, contrastive, one_scale, two_scales
+                   norm, norm_jel, printed, released, contrastive, all_slots, last_state, one_scale, two_scales
   --cores N        CPU cores to use (default: all)
   --dry-run        say which chapters would run, and why; run nothing
   --help           this text
@@ -28,7 +28,8 @@ TEXT
 
 fail() { echo "error: $1" >&2; exit 2; }
 
-recipe_names=paper,recommended,classifier,text,text_v1,norm,norm_jel,printed,released,contrastive,one_scale,two_scales
+recipe_names=paper,recommended,classifier,text,text_v1
+recipe_names+=,norm,norm_jel,printed,released,contrastive,all_slots,last_state,one_scale,two_scales
 profile=small dataset=birds,flowers seeds=0 recipes=$recipe_names cores=all dry_run=
 snakemake_options=()
 while (($#)); do
@@ -58,11 +59,7 @@ case $profile in
     *) fail "profile '$profile' is unknown; choose from smoke, small, large, paper." ;;
 esac
 for recipe in ${recipes//,/ }; do
-    case $recipe in
-        paper | recommended | classifier | text | text_v1) ;;
-        norm | norm_jel | printed | released | contrastive | one_scale | two_scales) ;;
-        *) fail "recipe '$recipe' is unknown; choose from ${recipe_names//,/, }, with commas between." ;;
-    esac
+    [[ ,$recipe_names, == *,$recipe,* ]] || fail "recipe '$recipe' is unknown; choose from ${recipe_names//,/, }, with commas between."
 done
 [[ ,$recipes, != *,text_v1,* || ,$recipes, == *,text,* ]] || fail "recipe text_v1 uses the encoder of text; ask for both."
 [[ ,$recipes, != *_scale* || ,$recipes, == *,paper,* ]] || fail "one_scale and two_scales use the encoder of paper; ask for both."

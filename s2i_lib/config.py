@@ -18,7 +18,7 @@ ROOT = Path(os.environ.get("S2I_ROOT", Path(__file__).resolve().parents[1]))
 PROFILE_NAMES = ("smoke", "small", "large", "paper")
 METHOD_NAMES = ("paper", "recommended", "classifier", "text", "text_v1")
 # variants of the recipe `paper` in which one thing differs (Section IV-D): see RECIPES
-ABLATION_NAMES = ("norm", "norm_jel", "printed", "released", "contrastive", "one_scale", "two_scales")
+ABLATION_NAMES = ("norm", "norm_jel", "printed", "released", "contrastive", "all_slots", "last_state", "one_scale", "two_scales")
 RECIPE_NAMES = METHOD_NAMES + ABLATION_NAMES
 
 
@@ -57,7 +57,7 @@ class EncoderConfig(_Section):
     """The speech encoder (Eq. 2), or the text encoder of the baselines, and its training (Eq. 6).
 
     `splice` joins halves of two utterances, `class_targets` lets the student aim at class means; both belong to the
-    recommended recipe. `average` is the decay per step of a running average of the weights: the learning rate then stays
+    recommended recipe. `pooling` makes one vector of the states of all slots, see ``encoders.SpeechEncoder``. `average` is the decay per step of a running average of the weights: the learning rate then stays
     constant and the average is kept; 0 keeps the last weights of a rate that falls to zero. `target_dim` is the number of
     discriminant directions of the teacher's features that the student is taught, None for all features; it is the dimension D
     of the embedding.
@@ -67,6 +67,7 @@ class EncoderConfig(_Section):
     target_dim: int | None = 128
     width: int = 32
     rnn_dim: int | None = 512
+    pooling: Literal["mean", "all_slots", "last"] = "mean"
     loss: Literal["teacher_student", "norm", "norm_jel", "released", "contrastive", "classifier"] = "teacher_student"
     weights: Literal["balanced", "paper"] = "balanced"
     epochs: int = 40
@@ -236,6 +237,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "printed": {"encoder": {"weights": "paper"}},
     "released": {"encoder": {"loss": "released"}},
     "contrastive": {"encoder": {"loss": "contrastive"}},
+    # How the slots of an utterance become one vector: over silent ones too, as released, or the last states of the LSTM.
+    "all_slots": {"encoder": {"pooling": "all_slots"}},
+    "last_state": {"encoder": {"pooling": "last"}},
     # Table V: the generator stops after the first or the second scale.
     "one_scale": {"gan": {"num_scales": 1}},
     "two_scales": {"gan": {"num_scales": 2}},

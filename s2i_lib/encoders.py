@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 SHORTENING = 64  # frames per slot of the recurrent layer
+ALL_SLOTS = 32  # what the released code pads every utterance to: 20.48 s
 # (output channels / width, kernel, stride, is it a max-pooling?): the released network, seen as 1-d convolutions
 _LAYERS = [(1, 1, 1, False), (1, 3, 1, False), (1, 3, 2, True), (2, 17, 2, False), (4, 13, 2, False), (4, 3, 1, False),
            (8, 9, 2, False), (8, 3, 2, True), (8, 3, 1, False), (16, 5, 2, False)]
@@ -43,11 +44,15 @@ class SpeechEncoder(nn.Module):
         width: channels of the first layer; the last has 16 times as many.
         rnn_dim: size of the LSTM's two directions together. By default D, as released; a smaller one, for small machines,
             is followed by a linear map to D.
+        pooling: what becomes of the LSTM's states. ``mean``: their mean over the slots that hold speech. ``all_slots``, as
+            released: their sum over 32, however few slots hold speech, so that long utterances get long vectors. ``last``:
+            the last state of either direction.
     """
 
-    def __init__(self, embedding_dim: int = 1024, width: int = 64, rnn_dim: int | None = None, num_mels: int = 40):
+    def __init__(self, embedding_dim: int = 1024, width: int = 64, rnn_dim: int | None = None, num_mels: int = 40,
+                 pooling: str = "mean"):
         super().__init__()
-        self.embedding_dim, self.width = embedding_dim, width
+        self.embedding_dim, self.width, self.pooling = embedding_dim, width, pooling
         self.input_norm = MaskedBatchNorm(num_mels)
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
         channels = num_mels
@@ -72,8 +77,12 @@ class SpeechEncoder(nn.Module):
                              f"and needs at least {SHORTENING} (0.64 s): pad it with silence")
         slots, lengths = self.convolve(log_mel, lengths)
         packed = pack_padded_sequence(slots.transpose(1, 2), lengths.cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
-        return self.project(states.float().sum(dim=1) / lengths[:, None]).float()
+        states, (last, _) = self.rnn(packed)
+        if self.pooling == "last":
+            return self.project(torch.cat(list(last.float()), dim=1)).float()
+        states, _ = pad_packed_sequence(states, batch_first=True)
+        slots = lengths.clamp_min(ALL_SLOTS) if self.pooling == "all_slots" else lengths
+        return self.project(states.float().sum(dim=1) / slots[:, None]).float()
 
     def convolve(self, log_mel: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, 40, T) and (B,) to (B, 16 width, ceil(T / 64)) and the (B,) lengths in slots."""

@@ -221,8 +221,8 @@ class SpeechModel(nn.Module):
         super().__init__()
         self.config = config.encoder
         settings = config.encoder
-        kind = SpeechEncoder if settings.input == "speech" else TextEncoder
-        self.encoder = kind(settings.target_dim or teacher_dim, settings.width, settings.rnn_dim)
+        sizes = settings.target_dim or teacher_dim, settings.width, settings.rnn_dim
+        self.encoder = TextEncoder(*sizes) if settings.input == "text" else SpeechEncoder(*sizes, pooling=settings.pooling)
         self.targets = TargetSpace(teacher_dim, settings.target_dim)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         if settings.loss == "classifier":

@@ -14,10 +14,10 @@ from s2i_lib.encoders import (ImageClassifier, MaskedBatchNorm, SpeechEncoder, T
 LENGTHS = torch.tensor([64, 130, 301])
 
 
-@pytest.fixture
-def encoder():
+@pytest.fixture(params=["mean", "all_slots", "last"])
+def encoder(request):
     torch.manual_seed(0)
-    return SpeechEncoder(embedding_dim=12, width=4, rnn_dim=8).eval()
+    return SpeechEncoder(embedding_dim=12, width=4, rnn_dim=8, pooling=request.param).eval()
 
 
 @pytest.fixture
@@ -78,6 +78,22 @@ def test_the_gradient_reaches_every_parameter(log_mel, rnn_dim):
     encoder(log_mel, LENGTHS).square().sum().backward()
     dead = [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert dead == []
+
+
+def test_the_mean_over_all_slots_grows_with_the_utterance(log_mel):
+    torch.manual_seed(0)
+    encoder = SpeechEncoder(12, 4).eval()
+    mean = encoder(log_mel, LENGTHS)
+    encoder.pooling = "all_slots"
+    torch.testing.assert_close(encoder(log_mel, LENGTHS), mean * torch.tensor([1, 3, 5])[:, None] / 32)
+
+
+def test_the_last_state_is_that_of_either_direction(log_mel):
+    torch.manual_seed(0)
+    encoder = SpeechEncoder(12, 4, pooling="last").eval()
+    slots, _ = encoder.convolve(log_mel[2:], LENGTHS[2:])
+    states, _ = encoder.rnn(slots.transpose(1, 2))
+    torch.testing.assert_close(encoder(log_mel[2:], LENGTHS[2:])[0], torch.cat([states[0, -1, :6], states[0, 0, 6:]]))
 
 
 def test_masked_normalisation_without_padding_is_batch_normalisation():
