@@ -65,7 +65,7 @@ def image_grid(images, columns: int, titles: list[str] | None = None, row_labels
                cell: float = 1.1) -> plt.Figure:
     """A grid of (H, W, 3) uint8 images, row by row, with a title above each or a label left of each row."""
     rows = int(np.ceil(len(images) / columns))
-    margin = 0.08 * max(map(len, row_labels)) if row_labels else 0.0  # inches
+    margin = 0.08 * max(len(line) for label in row_labels for line in label.splitlines()) if row_labels else 0.0  # inches
     figure, axes = plt.subplots(rows, columns, figsize=(cell * columns + margin, cell * rows + 0.2), squeeze=False)
     for index, axis in enumerate(axes.flat):
         axis.set_visible(index < len(images))
