@@ -41,6 +41,8 @@ class Examiner:
     Attributes:
         rows: (n,) rows of the test utterances that are painted, drawn by the seed.
         mentioned: what each of them says.
+        groups: (n,) equal for sentences that are no independent trials: those of a class whose pictures share their attributes,
+            else those of one picture.
         reference: ``Reading`` of all real test pictures.
     """
 
@@ -50,6 +52,8 @@ class Examiner:
         total = min(config.scores.captions, len(self.test.utterances))
         self.rows = np.sort(np.random.default_rng(config.seed).choice(len(self.test.utterances), total, replace=False))
         self.mentioned = [self.test.caption(row).mentioned for row in self.rows]
+        pictures = np.array([self.test.utterances[row][0] for row in self.rows])
+        self.groups = self.test.labels[pictures] if dataset_module(config.dataset).SPLIT == "classes" else pictures
         self.judges = {kind: training.load_judge(config, kind).to(self.device) for kind in ("attributes", "classes")}
         self.network = encoders.load_teacher("efficientnet_lite0", FEATURE_SIZE).to(self.device)
         real = artefacts.load_images(self.test, self.size)

@@ -96,6 +96,15 @@ class SpokenImages(Sequence):
         """(image index, caption index) of every spoken caption, the row order of everything made from speech."""
         return [(i, k) for i, record in enumerate(self.records) for k in range(len(record.speech))]
 
+    @cached_property
+    def class_attributes(self) -> dict[int, dict[str, str]]:
+        """Label -> what all its images have in common: every attribute of a bird, no more than its type of a room."""
+        common: dict[int, dict[str, str]] = {}
+        for record in self.records:
+            shared = common.setdefault(record.label, dict(record.attributes))
+            common[record.label] = {name: value for name, value in shared.items() if record.attributes.get(name) == value}
+        return common
+
     def caption(self, utterance: int) -> Caption:
         """The caption behind one row of ``utterances``."""
         image, caption = self.utterances[utterance]
