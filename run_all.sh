@@ -12,11 +12,13 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
                      small  two CPU cores, about an hour for one data set with the two recipes of the paper's method
                      large  one GPU, hours; the paper's network sizes on the rendered data
                      paper  the paper's own data and schedule
-  --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers or both (default: birds,flowers)
+  --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers, scenes (rooms with simulated field speech: Table III
+                   and Figure 4), with commas between (default: birds,flowers)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
-  --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, and the ablations
-                   norm, norm_jel, printed, released, contrastive, one_scale, two_scales
+  --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, the ablations
+                   norm, norm_jel, printed, released, contrastive, one_scale, two_scales, and field (recommended, taught with
+                   simulated field speech)
   --cores N        CPU cores to use (default: all)
   --dry-run        say which chapters would run, and why; run nothing
   --help           this text
@@ -28,7 +30,7 @@ TEXT
 
 fail() { echo "error: $1" >&2; exit 2; }
 
-recipe_names=paper,recommended,classifier,text,text_v1,norm,norm_jel,printed,released,contrastive,one_scale,two_scales
+recipe_names=paper,recommended,classifier,text,text_v1,norm,norm_jel,printed,released,contrastive,one_scale,two_scales,field
 profile=small dataset=birds,flowers seeds=0 recipes=$recipe_names cores=all dry_run=
 snakemake_options=()
 while (($#)); do
@@ -60,7 +62,7 @@ esac
 for recipe in ${recipes//,/ }; do
     case $recipe in
         paper | recommended | classifier | text | text_v1) ;;
-        norm | norm_jel | printed | released | contrastive | one_scale | two_scales) ;;
+        norm | norm_jel | printed | released | contrastive | one_scale | two_scales | field) ;;
         *) fail "recipe '$recipe' is unknown; choose from ${recipe_names//,/, }, with commas between." ;;
     esac
 done
