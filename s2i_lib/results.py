@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 
 from s2i_lib.config import ROOT, Config
-from s2i_lib.datasets import dataset_module
+from s2i_lib.datasets import has_new_classes
 
 COLUMNS = ["dataset", "profile", "recipe", "seed", "chapter", "split", "method", "metric", "value", "standard_error", "n",
            "config", "seconds"]
@@ -174,7 +174,7 @@ def training_minutes(config: Config) -> float:
 
 def class_metric(dataset: str) -> str:
     """Name of the share of sentences whose class is found: zero-shot only where the classes of the test are new."""
-    return "zero_shot_accuracy" if dataset_module(dataset).SPLIT == "classes" else "class_accuracy"
+    return "zero_shot_accuracy" if has_new_classes(dataset) else "class_accuracy"
 
 
 def full_name(records: pd.DataFrame, start: str) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 
 from s2i_lib import artefacts, encoders, metrics, results, speech, training
 from s2i_lib.config import Config
-from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
+from s2i_lib.datasets import SpokenImages, dataset_module, has_new_classes, load_dataset
 
 FEATURE_SIZE = 128  # side of the pictures that the feature network of the Fréchet distance sees
 
@@ -124,7 +124,7 @@ def colours_right(dataset: str, answers: dict[str, np.ndarray], mentioned: list[
 def dependent_groups(dataset: SpokenImages, rows: np.ndarray) -> np.ndarray:
     """(n,) equal for utterances that are no independent trials: of a class that shares its attributes, else of one picture."""
     pictures = np.array([dataset.utterances[row][0] for row in rows])
-    return dataset.labels[pictures] if dataset_module(dataset.name).SPLIT == "classes" else pictures
+    return dataset.labels[pictures] if has_new_classes(dataset.name) else pictures
 
 
 def method_embeddings(config: Config, examiner: Examiner) -> dict[str, np.ndarray]:

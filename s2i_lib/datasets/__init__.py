@@ -122,6 +122,16 @@ def dataset_module(name: str) -> ModuleType:
     return importlib.import_module(f"s2i_lib.datasets.{name}")
 
 
+def has_new_classes(name: str) -> bool:
+    """Whether the test split has classes of its own, so that finding them is zero-shot, or unseen images of the same classes.
+
+    Raises:
+        DatasetError: no such data set.
+    """
+    module = dataset_module(name)
+    return module.NUM_TRAIN_CLASSES < module.NUM_CLASSES
+
+
 def load_dataset(name: str, split: str, root: str | Path | None = None) -> SpokenImages:
     """Read one split of a data set that chapter 01 has written.
 
