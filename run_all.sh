@@ -12,11 +12,13 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
                      small  two CPU cores, about an hour for one data set with the two recipes of the paper's method
                      large  one GPU, hours; the paper's network sizes on the rendered data
                      paper  the paper's own data and schedule
-  --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers or both (default: birds,flowers)
+  --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers, scenes (rooms with simulated field speech: Table III
+                   and Figure 4), with commas between (default: birds,flowers)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
-  --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, and the ablations
-                   norm, norm_jel, printed, released, contrastive, all_slots, last_state, one_scale, two_scales
+  --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, the ablations
+                   norm, norm_jel, printed, released, contrastive, all_slots, last_state, one_scale, two_scales, and field
+                   (recommended, taught with simulated field speech)
   --cores N        CPU cores to use (default: all)
   --dry-run        say which chapters would run, and why; run nothing
   --help           this text
@@ -29,7 +31,7 @@ TEXT
 fail() { echo "error: $1" >&2; exit 2; }
 
 recipe_names=paper,recommended,classifier,text,text_v1
-recipe_names+=,norm,norm_jel,printed,released,contrastive,all_slots,last_state,one_scale,two_scales
+recipe_names+=,norm,norm_jel,printed,released,contrastive,all_slots,last_state,one_scale,two_scales,field
 profile=small dataset=birds,flowers seeds=0 recipes=$recipe_names cores=all dry_run=
 snakemake_options=()
 while (($#)); do

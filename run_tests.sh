@@ -18,7 +18,7 @@ part "1 of 3: tests of the library and the workflow"
 
 part "2 of 3: the whole workflow, profile smoke"
 rm -rf data/*-smoke runs/*-smoke*
-./run_all.sh --profile smoke
+./run_all.sh --profile smoke --dataset birds,flowers,scenes
 
 part "3 of 3: the chapters as committed, with their default parameters"
 "$PYTHON" -m pytest --nbval-lax --nbval-current-env notebooks/*.ipynb

@@ -11,11 +11,12 @@ import itertools
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch.nn import functional as F
 from tqdm.auto import tqdm
@@ -145,7 +146,10 @@ def write_judge_images(config: Config) -> None:
 
 def _draw_random(config: Config, index: int) -> tuple[np.ndarray, dict]:
     module, rng = dataset_module(config.dataset), np.random.default_rng([config.data.seed, 1_000_000, index])
-    attributes = {name: str(rng.choice(values)) for name, values in module.ATTRIBUTES.items()}
+    if module.SPLIT == "images":  # not every combination is an image; the seed of this one draws no image of the data set
+        attributes = module.image_table(index % module.NUM_CLASSES, 1, seed=1_000_000 * (config.data.seed + 1) + index)[0]
+    else:
+        attributes = {name: str(rng.choice(values)) for name, values in module.ATTRIBUTES.items()}
     pixels = module.draw(attributes, rng, config.data.image_size)
     return shrink(torch.tensor(pixels).permute(2, 0, 1)[None], config.judge_size).numpy(), attributes
 
@@ -156,12 +160,48 @@ def _describe(module, attributes: dict, seed: list[int]) -> list[dict]:
 
 
 def write_speech(config: Config) -> None:
-    """Speak the captions of both splits into ``speech/<class>/<image>_<caption>.wav`` (chapter 02)."""
-    jobs = []
-    for split in ("train", "test"):
-        dataset = load_dataset(config.dataset, split, config.data_dir)
-        jobs += [(dataset[i].captions[k].text, dataset[i].speech[k]) for i, k in dataset.utterances]
-    speech.speak_captions(jobs)
+    """Speak the captions of both splits into ``speech/<class>/<image>_<caption>.wav`` (chapter 02).
+
+    Where the data set asks for field speech, these are simulated field recordings; the voice itself is in ``clean/``, and the
+    conditions of every recording are in ``field_<split>.csv``, see ``load_conditions``.
+    """
+    datasets = {split: load_dataset(config.dataset, split, config.data_dir) for split in ("train", "test")}
+    jobs = [(dataset[i].captions[k].text, dataset[i].speech[k]) for dataset in datasets.values() for i, k in dataset.utterances]
+    if config.data.speech == "clean":
+        speech.speak_captions(jobs)
+        return
+    speech.speak_captions([(text, clean_recording(config, path)) for text, path in jobs])
+    for split, dataset in datasets.items():
+        recordings = [dataset[i].speech[k] for i, k in dataset.utterances]
+        conditions = field.draw_conditions(len(recordings), split, config.data.seed)
+        field.write_field_speech([clean_recording(config, path) for path in recordings], recordings, conditions,
+                                 seed=field_seed(config, split))
+        table = pd.DataFrame(map(asdict, conditions)).to_csv(index_label="utterance")
+        save_atomically(config.data_dir / f"field_{split}.csv", lambda file: file.write(table.encode()))
+
+
+def clean_recording(config: Config, recording: Path) -> Path:
+    """The voice before the field: where chapter 02 keeps what `recording` was made from; the recording itself if it is clean."""
+    if config.data.speech == "clean":
+        return recording
+    return config.data_dir / "clean" / recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
+
+
+def field_seed(config: Config, split: str) -> int:
+    """The seed of the rooms and noises of a split; no two splits of a data set share one."""
+    return 2 * config.data.seed + (split == "test")
+
+
+def load_conditions(config: Config, split: str) -> pd.DataFrame:
+    """How every recording of a field data set was made: the fields of ``field.Conditions``, rows as ``SpokenImages.utterances``.
+
+    Raises:
+        DatasetError: the recordings are clean, or chapter 02 has not written them yet.
+    """
+    path = config.data_dir / f"field_{split}.csv"
+    if not path.exists():
+        raise DatasetError(f"no field recordings in {config.data_dir}: clean speech has none, else run chapter 02 first")
+    return pd.read_csv(path, index_col="utterance")
 
 
 def write_transcripts(config: Config, recogniser: str, rows: np.ndarray) -> list[str]:
@@ -245,9 +285,31 @@ def write_log_mels(config: Config) -> None:
         dataset = load_dataset(config.dataset, split, config.data_dir)
         paths = [dataset[i].speech[k] for i, k in dataset.utterances]
         spectrograms = [log_mel_frames(path) for path in tqdm(paths, desc=f"log-mel {split}", unit="utterance")]
-        offsets = np.cumsum([0] + [len(frames) for frames in spectrograms])
-        save_atomically(path.with_name(f"log_mel_{split}_offsets.npy"), lambda file: np.save(file, offsets))
-        save_atomically(path, lambda file: np.save(file, np.concatenate(spectrograms)))
+        _save_log_mels(path, _join_frames(spectrograms))
+
+
+def write_field_log_mels(config: Config) -> None:
+    """Compute the spectrograms of simulated field recordings of the training utterances (chapter 20).
+
+    Each is recorded once, under random conditions (``field.draw_conditions``), and kept as the split ``field_train``.
+    """
+    path = config.data_dir / "log_mel_field_train.npy"
+    if path.exists():
+        return
+    dataset = load_dataset(config.dataset, "train", config.data_dir)
+    paths = [dataset[i].speech[k] for i, k in dataset.utterances]
+    conditions = field.draw_conditions(len(paths), "train", config.data.seed)
+    _save_log_mels(path, field_log_mels(paths, conditions, field_seed(config, "train")))
+
+
+def _join_frames(spectrograms: list[np.ndarray]) -> "LogMels":
+    return LogMels(np.concatenate(spectrograms), np.cumsum([0] + [len(frames) for frames in spectrograms]))
+
+
+def _save_log_mels(path: Path, log_mels: "LogMels") -> None:
+    offsets = path.with_name(f"{path.stem}_offsets.npy")
+    save_atomically(offsets, lambda file: np.save(file, log_mels.offsets))
+    save_atomically(path, lambda file: np.save(file, log_mels.frames))
 
 
 def log_mel_frames(path: Path) -> np.ndarray:
@@ -256,7 +318,7 @@ def log_mel_frames(path: Path) -> np.ndarray:
 
 
 def load_log_mels(config: Config, split: str) -> LogMels:
-    """The spectrograms of one split in the row order of ``SpokenImages.utterances``."""
+    """The spectrograms of one split (or of ``field_train``) in the row order of ``SpokenImages.utterances``."""
     path = config.data_dir / f"log_mel_{split}.npy"
     return LogMels(np.load(path, mmap_mode="r"), np.load(path.with_name(f"log_mel_{split}_offsets.npy")))
 
@@ -269,10 +331,23 @@ def field_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 
         conditions: one per recording.
         seed: equal seeds give equal rooms and noises, whatever the other conditions are.
     """
+    return _join_frames(_simulate(paths, list(range(len(paths))), conditions, seed))
+
+
+def sweep_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 0) -> list[LogMels]:
+    """The spectrograms of all recordings under each of some conditions, one ``LogMels`` per condition.
+
+    A recording meets the same room and the same noise in all of them; see ``field_log_mels``.
+    """
+    rows = list(range(len(paths))) * len(conditions)
+    frames = _simulate(paths, rows, [each for each in conditions for _ in paths], seed)
+    return [_join_frames(frames[start:start + len(paths)]) for start in range(0, len(frames), len(paths))]
+
+
+def _simulate(paths: list[Path], rows: list[int], conditions: list[Conditions], seed: int) -> list[np.ndarray]:
     with worker_processes() as pool:
-        done = pool.map(partial(_field_frames, paths, seed), range(len(paths)), conditions, chunksize=64)
-        frames = list(tqdm(done, total=len(paths), desc="log-mel field", unit="utterance"))
-    return LogMels(np.concatenate(frames), np.cumsum([0] + [len(part) for part in frames]))
+        done = pool.map(partial(_field_frames, paths, seed), rows, conditions, chunksize=64)
+        return list(tqdm(done, total=len(rows), desc="log-mel field", unit="utterance"))
 
 
 def _field_frames(paths: list[Path], seed: int, row: int, conditions: Conditions) -> np.ndarray:

@@ -32,6 +32,9 @@ BABBLE = (3, 6)  # utterances that babble is mixed from: at least, at most
 SWEEPS = {"voice": tuple(DERIVED_VOICES), "rate": (0.7, 0.85, 1.0, 1.2, 1.5), "snr_db": (math.inf, 20.0, 10.0, 5.0, 0.0, -5.0),
           "noise": NOISES, "rt60": (0.0, 0.3, 0.6, 1.0), "band": tuple(BANDS)}
 
+# what training never hears, so that tests can ask for it
+UNSEEN_VOICE, UNSEEN_NOISE = "high", "babble"
+
 _FFT, _HOP = 512, 128  # 32 ms: long enough to tell harmonics apart, short enough not to smear consonants
 _LIFTER = 40  # 2.5 ms of the cepstrum: the formants, without the pitch of any voice below 400 Hz
 
@@ -80,6 +83,14 @@ def random_conditions(rng: np.random.Generator, voices=tuple(DERIVED_VOICES), no
     return Conditions(voice=str(rng.choice(voices)), rate=float(np.exp(rng.uniform(np.log(0.8), np.log(1.3)))),
                       snr_db=float(rng.uniform(0, 25)), noise=str(rng.choice(noises)), rt60=float(rng.uniform(0.15, 0.8)),
                       band=str(rng.choice(list(BANDS))))
+
+
+def draw_conditions(count: int, split: str, seed: int = 0) -> list[Conditions]:
+    """Random conditions for every recording of a split; those of ``train`` leave out ``UNSEEN_VOICE`` and ``UNSEEN_NOISE``."""
+    rng, training = np.random.default_rng([seed, split == "train"]), split == "train"
+    voices = [voice for voice in DERIVED_VOICES if not (training and voice == UNSEEN_VOICE)]
+    noises = [noise for noise in NOISES if not (training and noise == UNSEEN_NOISE)]
+    return [random_conditions(rng, voices, noises) for _ in range(count)]
 
 
 def sweep(factor: str, base: Conditions = CLEAN) -> list[Conditions]:

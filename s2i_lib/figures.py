@@ -17,7 +17,7 @@ from s2i_lib.audio import HOP, SAMPLE_RATE
 from s2i_lib.config import Config
 
 RECIPE_COLOURS = {"paper": "#b5651d", "recommended": "#1f6f8b", "classifier": "#8d5b8c", "text": "#5b8c5a",
-                  "text_v1": "#c9a227", "two-stage": "#b03a48"}
+                  "text_v1": "#c9a227", "two-stage": "#b03a48", "field": "#6c5ce7"}
 INK, GREY = "#26323a", "#8a949b"
 
 

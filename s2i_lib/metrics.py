@@ -166,10 +166,13 @@ def linear_probe(train_features: np.ndarray, train_answers: np.ndarray, test_fea
 
 
 def oracle_accuracy(mentioned: list[dict[str, str]], labels: np.ndarray, class_attributes: dict[int, dict[str, str]]) -> float:
-    """Class accuracy of a listener who is handed the mentioned attributes exactly and guesses among the classes that fit."""
+    """Class accuracy of a listener who is handed the mentioned attributes exactly and guesses among the classes that fit.
+
+    An attribute that differs between the images of a class, and so is not among its attributes, fits it whatever its value.
+    """
     credit = []
     for said, label in zip(mentioned, labels):
-        fitting = [c for c, attributes in class_attributes.items() if all(attributes[a] == v for a, v in said.items())]
+        fitting = [c for c, attributes in class_attributes.items() if all(attributes.get(a, v) == v for a, v in said.items())]
         credit.append((label in fitting) / len(fitting))
     return float(np.mean(credit))
 

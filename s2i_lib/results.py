@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 
 from s2i_lib.config import ROOT, Config
+from s2i_lib.datasets import has_new_classes
 
 COLUMNS = ["dataset", "profile", "recipe", "seed", "chapter", "split", "method", "metric", "value", "standard_error", "n",
            "config", "seconds"]
@@ -154,9 +155,26 @@ TABLE_2 = (("StackGAN-v1", "text", "StackGAN-v1", "text_v1"), ("StackGAN-v2", "t
            ("two-stage", "speech", "two-stage, whisper_tiny_en", "text"),
            ("classifier-based", "speech", "classifier-based", "classifier"),
            ("ours", "speech", "ours", "paper"), ("ours", "speech", "ours", "recommended"))
-PUBLISHED_AS = {"birds": "CUB-200", "flowers": "Oxford-102"}  # whose shape a rendered data set has
+# Rows of Table III. The published method, what goes in, and method and recipe of our records.
+TABLE_3 = tuple(row for row in TABLE_2 if row[1] == "speech")
+PUBLISHED_AS = {"birds": "CUB-200", "flowers": "Oxford-102", "scenes": "Places-Subset"}  # whose shape a rendered data set has
 TABLE_2_COLUMNS = {"IS (judge)": "is_judge_n", "FID-lite0": "fid_lite0_n", "KID-lite0": "kid_lite0_n",
                    "colours as said": "semantic_colours", "retrieval mAP": "map", "training (min)": "training_minutes"}
+TABLE_3_COLUMNS = {"FID-lite0": "fid_lite0_n", "KID-lite0": "kid_lite0_n", "room as said": "semantic_room",
+                   "colours as said": "semantic_colours", "retrieval mAP": "map", "training (min)": "training_minutes"}
+
+
+def training_minutes(config: Config) -> float:
+    """Training time of encoder and generator of a run as their chapters recorded it, in minutes."""
+    known = load_records(config.results_dir)
+    known = known[(known.dataset == config.dataset) & (known.profile == config.profile) & (known.seed == config.seed)]
+    encoder = known[(known.metric == "encoder_seconds") & (known.recipe == config.encoder_dir.name)].value.sum()
+    return float(encoder + known[(known.metric == "training_seconds") & (known.recipe == config.recipe)].value.sum()) / 60
+
+
+def class_metric(dataset: str) -> str:
+    """Name of the share of sentences whose class is found: zero-shot only where the classes of the test are new."""
+    return "zero_shot_accuracy" if has_new_classes(dataset) else "class_accuracy"
 
 
 def full_name(records: pd.DataFrame, start: str) -> str:
@@ -169,17 +187,26 @@ def table_2(records: pd.DataFrame, dataset: str, profile: str) -> pd.DataFrame:
 
     Only the records of chapter 13 count, so that all rows were painted and read in the same way; n is the number of seeds.
     """
-    chosen = records[(records.dataset == dataset) & (records.profile == profile) & (records.chapter == "13_table_2")]
-    names = {heading: full_name(chosen, start) for heading, start in TABLE_2_COLUMNS.items()}
+    return _method_table(records[records.chapter == "13_table_2"], dataset, profile, "II", TABLE_2, TABLE_2_COLUMNS)
+
+
+def table_3(records: pd.DataFrame, dataset: str, profile: str) -> pd.DataFrame:
+    """Table III for one data set, from the records of chapter 19; see ``table_2``. The paper has no IS there."""
+    return _method_table(records[records.chapter == "19_table_3"], dataset, profile, "III", TABLE_3, TABLE_3_COLUMNS)
+
+
+def _method_table(chosen: pd.DataFrame, dataset: str, profile: str, table: str, methods: tuple, columns: dict) -> pd.DataFrame:
+    chosen = chosen[(chosen.dataset == dataset) & (chosen.profile == profile)]
+    names = {heading: full_name(chosen, start) for heading, start in columns.items()}
     scores = score_table(chosen, list(names.values())).set_index(["method", "recipe"]).rename(
         columns={name: heading for heading, name in names.items()})
-    paper = published().query(f"table == 'II' and dataset == {PUBLISHED_AS.get(dataset)!r}")
+    paper = published().query(f"table == {table!r} and dataset == {PUBLISHED_AS.get(dataset)!r}")
     paper = {(row.method, row.metric): row.value for row in paper.itertuples()}
-    rows = []
-    for theirs, heard, method, recipe in TABLE_2:
+    paper_metrics, rows = [name for name in ("IS", "FID") if any(metric == name for _, metric in paper)], []
+    for theirs, heard, method, recipe in methods:
         known = scores.loc[(method, recipe)].to_dict() if (method, recipe) in scores.index else dict.fromkeys(names, "")
         seeds = chosen[(chosen.method == method) & (chosen.recipe == recipe)].seed.nunique()
-        values = {f"paper's {metric}": paper.get((theirs, metric), float("nan")) for metric in ("IS", "FID")}
+        values = {f"paper's {metric}": paper.get((theirs, metric), float("nan")) for metric in paper_metrics}
         rows.append({"method": method if method != "ours" else f"ours, {recipe}", "input": heard, "n": seeds, **known,
                      **{name: "" if pd.isna(value) else f"{value:.2f}" for name, value in values.items()},
                      "status": "not comparable" if seeds else "not run"})
@@ -193,7 +220,7 @@ README_COLUMNS = {"class from one sentence": "zero_shot_accuracy", "class from a
 
 
 # The chapters that score whole methods; the variants of chapters 14 to 16 have tables of their own.
-README_CHAPTERS = ("05_speech_encoder", "07_scores", "11_text_to_image", "12_two_stage", "13_table_2")
+README_CHAPTERS = ("05_speech_encoder", "07_scores", "11_text_to_image", "12_two_stage", "13_table_2", "19_table_3")
 
 
 def readme_tables(records: pd.DataFrame, profile: str) -> str:
@@ -204,7 +231,8 @@ def readme_tables(records: pd.DataFrame, profile: str) -> str:
 
 
 def _readme_table(chosen: pd.DataFrame, dataset: str, profile: str) -> str:
-    names = [full_name(chosen, start) for start in README_COLUMNS.values()]
+    starts = [class_metric(dataset) if start == "zero_shot_accuracy" else start for start in README_COLUMNS.values()]
+    names = [full_name(chosen, start) for start in starts]
     table = score_table(chosen, names).rename(columns=dict(zip(names, README_COLUMNS)))
     table = table[(table[list(README_COLUMNS)] != "").any(axis=1)]
     counts = ", ".join(f"{heading}: {name}" for heading, name in zip(README_COLUMNS, names) if name.endswith(tuple("0123456789")))

@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from s2i_lib import artefacts, encoders, metrics, results, training
+from s2i_lib import artefacts, encoders, metrics, results, speech, training
 from s2i_lib.config import Config
-from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
+from s2i_lib.datasets import SpokenImages, dataset_module, has_new_classes, load_dataset
 
 FEATURE_SIZE = 128  # side of the pictures that the feature network of the Fréchet distance sees
 
@@ -41,6 +41,7 @@ class Examiner:
     Attributes:
         rows: (n,) rows of the test utterances that are painted, drawn by the seed.
         mentioned: what each of them says.
+        groups: (n,) equal for sentences that are no independent trials, see ``dependent_groups``.
         reference: ``Reading`` of all real test pictures.
     """
 
@@ -50,6 +51,7 @@ class Examiner:
         total = min(config.scores.captions, len(self.test.utterances))
         self.rows = np.sort(np.random.default_rng(config.seed).choice(len(self.test.utterances), total, replace=False))
         self.mentioned = [self.test.caption(row).mentioned for row in self.rows]
+        self.groups = dependent_groups(self.test, self.rows)
         self.judges = {kind: training.load_judge(config, kind).to(self.device) for kind in ("attributes", "classes")}
         self.network = encoders.load_teacher("efficientnet_lite0", FEATURE_SIZE).to(self.device)
         real = artefacts.load_images(self.test, self.size)
@@ -87,13 +89,7 @@ class Examiner:
 
     def colours_right(self, reading: Reading) -> np.ndarray:
         """(n,) share of the mentioned colours that the picture of each sentence shows; NaN where none is mentioned."""
-        colours = dataset_module(self.config.dataset).COLOUR_ATTRIBUTES
-        shares = np.full(len(self.mentioned), np.nan)
-        for row, said in enumerate(self.mentioned):
-            hits = [reading.attributes[name][row] == said[name] for name in colours if name in said]
-            if hits:
-                shares[row] = np.mean(hits)
-        return shares
+        return colours_right(self.config.dataset, reading.attributes, self.mentioned)
 
     def score(self, run: results.Run, method: str, reading: Reading, recipe: str = "") -> None:
         """Add every score of a reading to a run: semantic accuracy, Fréchet and kernel distance, inception score."""
@@ -113,6 +109,36 @@ class Examiner:
         splits, count = self.config.scores.inception_splits, len(reading.classes)
         value, spread = metrics.inception_score(reading.classes, splits)
         run.add(method, f"is_judge_n{count}", value, n=count, standard_error=spread / np.sqrt(splits), recipe=recipe)
+
+
+def colours_right(dataset: str, answers: dict[str, np.ndarray], mentioned: list[dict[str, str]]) -> np.ndarray:
+    """(n,) share of the mentioned colours that a judge's answers to n pictures confirm; NaN where none is mentioned."""
+    colours, shares = dataset_module(dataset).COLOUR_ATTRIBUTES, np.full(len(mentioned), np.nan)
+    for row, said in enumerate(mentioned):
+        hits = [answers[name][row] == said[name] for name in colours if name in said]
+        if hits:
+            shares[row] = np.mean(hits)
+    return shares
+
+
+def dependent_groups(dataset: SpokenImages, rows: np.ndarray) -> np.ndarray:
+    """(n,) equal for utterances that are no independent trials: of a class that shares its attributes, else of one picture."""
+    pictures = np.array([dataset.utterances[row][0] for row in rows])
+    return dataset.labels[pictures] if has_new_classes(dataset.name) else pictures
+
+
+def method_embeddings(config: Config, examiner: Examiner) -> dict[str, np.ndarray]:
+    """Method -> (n, D) embeddings of the examined sentences that the generator of a recipe is given.
+
+    The recipe ``text`` gives a row per recogniser: what chapter 12 kept of its hearing, read by the text encoder.
+    """
+    own = {results.METHODS[config.recipe]: np.load(training.embeddings_path(config, "test"))[examiner.rows]}
+    if config.recipe == "text":
+        model = training.load_speech_model(config).to(training.pick_device())
+        for name in speech.RECOGNISERS:
+            heard = artefacts.write_transcripts(config, name, examiner.rows)
+            own[f"two-stage, {name}"] = training.embed_inputs(model, artefacts.Sentences(heard), config)
+    return own
 
 
 def paint(config: Config, generator: nn.Module, embeddings: torch.Tensor, size: int = 256) -> Iterator[torch.Tensor]:

@@ -196,22 +196,30 @@ class SpeechData:
 
     Attributes:
         inputs: U spectrograms or, for a text encoder, U sentences.  image_of: (U,) image index of each utterance.
-        labels: (N,) classes.  features: (N, 2, D) teacher features of the image and of its mirror image.
+        labels: (N,) classes.  alike: (N,) equal for images that one sentence describes equally well.  features: (N, 2, D) teacher features of the image and of its mirror image.
     """
 
     dataset: SpokenImages
     inputs: LogMels | Sentences
     image_of: np.ndarray
     labels: np.ndarray
+    alike: np.ndarray
     features: torch.Tensor
 
 
 def load_speech_data(config: Config, split: str) -> SpeechData:
-    """Everything that chapters 01-04 wrote about one split."""
+    """Everything that chapters 01-04 wrote about one split; field speech is for training, tests hear the recordings."""
     dataset = load_dataset(config.dataset, split, config.data_dir)
     image_of = np.array([image for image, _ in dataset.utterances])
-    inputs = load_sentences(dataset) if config.encoder.input == "text" else load_log_mels(config, split)
-    return SpeechData(dataset, inputs, image_of, dataset.labels, torch.from_numpy(load_teacher_features(config, split)))
+    heard = "field_train" if config.encoder.speech == "field" and split == "train" else split
+    inputs = load_sentences(dataset) if config.encoder.input == "text" else load_log_mels(config, heard)
+    return SpeechData(dataset, inputs, image_of, dataset.labels, alike_images(config, dataset),
+                      torch.from_numpy(load_teacher_features(config, split)))
+
+
+def alike_images(config: Config, dataset: SpokenImages) -> np.ndarray:
+    """(N,) equal numbers for images that one sentence describes equally well, see ``EncoderConfig.alike``."""
+    return dataset.labels if config.encoder.alike == "class" else np.arange(len(dataset))
 
 
 class SpeechModel(nn.Module):
@@ -251,13 +259,13 @@ class SpeechModel(nn.Module):
 
 
 def class_features(data: SpeechData) -> torch.Tensor:
-    """(N, 2, D) teacher features in which every image has the mean of its class.
+    """(N, 2, D) teacher features in which every image has the mean of its class, or of whatever else is ``alike``.
 
     No sentence tells the pose or the background; averaging over the class takes them out of what the student aims at.
     """
     features = data.features.clone()
-    for label in np.unique(data.labels):
-        features[data.labels == label] = data.features[data.labels == label].mean(dim=(0, 1))
+    for label in np.unique(data.alike):
+        features[data.alike == label] = data.features[data.alike == label].mean(dim=(0, 1))
     return features
 
 
@@ -294,7 +302,7 @@ def _encoder_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[t
         images = data.image_of[rows]
         inputs, lengths = data.inputs.batch(rows)
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
-        labels = torch.from_numpy(data.labels[images])
+        labels = torch.from_numpy(data.alike[images])
         if config.encoder.input == "speech":
             inputs = mask_time(inputs, lengths)
         if config.encoder.splice and step % 2:
@@ -445,10 +453,12 @@ def embeddings_path(config: Config, split: str) -> Path:
 
 
 def judge_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
-    """Questions and answers of a judge: ``attributes`` (one question per attribute) or ``classes`` (the test classes)."""
+    """Questions and answers of a judge: ``attributes`` (one question per attribute) or ``classes`` (the test classes, which are
+    all classes if there are no new ones to test)."""
     if kind == "attributes":
         return dict(dataset_module(config.dataset).ATTRIBUTES)
-    return {"class": tuple(str(label) for label in range(config.data.num_train_classes, config.data.num_classes))}
+    new = range(config.data.num_train_classes, config.data.num_classes)
+    return {"class": tuple(str(label) for label in new or range(config.data.num_classes))}
 
 
 def _judge_lessons(config: Config, kind: str) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -529,7 +539,7 @@ class GanData:
     """Training images with the embeddings of their spoken captions.
 
     Attributes:
-        images: (N, 3, s, s) uint8.  labels: (N,).  embeddings: (N, K, D), K spoken captions per image.
+        images: (N, 3, s, s) uint8.  labels: (N,), equal for images that one sentence fits.  embeddings: (N, K, D), K spoken captions per image.
     """
 
     images: torch.Tensor
@@ -548,7 +558,7 @@ def load_gan_data(config: Config) -> GanData:
     """Training images at the generator's size and the embeddings that chapter 05 wrote."""
     dataset = load_dataset(config.dataset, "train", config.data_dir)
     embeddings = torch.from_numpy(np.load(embeddings_path(config, "train")))
-    return GanData(load_images(dataset, config.gan.image_size), torch.from_numpy(dataset.labels),
+    return GanData(load_images(dataset, config.gan.image_size), torch.from_numpy(alike_images(config, dataset)),
                    embeddings.view(len(dataset), -1, embeddings.shape[1]))
 
 

@@ -142,6 +142,13 @@ def test_an_ablation_differs_from_the_paper_in_one_thing(profile, recipe):
     assert (variant.encoder_dir == paper.run_dir) == recipe.endswith(("_scale", "_scales"))
 
 
+@pytest.mark.parametrize("profile", ["smoke", "small", "large"])
+def test_the_recipe_of_the_field_differs_from_the_recommended_one_in_what_it_hears(profile):
+    recommended, outdoors = (load_config(profile, recipe=name) for name in ("recommended", "field"))
+    assert outdoors == recommended.model_copy(update={
+        "recipe": "field", "encoder": recommended.encoder.model_copy(update={"speech": "field"})})
+
+
 def test_judges_read_the_largest_size_whatever_is_drawn():
     sizes = {recipe: load_config(recipe=recipe) for recipe in ("one_scale", "two_scales", "paper")}
     assert [each.gan.image_size for each in sizes.values()] == [16, 32, 64]

@@ -1,6 +1,7 @@
 """Simulated field speech: every effect is measured on its result, not believed."""
 
 import math
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-from conftest import tone
+from conftest import tiny_config, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts, audio, field, speech
+from s2i_lib import artefacts, audio, field, speech, training
+from s2i_lib.datasets import DatasetError, load_dataset
 from s2i_lib.field import CLEAN, Conditions
 
 RATE = audio.SAMPLE_RATE
@@ -348,3 +350,73 @@ def test_spectrograms_of_the_field_come_in_order(clean_files, monkeypatch):
     for row in range(5):
         expected = audio.log_mel_spectrogram(field.record(clean_files, row, conditions[row], seed=4))
         torch.testing.assert_close(log_mels[row], expected, atol=0.02, rtol=0)  # kept as float16
+
+
+def test_a_sweep_is_every_recording_under_every_condition(clean_files, monkeypatch):
+    monkeypatch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))
+    conditions = [CLEAN, replace(NOISY, noise="babble")]
+    swept = artefacts.sweep_log_mels(clean_files, conditions, seed=4)
+    assert [len(part) for part in swept] == [5, 5]
+    for part, condition in zip(swept, conditions):
+        alone = artefacts.field_log_mels(clean_files, [condition] * 5, seed=4)
+        assert np.array_equal(part.frames, alone.frames) and np.array_equal(part.offsets, alone.offsets)
+
+
+# --- the recordings of a data set ---
+
+
+def test_training_never_meets_what_is_kept_for_the_test():
+    train, test = (field.draw_conditions(400, split) for split in ("train", "test"))
+    assert {c.voice for c in train} == set(field.DERIVED_VOICES) - {field.UNSEEN_VOICE}
+    assert {c.noise for c in train} == set(field.NOISES) - {field.UNSEEN_NOISE}
+    assert {c.voice for c in test} == set(field.DERIVED_VOICES) and {c.noise for c in test} == set(field.NOISES)
+    assert train == field.draw_conditions(400, "train") != field.draw_conditions(400, "train", seed=1)
+
+
+@pytest.fixture
+def spoken(project, monkeypatch):
+    """A data set that asks for field speech, whose voice is a vowel."""
+    settings = tiny_config(data={"speech": "field"})
+    shutil.rmtree(settings.data_dir / "speech")
+    monkeypatch.setattr(artefacts.speech, "speak_captions", lambda jobs: [
+        path.parent.mkdir(parents=True, exist_ok=True) or audio.save_audio(path, vowel(100 + 5 * row, 900, 0.7))
+        for row, (_, path) in enumerate(jobs) if not path.exists()])
+    for module in (artefacts, field):
+        monkeypatch.setattr(module, "worker_processes", lambda processes=None: ThreadPoolExecutor(1))
+    return settings
+
+
+def test_a_data_set_is_recorded_in_the_field_and_its_conditions_are_kept(spoken):
+    artefacts.write_speech(spoken)
+    for split in ("train", "test"):
+        dataset, table = load_dataset("birds", split, spoken.data_dir), artefacts.load_conditions(spoken, split)
+        paths = [dataset[i].speech[k] for i, k in dataset.utterances]
+        assert [Conditions(**row) for row in table.to_dict("records")] == field.draw_conditions(len(paths), split)
+        clean = [artefacts.clean_recording(spoken, path) for path in paths]
+        expected = field.record(clean, 3, Conditions(**table.iloc[3]), artefacts.field_seed(spoken, split))
+        torch.testing.assert_close(audio.load_audio(paths[3]), expected, atol=1e-3, rtol=0)
+        assert not torch.equal(audio.load_audio(paths[3]), audio.load_audio(clean[3]))
+    written = paths[0].stat().st_mtime_ns
+    artefacts.write_speech(spoken)
+    assert paths[0].stat().st_mtime_ns == written
+
+
+def test_clean_recordings_have_no_conditions(project):
+    settings = tiny_config()
+    path = load_dataset("birds", "test", settings.data_dir)[0].speech[0]
+    assert artefacts.clean_recording(settings, path) == path
+    with pytest.raises(DatasetError, match="clean speech has none"):
+        artefacts.load_conditions(settings, "test")
+
+
+def test_only_training_hears_field_speech(spoken):
+    settings = tiny_config(recipe="field", encoder={"loss": "contrastive"})
+    artefacts.write_speech(tiny_config())  # clean recordings of this data set
+    artefacts.write_field_log_mels(settings)
+    train, test = (training.load_speech_data(settings, split).inputs for split in ("train", "test"))
+    clean = artefacts.load_log_mels(settings, "train")
+    assert len(train) == len(clean) and not np.array_equal(train.lengths, clean.lengths)
+    assert np.array_equal(test.frames, artefacts.load_log_mels(settings, "test").frames)
+    path = load_dataset("birds", "train", settings.data_dir)[0].speech[0]
+    drawn = field.draw_conditions(len(train), "train")[0]
+    assert train.lengths[0] == 1 + round(len(audio.load_audio(path)) / drawn.rate) // audio.HOP

@@ -256,6 +256,11 @@ def test_the_oracle_guesses_among_the_classes_that_fit(said, label, credit):
     assert metrics.oracle_accuracy([said], np.array([label]), BIRDS) == pytest.approx(credit)
 
 
+def test_what_differs_within_a_class_tells_the_oracle_nothing():
+    rooms = {0: {"room": "bedroom"}, 1: {"room": "dinette"}}
+    assert metrics.oracle_accuracy([{"room": "dinette", "wall": "red"}, {"wall": "red"}], np.array([1, 1]), rooms) == 0.75
+
+
 def test_semantic_accuracy_counts_only_what_was_mentioned():
     predicted = {"crown": np.array(["red", "red", "blue"]), "wing": np.array(["red", "black", "black"]),
                  "tail": np.array(["red", "red", "red"])}

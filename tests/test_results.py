@@ -164,6 +164,24 @@ def test_the_readme_shows_the_committed_records():
     assert tables and tables in (root / "README.md").read_text(), "run workflow/publish.py"
 
 
+def test_table_3_has_the_methods_that_hear_and_the_distance_that_the_paper_prints():
+    chapters = {"chapter": "19_table_3", "dataset": "scenes", "profile": "small", "seed": 0}
+    records = pd.DataFrame([{**chapters, "method": "ours", "recipe": "paper", "metric": "fid_lite0_n9", "value": 2.5},
+                            {**chapters, "chapter": "13_table_2", "method": "ours", "recipe": "recommended", "metric": "fid_lite0_n9",
+                             "value": 7.5}])
+    table = results.table_3(records, "scenes", "small").set_index("method")
+    assert list(table.index) == ["two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "classifier-based", "ours, paper",
+                                 "ours, recommended"]
+    assert table.loc["ours, paper", ["FID-lite0", "paper's FID", "status"]].tolist() == ["2.500", "83.06", "not comparable"]
+    assert table.loc["ours, recommended", ["FID-lite0", "status"]].tolist() == ["", "not run"]  # another chapter's record
+    assert "paper's IS" not in table
+
+
+@pytest.mark.parametrize("dataset, name", [("birds", "zero_shot_accuracy"), ("cub", "zero_shot_accuracy"), ("scenes", "class_accuracy")])
+def test_an_accuracy_is_zero_shot_only_on_new_classes(dataset, name):
+    assert results.class_metric(dataset) == name
+
+
 def _claim(**changes):
     fields = {"chapter": "1", "method": "ours", "recipe": "paper", "metric": "score", "than_method": "", "than_recipe": "", "than": "",
               "sense": ">", "spread": "sentences"}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts, config
-from s2i_lib.datasets import DatasetError, load_dataset, scenes
+from s2i_lib import artefacts, config, scoring
+from s2i_lib.datasets import DatasetError, Record, SpokenImages, load_dataset, scenes
 
 ROOMS = scenes.ATTRIBUTES["room"]
 PLAIN = {"wall": "grey", "furniture": "red", "curtain": "green", "rug": "blue", "floor": "wooden", "lamp": "none",
@@ -298,3 +298,43 @@ def test_a_change_to_any_type_of_room_is_noticed(written, monkeypatch):
     monkeypatch.setitem(scenes._LAYOUTS, "kitchenette", scenes._Layout(**{**vars(layout), "pieces": layout.pieces[:1]}))
     with pytest.raises(DatasetError, match="another version"):
         artefacts.write_images(written)
+
+
+# --- where a data set is divided by images ---
+
+
+def test_lessons_of_the_judge_are_rooms_that_could_be_in_the_data_set():
+    smoke = config.load_config("smoke", "scenes", overrides={"data": {"image_size": 64}})
+    lessons = [artefacts._draw_random(smoke, index)[1] for index in range(70)]
+    assert [lesson["room"] for lesson in lessons] == [*ROOMS] * 10
+    assert all(lesson["wall"] not in (lesson["furniture"], lesson["curtain"]) for lesson in lessons)
+    assert len({tuple(lesson.values()) for lesson in lessons}) == 70
+
+
+@pytest.mark.parametrize("recipe, alike", [("recommended", "image"), ("paper", "class"), ("classifier", "class"), ("text", "class")])
+def test_a_sentence_fits_one_room_only_in_the_recommended_recipe(recipe, alike):
+    assert config.load_config("small", "scenes", recipe).encoder.alike == alike
+    assert config.load_config("small", "birds", recipe).encoder.alike == "class"
+
+
+def test_rooms_are_heard_in_the_field_and_birds_are_not():
+    for profile in config.PROFILE_NAMES:
+        assert config.load_config(profile, "scenes").data.speech == "field"
+        assert config.load_config(profile, "birds").data.speech == "clean"
+
+
+def _record(label, **attributes):
+    return Record(f"{label}", label, "test", attributes, (), (), None, 0)
+
+
+def test_a_class_has_what_all_its_images_share():
+    records = [_record(0, room="bedroom", wall="red"), _record(0, room="bedroom", wall="blue"), _record(1, room="dinette", wall="red")]
+    rooms = SpokenImages("scenes", "test", None, records)
+    assert rooms.class_attributes == {0: {"room": "bedroom"}, 1: {"room": "dinette", "wall": "red"}}
+
+
+def test_sentences_about_one_bird_depend_on_each_other_and_those_about_one_room_type_do_not():
+    records = [Record(str(i), i // 2, "test", {}, (), (None, None), None, 0) for i in range(4)]  # two captions each
+    rows = np.array([0, 1, 2, 7])
+    assert scoring.dependent_groups(SpokenImages("birds", "test", None, records), rows).tolist() == [0, 0, 0, 1]
+    assert scoring.dependent_groups(SpokenImages("scenes", "test", None, records), rows).tolist() == [0, 0, 1, 3]

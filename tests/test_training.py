@@ -409,6 +409,19 @@ def test_class_features_are_class_means(project):
         torch.testing.assert_close(means[data.labels == label], expected.expand(3, 2, -1))
 
 
+def test_where_every_image_is_described_by_itself_it_is_its_own_class(project):
+    data = training.load_speech_data(tiny_config(encoder={"alike": "image"}), "train")
+    assert len(set(data.alike)) == len(data.labels) > len(set(data.labels))
+    torch.testing.assert_close(training.class_features(data)[:, 0], data.features.mean(1))
+    *_, labels = next(training._encoder_batches(data, tiny_config(encoder={"alike": "image"}), epoch=0))
+    assert set(labels.tolist()) <= set(range(len(data.labels))) and len(set(labels.tolist())) > len(set(data.labels))
+
+
+def test_a_class_judge_knows_all_classes_where_none_is_new():
+    assert training.judge_heads(config.load_config("small", "birds"), "classes")["class"] == tuple(map(str, range(150, 200)))
+    assert training.judge_heads(config.load_config("small", "scenes"), "classes")["class"] == tuple("0123456")
+
+
 def test_splicing_joins_a_beginning_and_an_end():
     torch.manual_seed(0)
     log_mel, lengths, features = torch.randn(3, 40, 200), torch.tensor([200, 150, 100]), torch.eye(3)

@@ -23,7 +23,7 @@ DATA = ["profile=small", "dataset=birds"]
 OURS = "recipes=paper,recommended"
 CHAPTERS = ["00_overview", "01_data", "02_speech", "03_log_mel", "04_teacher", "05_speech_encoder", "06_gan", "07_scores",
             "08_gallery", "09_flowers", "10_classifier", "11_text_to_image", "12_two_stage", "13_table_2",
-            "14_ablation", "15_table_4", "16_table_5", "17_interpolation", "18_what_holds"]
+            "14_ablation", "15_table_4", "16_table_5", "17_interpolation", "18_what_holds", "19_table_3", "20_robustness"]
 PARAMETERS = ('profile: str = "smoke"\ndataset: str = "birds"\nseed: int = 0\nrecipe: str = "recommended"\n'
               'recipes: str = "paper,recommended"\ndatasets: str = "birds"\nseeds: str = "0"')
 
@@ -83,7 +83,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table(tree):
     plan = planned(tree, "--config", "profile=small", "datasets=birds,flowers")
     count = {name: sum(chapter == name for chapter, _ in plan) for name in CHAPTERS}
     assert count == {"00_overview": 1, "09_flowers": 1, "13_table_2": 1, "15_table_4": 1, "16_table_5": 1, "18_what_holds": 1,
-                     "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 18, **{name: 2 for name in CHAPTERS if name[:2] in (
+                     "19_table_3": 0, "20_robustness": 1, "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 18, **{name: 2 for name in CHAPTERS if name[:2] in (
                          "01", "02", "03", "04", "07", "08", "10", "11", "12", "17")}}
     assert ("13_table_2", ("profile=small", "datasets=birds,flowers", "seeds=0")) in plan
     assert ("09_flowers", ("profile=small", "dataset=flowers")) in plan
@@ -92,6 +92,24 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table(tree):
         assert order.index((encoder, f"recipe={recipe}")) < order.index(("06_gan", f"recipe={recipe}"))
     assert order.index(("11_text_to_image", "recipe=text")) < order.index(("06_gan", "recipe=text_v1"))
     assert order.index(("05_speech_encoder", "recipe=paper")) < order.index(("14_ablation", "recipe=one_scale"))
+
+
+def test_rooms_run_table_3_and_nothing_that_is_about_birds(tree):
+    plan = planned(tree, "--config", "profile=small", "datasets=scenes")
+    once = ["01", "02", "03", "04", "07", "08", "10", "11", "12", "19"]
+    count = {name: sum(chapter == name for chapter, _ in plan) for name in CHAPTERS}
+    assert count == {**dict.fromkeys(CHAPTERS, 0), **{name: 1 for name in CHAPTERS if name[:2] in once},
+                     "05_speech_encoder": 2, "06_gan": 4}
+    assert plan[-1] == ("19_table_3", ("profile=small", "datasets=scenes", "seeds=0"))
+
+
+def test_a_table_of_some_data_sets_neither_gets_nor_waits_for_others(tree):
+    plan = planned(tree, "--config", "profile=small", "datasets=birds,scenes")
+    assert ("13_table_2", ("profile=small", "datasets=birds", "seeds=0")) in plan
+    assert ("19_table_3", ("profile=small", "datasets=scenes", "seeds=0")) in plan
+    assert ("20_robustness", ("profile=small", "dataset=birds", "seed=0")) in plan
+    assert not [name for name, parameters in plan if name[:2] in ("14", "17") and "dataset=scenes" in parameters]
+    assert ("06_gan", ("profile=small", "dataset=scenes", "seed=0", "recipe=text_v1")) not in plan
 
 
 def test_a_table_waits_for_every_recipe_that_it_compares(tree):

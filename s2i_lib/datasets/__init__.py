@@ -96,6 +96,15 @@ class SpokenImages(Sequence):
         """(image index, caption index) of every spoken caption, the row order of everything made from speech."""
         return [(i, k) for i, record in enumerate(self.records) for k in range(len(record.speech))]
 
+    @cached_property
+    def class_attributes(self) -> dict[int, dict[str, str]]:
+        """Label -> what all its images have in common: every attribute of a bird, no more than its type of a room."""
+        common: dict[int, dict[str, str]] = {}
+        for record in self.records:
+            shared = common.setdefault(record.label, dict(record.attributes))
+            common[record.label] = {name: value for name, value in shared.items() if record.attributes.get(name) == value}
+        return common
+
     def caption(self, utterance: int) -> Caption:
         """The caption behind one row of ``utterances``."""
         image, caption = self.utterances[utterance]
@@ -111,6 +120,16 @@ def dataset_module(name: str) -> ModuleType:
     if name not in RENDERED + PUBLISHED:
         raise DatasetError(f"data set {name!r} is unknown; choose from {', '.join(RENDERED + PUBLISHED)}")
     return importlib.import_module(f"s2i_lib.datasets.{name}")
+
+
+def has_new_classes(name: str) -> bool:
+    """Whether the test split has classes of its own, so that finding them is zero-shot, or unseen images of the same classes.
+
+    Raises:
+        DatasetError: no such data set.
+    """
+    module = dataset_module(name)
+    return module.NUM_TRAIN_CLASSES < module.NUM_CLASSES
 
 
 def load_dataset(name: str, split: str, root: str | Path | None = None) -> SpokenImages:
