@@ -13,7 +13,7 @@ import torch
 from s2i_lib import results, training
 
 COLUMNS = ["benchmark", "unit", "alternative", "ours", "other", "ratio", "ratio_min", "ratio_max", "repeats", "milliseconds",
-           "limit", "share_of_limit", "peak_mib", "precision", "device", "threads", "torch", "note"]
+           "limit", "share_of_limit", "peak_mib", "other_peak_mib", "precision", "device", "threads", "torch", "note"]
 
 
 @dataclass
@@ -70,25 +70,22 @@ def take_turns(variants: list[Callable], repeats: int) -> list[list[float]]:
 def measure(comparison: Comparison, repeats: int) -> list[dict]:
     """One row per alternative (one row without, if there is none): rates, ratios of the same round, share of the limit.
 
-    The first round is not counted: it warms up. With a single repeat it is all there is.
+    The first round warms up and shows the memory. Its times count only if no other round is wanted.
     """
     repeats = min(repeats, comparison.repeats or repeats)
     variants = [comparison.ours, *comparison.others.values()]
-    peak = peak_mib(comparison.ours)
-    for function in variants[1:]:
-        if repeats > 1:
-            function()
-    rounds = take_turns(variants, repeats)
+    first, peaks = zip(*map(first_call, variants))
+    rounds = take_turns(variants, repeats) if repeats > 1 else [first]
     ours = statistics.median(row[0] for row in rounds)
     limit, share = share_of_limit(comparison, ours)
     common = {"benchmark": comparison.name, "unit": comparison.unit, "ours": comparison.items / ours, "repeats": repeats,
-              "milliseconds": 1000 * ours / comparison.items, "limit": limit, "share_of_limit": share, "peak_mib": peak,
+              "milliseconds": 1000 * ours / comparison.items, "limit": limit, "share_of_limit": share, "peak_mib": peaks[0],
               "precision": comparison.precision, "note": comparison.note, **machine()}
     rows = []
     for place, name in enumerate(comparison.others, start=1):
         ratios = [row[place] / row[0] for row in rounds]
         rows.append({**common, "alternative": name, "other": comparison.items / statistics.median(row[place] for row in rounds),
-                     "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)})
+                     "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios), "other_peak_mib": peaks[place]})
     return rows or [{**common, "alternative": ""}]
 
 
@@ -128,20 +125,18 @@ def share_of_limit(comparison: Comparison, taken: float) -> tuple[str, float]:
     return "", float("nan")
 
 
-def peak_mib(function: Callable) -> float:
-    """Largest memory during one call: of the GPU where there is one, else of this process."""
+def first_call(function: Callable) -> tuple[float, float]:
+    """Seconds of one call and the largest memory during it, in MiB: of the GPU where there is one, else of this process."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-        function()
-        synchronize()
-        return torch.cuda.max_memory_allocated() / 2**20
+        return seconds(function), torch.cuda.max_memory_allocated() / 2**20
     resettable = os.access("/proc/self/clear_refs", os.W_OK)
     if resettable:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")  # Linux forgets the peak so far
-    function()
+    taken = seconds(function)
     if not resettable:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
+        return taken, next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
