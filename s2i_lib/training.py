@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from s2i_lib import losses, metrics
+from s2i_lib import losses, metrics, parallel
 from s2i_lib.artefacts import (LogMels, Sentences, load_images, load_log_mels, load_sentences, load_teacher_features,
                                save_atomically, to_signed, write_judge_images)
 from s2i_lib.audio import collate_log_mels
@@ -68,8 +68,11 @@ def send(values: np.ndarray, device: torch.device) -> torch.Tensor:
 
 
 def seed_step(seed: int, step: int) -> np.random.Generator:
-    """Seed torch for one step and return the NumPy generator of that step."""
-    torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+    """Seed torch for one step and return the NumPy generator of that step.
+
+    Processes that train together agree on the rows of a batch, from NumPy, and differ in the noise, from torch.
+    """
+    torch.manual_seed((seed * 1_000_003 + step + parallel.rank() * 2**40) % 2**63)
     return np.random.default_rng([seed, step])
 
 
@@ -102,7 +105,7 @@ class Checkpoint:
     def save(self, position: int, force: bool = False) -> None:
         """Note that `position` steps are done; write to disk when the last write is half a minute old."""
         self.position = position
-        if not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS:
+        if parallel.rank() or not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS:
             return
         state = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {"position": position, "history": self.history, "fingerprint": self.fingerprint}
@@ -137,7 +140,9 @@ def update_average(average: nn.Module, module: nn.Module, decay: float, step: in
 
 
 def save_model(module: nn.Module, path: Path) -> None:
-    """Write the weights of a module as safetensors."""
+    """Write the weights of a module as safetensors; of several processes that train together only the first one does."""
+    if parallel.rank():
+        return
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
@@ -313,7 +318,7 @@ def splice_speech(log_mel: torch.Tensor, lengths: torch.Tensor, features: torch.
 def _encoder_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tuple]:
     """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
     for step, rows in enumerate(epoch_batches(len(data.image_of), config.encoder.batch_size, config.seed, epoch)):
-        rng = seed_step(config.seed, epoch * 100_000 + step)
+        rng, rows = seed_step(config.seed, epoch * 100_000 + step), parallel.share(rows)
         images = data.image_of[rows]
         inputs, lengths = data.inputs.batch(rows)
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
@@ -345,13 +350,14 @@ def train_encoder(config: Config) -> pd.DataFrame:
         data.features = class_features(data)
     model = model.to(device)
     if settings.loss in losses.TERMS and settings.weights == "balanced":
-        model.weights = measure_weights(model, data, config)
+        model.weights = parallel.agree(measure_weights(model, data, config))
     average = copy.deepcopy(model).eval()
     optimizer = adam(model, settings.learning_rate, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(data.image_of) // settings.batch_size)
     schedule = rate_schedule(optimizer, settings.epochs * per_epoch, constant=settings.average > 0)
     checkpoint = Checkpoint(encoder_path(config).with_suffix(".ckpt"), config.fingerprint(*STUDENT_SECTIONS),
                             model=model, average=average, optimizer=optimizer, schedule=schedule)
+    parallel.wait()  # until all have read it: none may go ahead and write the next one
     bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"{settings.input} encoder ({config.recipe})",
                unit="epoch")
     while checkpoint.position < settings.epochs:
@@ -363,6 +369,7 @@ def train_encoder(config: Config) -> pd.DataFrame:
             loss = model.loss(speech, model.targets(features.to(device)), labels.to(device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            parallel.average_gradients(model.parameters())
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             schedule.step()
@@ -565,8 +572,8 @@ class GanData:
 
     def batch(self, size: int, rng: np.random.Generator):
         """Random images in [-1, 1], the embedding of one of their captions, and their labels."""
-        rows = send(rng.integers(len(self.images), size=size), self.images.device)
-        captions = send(rng.integers(self.embeddings.shape[1], size=size), self.images.device)
+        rows = send(parallel.share(rng.integers(len(self.images), size=size)), self.images.device)
+        captions = send(parallel.share(rng.integers(self.embeddings.shape[1], size=size)), self.images.device)
         return augment(self.images[rows], rng), self.embeddings[rows, captions], self.labels[rows]
 
 
@@ -585,8 +592,10 @@ def image_pyramid(images: torch.Tensor, scales: int) -> list[torch.Tensor]:
 
 def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     """One update. Only the gradients that it uses are computed: the generator's loss passes through the discriminators."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     optimizer.zero_grad(set_to_none=True)
-    loss.backward(inputs=[parameter for group in optimizer.param_groups for parameter in group["params"]])
+    loss.backward(inputs=parameters)
+    parallel.average_gradients(parameters)
     optimizer.step()
 
 
@@ -730,6 +739,7 @@ def train_gan(config: Config) -> pd.DataFrame:
     checkpoint = Checkpoint(config.run_dir / "gan.ckpt", config.fingerprint(*STUDENT_SECTIONS, "gan"), generator=generator,
                             discriminators=discriminators, average=average,
                             **{f"{name}_optimizer": o for name, o in optimizers.items()})
+    parallel.wait()  # see train_encoder
     compile_networks(generator, discriminators, config)
     step_function, score = GAN_STEPS[settings.model], _semantic_probe(config, average)
     every, started, seconds = max(1, settings.steps // 100), time.monotonic(), 0.0
@@ -754,7 +764,8 @@ def train_gan(config: Config) -> pd.DataFrame:
     bar.close()
     save_model(average, config.run_dir / "generator.safetensors")
     description = json.dumps({"config": config.model_dump()}, indent=1)
-    save_atomically(config.run_dir / "model.json", lambda file: file.write(description.encode()))
+    if parallel.rank() == 0:
+        save_atomically(config.run_dir / "model.json", lambda file: file.write(description.encode()))
     return pd.DataFrame(checkpoint.history)
 
 
