@@ -1,186 +1,112 @@
-"""Compare the project's training step and sound loader with plain versions of the same work.
+"""Compare the project's work with the obvious other ways to do it, on this machine.
 
-    python benchmarks/run.py [--threads 2] [--repeats 5] [--write]
+    python benchmarks/run.py                              # everything that this machine does in about six minutes
+    python benchmarks/run.py gan log_mel --repeats 9      # some of it
+    python benchmarks/run.py --growth                     # how cost grows with resolution, batch and data set
+    python benchmarks/run.py --write                      # keep the rows in results/benchmarks.csv
 
-The two variants of a pair take turns, so that a busy machine slows both down. Reported is the median of the ratios of
-neighbouring measurements with the smallest and the largest one.
+The variants take turns, so that a busy machine slows all of them down. Reported is the median of the ratios within a round,
+with the smallest and the largest one. A GPU is used where there is one.
 """
 
 import argparse
-import copy
+import multiprocessing
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import threadpoolctl
 import torch
-from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the library needs no installation
 
-from s2i_lib import artefacts, audio, results, training  # noqa: E402
-from s2i_lib.config import ROOT, Config, load_config  # noqa: E402
-from s2i_lib.gan import build_gan  # noqa: E402
+import growth  # noqa: E402
+import networks  # noqa: E402
+import pictures  # noqa: E402
+import sound  # noqa: E402
+from measure import COLUMNS, copy_rate, machine, matmul_rate, measure  # noqa: E402
 
-STEPS = 4  # training steps per measurement
-UTTERANCES = 64
+from s2i_lib import results  # noqa: E402
+from s2i_lib.config import ROOT  # noqa: E402
 
-
-# --- training step of StackGAN-v2 ---
-
-
-def plain_step(generator, discriminators, optimizers, images, embedding, labels, settings) -> None:
-    """The same update written down literally: one pass through the discriminator per kind of pair."""
-    noise = torch.randn(len(images), settings.noise_dim)
-    fakes, mean, log_variance = generator.draw(noise, embedding)
-    one, zero = torch.ones(len(images)), torch.zeros(len(images))
-    bce, keep = F.binary_cross_entropy_with_logits, labels != labels.roll(-1)
-    condition = mean.detach()
-    for scale, (discriminator, optimizer) in enumerate(zip(discriminators, optimizers["discriminators"])):
-        real = F.interpolate(images, size=fakes[scale].shape[-1], mode="area")
-        right, alone = discriminator(real, condition)
-        wrong, _ = discriminator(real, condition.roll(-1, 0))
-        fake_right, fake_alone = discriminator(fakes[scale].detach(), condition)
-        loss = (bce(right, one) + bce(fake_right, zero) + bce(alone, one) + bce(fake_alone, zero)
-                + bce(wrong[keep], zero[keep]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    loss = settings.kl_weight * -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).mean()
-    for discriminator, fake in zip(discriminators, fakes):
-        fake_right, fake_alone = discriminator(fake, mean)
-        loss = loss + bce(fake_right, one) + bce(fake_alone, one)
-    optimizers["generator"].zero_grad()
-    loss.backward()
-    optimizers["generator"].step()
+# Each takes an empty folder for its files and gives a Comparison.
+BENCHMARKS = {"gan": networks.gan, "modulated": networks.modulated, "encoder": networks.encoder, "log_mel": sound.log_mel,
+              "speaking": sound.speaking, "latency": networks.latency, "rendering": pictures.rendering,
+              "loading": pictures.loading, "reading": pictures.reading, "kernel": pictures.kernel,
+              "statistics": pictures.statistics, "frechet": pictures.frechet}
+GPU_BENCHMARKS = {"gan_256": networks.gan_256, "modulated_256": networks.modulated_256}  # minutes on a processor
+SHOWN = ["benchmark", "unit", "alternative", "ours", "other", "ratio", "ratio_min", "ratio_max", "share_of_limit", "limit",
+         "peak_mib", "other_peak_mib"]
 
 
-def gan_variants(config: Config) -> tuple[Callable, Callable]:
-    """Our step and the plain step, on the same networks, batch and optimiser settings."""
-    settings = config.gan
-    torch.manual_seed(0)
-    images = torch.rand(settings.batch_size, 3, settings.image_size, settings.image_size) * 2 - 1
-    embedding = torch.randn(settings.batch_size, config.encoder.target_dim)
-    labels = torch.arange(settings.batch_size)
-    plain = build_gan(settings, config.encoder.target_dim)
-    generator, discriminators = (copy.deepcopy(part).to(memory_format=torch.channels_last) for part in plain)
-
-    def adam(module, rate):
-        return torch.optim.Adam(module.parameters(), rate, (settings.beta1, 0.999))
-
-    ours_optimizers = {"generator": adam(generator, settings.generator_learning_rate),
-                       "discriminators": adam(discriminators, settings.discriminator_learning_rate)}
-    plain_optimizers = {"generator": adam(plain[0], settings.generator_learning_rate),
-                        "discriminators": [adam(d, settings.discriminator_learning_rate) for d in plain[1]]}
-    last_images = images.contiguous(memory_format=torch.channels_last)
-
-    def ours():
-        for step in range(STEPS):
-            with training.mixed_precision(config):
-                training.stackgan_step(generator, discriminators, ours_optimizers, last_images, embedding, labels,
-                                       settings, step)
-
-    def literal():
-        for _ in range(STEPS):
-            plain_step(*plain, plain_optimizers, images, embedding, labels, settings)
-
-    return ours, literal
+def run_benchmark(name: str, repeats: int, threads: int) -> list[dict]:
+    """The rows of one benchmark."""
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        return measure({**BENCHMARKS, **GPU_BENCHMARKS}[name](Path(folder)), repeats)
 
 
-# --- sound files to log-mel spectrograms ---
+def run_benchmarks(names: list[str], repeats: int, threads: int) -> list[dict]:
+    """The rows of some benchmarks, each in a process of its own, so that none remembers another one's memory or threads.
 
-
-def write_utterances(folder: Path) -> list[Path]:
-    """Wav files of 3 to 6 seconds at 16 kHz; noise, since the content costs nothing."""
-    rng = np.random.default_rng(0)
-    paths = [folder / f"{number:02d}.wav" for number in range(UTTERANCES)]
-    for path in paths:
-        samples = np.convolve(rng.normal(size=int(rng.uniform(3, 6) * audio.SAMPLE_RATE)), np.exp(-np.arange(40) / 8), "same")
-        audio.save_audio(path, 0.1 * samples / samples.std())
-    return paths
-
-
-def librosa_log_mel(path: Path) -> np.ndarray:
-    """The same features by librosa."""
-    import librosa
-
-    waveform, _ = librosa.load(path, sr=audio.SAMPLE_RATE)
-    waveform = waveform * (audio.LEVEL / np.sqrt(np.mean(waveform**2)))
-    waveform = librosa.effects.preemphasis(waveform - waveform.mean(), coef=audio.PRE_EMPHASIS, zi=[0.0])
-    mel = librosa.feature.melspectrogram(
-        y=waveform, sr=audio.SAMPLE_RATE, n_fft=audio.WINDOW, hop_length=audio.HOP, window="hamming", center=True,
-        pad_mode="constant", power=2.0, n_mels=audio.NUM_MELS, fmin=audio.LOW_FREQUENCY, fmax=audio.SAMPLE_RATE / 2)
-    return np.log(mel + audio.ENERGY_FLOOR)
-
-
-def loader_variants(paths: list[Path]) -> tuple[Callable, Callable]:
-    """Our loader as chapter 03 uses it and librosa's, both file by file.
-
-    numpy's BLAS gets one thread: librosa is as fast with it, and its idle second thread would spin through our turn.
+    One that needs a package that is not here is left out, and said so.
     """
-    threadpoolctl.threadpool_limits(1, "blas")
-    if not np.allclose(artefacts.log_mel_frames(paths[0]).T, librosa_log_mel(paths[0]), atol=2e-2):
-        raise AssertionError("the two loaders give different features")
-    return lambda: [artefacts.log_mel_frames(path) for path in paths], lambda: [librosa_log_mel(path) for path in paths]
+    rows = []
+    for name in names:
+        start = time.monotonic()
+        try:
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                rows += pool.submit(run_benchmark, name, repeats, threads).result()
+            print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
+        except ModuleNotFoundError as error:
+            print(f"{name}: not run, the package {error.name} is missing", file=sys.stderr)
+    return rows
 
 
-# --- measuring ---
-
-
-def seconds(function: Callable) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
-def compare(name: str, unit: str, items: int, variants: tuple[Callable, Callable], repeats: int) -> dict:
-    """Rates of both variants and their ratio; one unmeasured round first, then the two take turns."""
-    ours, plain = variants
-    ours(), plain()
-    rounds = []
-    for number in range(repeats):
-        first, second = (seconds(function) for function in (variants if number % 2 == 0 else variants[::-1]))
-        rounds.append((first, second) if number % 2 == 0 else (second, first))
-    ratios = [slow / fast for fast, slow in rounds]
-    return {"benchmark": name, "unit": unit, "ours": items / statistics.median(fast for fast, _ in rounds),
-            "plain": items / statistics.median(slow for _, slow in rounds), "ratio": statistics.median(ratios),
-            "ratio_min": min(ratios), "ratio_max": max(ratios), "repeats": repeats}
+def write(rows: pd.DataFrame, path: Path, keys: list[str]) -> None:
+    """Add rows to a table of records; those of the same work on the same machine are replaced."""
+    before = pd.read_csv(path, keep_default_na=False, na_values={"ratio": ""}) if path.exists() else pd.DataFrame()
+    if set(keys) <= set(before):
+        new = set(rows[keys].astype(str).itertuples(index=False, name=None))
+        before = before[[key not in new for key in before[keys].astype(str).itertuples(index=False, name=None)]]
+        rows = pd.concat([before, rows], ignore_index=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(path, index=False, float_format="%.4g")
 
 
 def main() -> None:
-    """Run both comparisons, print a table and, if asked, keep it."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    """Run what was asked for, print a table and, if asked, keep it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join([*BENCHMARKS, *GPU_BENCHMARKS])}")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all available cores")
-    parser.add_argument("--repeats", type=int, default=5, help="measurements per variant (default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="save the table as results/benchmarks.csv")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds, fewer where a round takes long (default: %(default)s)")
+    parser.add_argument("--growth", action="store_true", help="how cost grows, instead of comparisons")
+    parser.add_argument("--write", action="store_true", help="add the rows to results/benchmarks.csv or benchmarks_growth.csv")
+    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder of those files (default: results)")
     options = parser.parse_args()
     if options.threads < 1 or options.repeats < 1:
         parser.error("--threads and --repeats must be at least 1")
-    if torch.cuda.is_available():
-        parser.error("these comparisons are for the CPU; hide the GPU with CUDA_VISIBLE_DEVICES=''")
+    unknown = [name for name in options.names if name not in {**BENCHMARKS, **GPU_BENCHMARKS}]
+    if unknown:
+        parser.error(f"benchmark {unknown[0]!r} is unknown; choose from {', '.join([*BENCHMARKS, *GPU_BENCHMARKS])}")
     torch.set_num_threads(options.threads)
-    config = load_config("small", recipe="paper")
-    with training.mixed_precision(config):
-        product = torch.ones(2, 2) @ torch.ones(2, 2)
-    precision, machine = str(product.dtype).removeprefix("torch."), results.hardware()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [compare("StackGAN-v2 training step", "images/s", STEPS * config.gan.batch_size, gan_variants(config),
-                        options.repeats),
-                compare("log-mel from wav", "utterances/s", UTTERANCES, loader_variants(write_utterances(Path(folder))),
-                        options.repeats)]
-    table = pd.DataFrame(rows).assign(precision=[precision, "float32"], threads=options.threads,
-                                      processor=machine["processor"], torch=torch.__version__)
-    print(f"{machine['processor']}, {options.threads} threads; our training step in {precision} and channels last, "
-          "the plain one in float32")
-    print(results.markdown(table[["benchmark", "unit", "ours", "plain", "ratio", "ratio_min", "ratio_max"]].round(2)))
+    here, precision = machine(), networks.precision_of(networks.load_config("small", recipe="paper"))
+    print(f"{here['device']}, {here['threads']} threads, torch {here['torch']}; a large {precision} matrix product runs at "
+          f"{matmul_rate(precision) / 1e12:.3g} TFLOP/s, in float32 {matmul_rate('float32') / 1e12:.3g} TFLOP/s, "
+          f"a copy at {copy_rate() / 1e9:.3g} GB/s")
+    if options.growth:
+        table, keys, name = pd.DataFrame(growth.measure_all()), growth.KEYS, "benchmarks_growth.csv"
+        print(results.markdown(table[growth.SHOWN].round(3)))
+    else:
+        names = options.names or [*BENCHMARKS, *(GPU_BENCHMARKS if networks.on_gpu() else ())]
+        table = pd.DataFrame(run_benchmarks(names, options.repeats, options.threads)).reindex(columns=COLUMNS)
+        keys, name = ["benchmark", "alternative", "device", "threads"], "benchmarks.csv"
+        print(results.markdown(table[SHOWN].round(2).astype(object).where(table[SHOWN].notna(), "")))
     if options.write:
-        table.to_csv(ROOT / "results" / "benchmarks.csv", index=False, float_format="%.4g")
+        write(table, options.out / name, keys)
 
 
 if __name__ == "__main__":

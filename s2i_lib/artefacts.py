@@ -367,7 +367,11 @@ def load_images(dataset: SpokenImages, size: int) -> torch.Tensor:
     Raises:
         ValueError: `size` does not divide the stored size.
     """
-    return torch.cat([shrink(pixels, size) for pixels in _shards(dataset)])
+    images, start = torch.empty(len(dataset), 3, size, size, dtype=torch.uint8), 0
+    for pixels in _shards(dataset):  # into their places: a second copy of all would not fit everywhere
+        images[start:start + len(pixels)] = shrink(pixels, size)
+        start += len(pixels)
+    return images
 
 
 def shrink(pixels: torch.Tensor, size: int) -> torch.Tensor:
@@ -386,6 +390,21 @@ def to_signed(images: torch.Tensor) -> torch.Tensor:
 def extract_features(teacher: Teacher, images: torch.Tensor, batch_size: int = 32) -> np.ndarray:
     """(N, 3, H, W) uint8 images to (N, D) float32 teacher features, a batch at a time."""
     return np.concatenate([teacher(batch.float() / 255).float().cpu().numpy() for batch in images.split(batch_size)])
+
+
+def cached_features(teacher: Teacher, images: torch.Tensor, folder: Path) -> np.ndarray:
+    """``extract_features``, kept in `folder` under a hash of the pixels and of the network: real pictures are read once.
+
+    A picture or a weight that changes makes another hash, so that nothing old is ever taken for new.
+    """
+    digest = hashlib.sha256(f"{teacher.name} {teacher.image_size} {teacher.power} {teacher.mean.device.type}".encode())
+    for tensor in [*teacher.state_dict().values(), *images]:
+        digest.update(tensor.cpu().contiguous().numpy().data)
+    path = folder / f"{teacher.name}_{digest.hexdigest()[:16]}.npy"
+    if not path.exists():
+        features = np.concatenate([extract_features(teacher, part) for part in images.split(256)])
+        save_atomically(path, lambda file: np.save(file, features))
+    return np.load(path)
 
 
 def write_teacher_features(config: Config, teacher: Teacher) -> None:

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 import torch
 from torchaudio import functional as AF
 from tqdm.auto import tqdm
@@ -300,8 +299,10 @@ def band_limit(waveform: torch.Tensor, low: float, high: float) -> torch.Tensor:
     _check(waveform)
     if not 0 < low < high < SAMPLE_RATE / 2:
         raise ValueError(f"the band {low} to {high} Hz is none; choose 0 < low < high < {SAMPLE_RATE // 2}")
-    sections = scipy.signal.butter(6, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
-    return torch.from_numpy(scipy.signal.sosfilt(sections, waveform.double().numpy())).float()
+    from scipy.signal import butter, sosfilt  # imported here: it takes long, and few need it
+
+    sections = butter(6, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
+    return torch.from_numpy(sosfilt(sections, waveform.double().numpy())).float()
 
 
 def _check(waveform: torch.Tensor) -> None:

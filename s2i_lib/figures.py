@@ -10,7 +10,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import torch
 
 from s2i_lib.audio import HOP, SAMPLE_RATE
@@ -22,9 +21,14 @@ INK, GREY = "#26323a", "#8a949b"
 
 
 def use_style() -> None:
-    """Switch the notebook to the house style."""
-    sns.set_theme(context="notebook", style="ticks", palette=["#1f6f8b", "#b5651d", "#5b8c5a", "#8d5b8c", "#c9a227", GREY])
+    """Switch the notebook to the house style: seaborn's "ticks", without the seconds that importing seaborn takes."""
     plt.rcParams.update({
+        "axes.prop_cycle": plt.cycler(color=["#1f6f8b", "#b5651d", "#5b8c5a", "#8d5b8c", "#c9a227", GREY]),
+        "axes.axisbelow": True, "axes.linewidth": 1.25, "grid.color": ".8", "grid.linewidth": 1.0, "image.cmap": "magma",
+        "legend.fontsize": 11, "legend.title_fontsize": 12, "lines.solid_capstyle": "round", "patch.edgecolor": "w",
+        "patch.force_edgecolor": True, "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "sans-serif"],
+        **{f"{axis}.{name}": value for axis in ("xtick", "ytick") for name, value in {
+            "color": ".15", "major.size": 6, "minor.size": 4, "major.width": 1.25, "minor.width": 1.0}.items()},
         "figure.dpi": 90, "savefig.dpi": 160, "savefig.bbox": "tight", "figure.constrained_layout.use": True,
         "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold",
         "axes.labelsize": 10, "axes.edgecolor": INK, "text.color": INK, "axes.labelcolor": INK, "font.size": 10,
@@ -58,7 +62,7 @@ def show_image(axis: plt.Axes, image: np.ndarray, title: str = "") -> None:
     axis.imshow(image, interpolation="nearest" if image.shape[0] < 64 else "antialiased")
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=9, fontweight="normal")
-    sns.despine(ax=axis, left=True, bottom=True)
+    axis.spines[:].set_visible(False)
 
 
 def image_grid(images, columns: int, titles: list[str] | None = None, row_labels: list[str] | None = None,
@@ -82,7 +86,7 @@ def plot_waveform(axis: plt.Axes, waveform, title: str = "") -> None:
     axis.plot(np.arange(len(waveform)) / SAMPLE_RATE, waveform, linewidth=0.4, color=INK)
     axis.set(xlabel="time (s)", yticks=[], xlim=(0, len(waveform) / SAMPLE_RATE))
     axis.set_title(title, fontsize=9, fontweight="normal")
-    sns.despine(ax=axis, left=True)
+    axis.spines[["top", "right", "left"]].set_visible(False)
 
 
 def plot_log_mel(axis: plt.Axes, log_mel, title: str = "") -> None:

@@ -104,10 +104,19 @@ def classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Ten
     return F.cross_entropy(logits, labels)
 
 
-def _bce(logits: torch.Tensor, target: float) -> torch.Tensor:
-    if not len(logits):  # a batch of one class has no wrong pairs, and the mean of nothing is not a number
-        return logits.sum()
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+def _mean(values: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean over the (n,) values, or over those that the (n,) mask `counted` leaves; 0 if none is left."""
+    if counted is None and len(values):
+        return values.mean()
+    counted = values.new_ones(len(values)) if counted is None else counted.to(values.dtype)
+    return (values * counted).sum() / counted.sum().clamp_min(1)
+
+
+def _bce(logits: torch.Tensor, target: float, counted: torch.Tensor | None = None) -> torch.Tensor:
+    target = torch.full_like(logits, target)
+    if counted is None and len(logits):
+        return F.binary_cross_entropy_with_logits(logits, target)
+    return _mean(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), counted)
 
 
 def discriminator_conditional_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -120,9 +129,13 @@ def discriminator_unconditional_loss(real: torch.Tensor, fake: torch.Tensor) -> 
     return _bce(real, 1.0) + _bce(fake, 0.0)
 
 
-def discriminator_wrong_loss(wrong: torch.Tensor) -> torch.Tensor:
-    """Eq. 13 as binary cross entropy: (B,) conditional logits of real images with a sentence of another class."""
-    return _bce(wrong, 0.0)
+def discriminator_wrong_loss(wrong: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+    """Eq. 13 as binary cross entropy: (B,) conditional logits of real images with a sentence of another class.
+
+    `counted`, a (B,) mask, leaves out pairs that are not wrong; a batch of one class has none, and the loss is 0. The losses
+    of wrong pairs below have it as well.
+    """
+    return _bce(wrong, 0.0, counted)
 
 
 def generator_loss(conditional: torch.Tensor, unconditional: torch.Tensor) -> torch.Tensor:
@@ -130,9 +143,10 @@ def generator_loss(conditional: torch.Tensor, unconditional: torch.Tensor) -> to
     return _bce(conditional, 1.0) + _bce(unconditional, 1.0)
 
 
-def stackgan_v1_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+def stackgan_v1_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor,
+                                   counted: torch.Tensor | None = None) -> torch.Tensor:
     """One stage of StackGAN-v1: (B,) conditional logits; both kinds of wrong pairs share one weight."""
-    return _bce(real, 1.0) + (_bce(fake, 0.0) + _bce(wrong, 0.0)) / 2
+    return _bce(real, 1.0) + (_bce(fake, 0.0) + _bce(wrong, 0.0, counted)) / 2
 
 
 def stackgan_v1_generator_loss(fake: torch.Tensor) -> torch.Tensor:
@@ -145,10 +159,10 @@ def conditioning_kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Ten
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).mean()
 
 
-def hinge_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+def hinge_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor,
+                             counted: torch.Tensor | None = None) -> torch.Tensor:
     """Hinge loss over (B,) logits of real, generated and mismatched pairs; both kinds of wrong share the weight."""
-    mismatch = F.relu(1 + wrong).mean() if len(wrong) else wrong.sum()
-    return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + mismatch) / 2
+    return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + _mean(F.relu(1 + wrong), counted)) / 2
 
 
 def hinge_generator_loss(fake: torch.Tensor) -> torch.Tensor:

@@ -38,6 +38,31 @@ class FeatureStatistics:
         return (self.products - self.count * np.outer(mean, mean)) / (self.count - 1)
 
 
+class FeatureSample:
+    """``FeatureStatistics`` of all (n, dim) features that arrive in batches, and a random sample of the features themselves.
+
+    Scores of single features (KID draws subsets of 500) need no more than the sample. Up to `size` rows it holds everything;
+    then a seeded number per row decides who stays. Memory does not grow any further, and no order of the rows is favoured.
+
+    Attributes:
+        statistics: of all rows.  rows: (min(n, size), dim) float32 in the order of their arrival.
+    """
+
+    def __init__(self, dim: int, size: int = 10_000, seed: int = 0):
+        self.statistics, self.rows, self.size = FeatureStatistics(dim), np.empty((0, dim), np.float32), size
+        self._rng, self._lots = np.random.default_rng(seed), np.empty(0)
+
+    def update(self, features: np.ndarray) -> "FeatureSample":
+        """Add (n, dim) features."""
+        self.statistics.update(features)
+        lots = np.concatenate([self._lots, self._rng.random(len(features))])
+        kept = np.sort(np.argsort(lots)[:self.size])
+        old = kept[kept < len(self.rows)]
+        self.rows = np.concatenate([self.rows[old], features[kept[len(old):] - len(self.rows)].astype(np.float32)])
+        self._lots = lots[kept]
+        return self
+
+
 def _symmetric_root(matrix: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * np.sqrt(values.clip(min=0))) @ vectors.T

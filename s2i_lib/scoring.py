@@ -23,12 +23,14 @@ class Reading:
     """What the judges and the feature network see in n pictures.
 
     Attributes:
-        attributes: attribute -> (n,) values.  classes: (n, classes) probabilities.  features: (n, D) float32.
+        attributes: attribute -> (n,) values.  classes: (n, classes) probabilities.
+        features: (at most 10,000, D) float32, a sample if there were more pictures.  statistics: of all features.
     """
 
     attributes: dict[str, np.ndarray]
     classes: np.ndarray
     features: np.ndarray
+    statistics: metrics.FeatureStatistics
 
 
 class Examiner:
@@ -55,19 +57,29 @@ class Examiner:
         self.judges = {kind: training.load_judge(config, kind).to(self.device) for kind in ("attributes", "classes")}
         self.network = encoders.load_teacher("efficientnet_lite0", FEATURE_SIZE).to(self.device)
         real = artefacts.load_images(self.test, self.size)
-        self.reference = self.read(artefacts.to_signed(part) for part in real.split(256))
-        self.statistics = _statistics(self.reference.features)
+        self.reference = self.read((artefacts.to_signed(part) for part in real.split(256)), self._known_features(real))
 
-    def read(self, batches: Iterable[torch.Tensor]) -> Reading:
-        """Read (B, 3, s, s) pictures in [-1, 1] batch by batch; none is kept."""
-        seen, classes, features = [], [], []
+    def read(self, batches: Iterable[torch.Tensor], known: np.ndarray | None = None) -> Reading:
+        """Read (B, 3, s, s) pictures in [-1, 1] batch by batch; none is kept.
+
+        What stays in memory is a few hundred bytes of answers per picture and ``metrics.FeatureSample``, whose size is bounded.
+        `known` are the (n, D) features of the pictures, where they were computed before.
+        """
+        seen, classes, sample, start = [], [], metrics.FeatureSample(self.network.dim), 0
         for images in batches:
             seen.append(metrics.read_attributes(self.judges["attributes"], images))
             classes.append(metrics.classify(self.judges["classes"], images)["class"])
-            pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-            features.append(artefacts.extract_features(self.network, pixels))
+            sample.update(self._features(images) if known is None else known[start:start + len(images)])
+            start += len(images)
         attributes = {name: np.concatenate([part[name] for part in seen]) for name in seen[0]}
-        return Reading(attributes, np.concatenate(classes), np.concatenate(features))
+        return Reading(attributes, np.concatenate(classes), sample.rows, sample.statistics)
+
+    def _features(self, images: torch.Tensor) -> np.ndarray:
+        pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return artefacts.extract_features(self.network, pixels)
+
+    def _known_features(self, images: torch.Tensor) -> np.ndarray:
+        return artefacts.cached_features(self.network, images, self.config.data_dir / "features")
 
     def read_generated(self, config: Config, generator: nn.Module, embeddings: np.ndarray) -> Reading:
         """Paint and read one picture for each of the (n, D) embeddings; the noise follows the seed and the row."""
@@ -83,9 +95,9 @@ class Examiner:
         others = load_dataset(self.config.dataset, "judge", self.config.data_dir)
         chosen = np.random.default_rng(self.config.seed).permutation(len(others))[:len(self.rows)]
         images = artefacts.load_images(others, self.size)[chosen]
-        features = np.concatenate([artefacts.extract_features(self.network, part) for part in images.split(256)])
+        sample = metrics.FeatureSample(self.network.dim).update(self._known_features(images))
         return Reading({name: values[picture] for name, values in self.reference.attributes.items()},
-                       self.reference.classes[picture], features)
+                       self.reference.classes[picture], sample.rows, sample.statistics)
 
     def colours_right(self, reading: Reading) -> np.ndarray:
         """(n,) share of the mentioned colours that the picture of each sentence shows; NaN where none is mentioned."""
@@ -99,10 +111,8 @@ class Examiner:
         for name, (accuracy, count) in {**semantic, "colours": overall}.items():
             run.add(method, f"semantic_{name}", accuracy, n=count, recipe=recipe,
                     standard_error=np.sqrt(accuracy * (1 - accuracy) / count))
-        count = len(reading.features)
-        statistics = _statistics(reading.features)
-        distance = metrics.frechet_distance(statistics.mean, statistics.covariance, self.statistics.mean,
-                                            self.statistics.covariance)
+        ours, real = reading.statistics, self.reference.statistics
+        distance, count = metrics.frechet_distance(ours.mean, ours.covariance, real.mean, real.covariance), ours.count
         run.add(method, f"fid_lite0_n{count}", distance, n=count, recipe=recipe)
         value, error = metrics.kernel_distance(reading.features, self.reference.features)
         run.add(method, f"kid_lite0_n{count}", value, n=count, standard_error=error, recipe=recipe)
@@ -145,10 +155,6 @@ def paint(config: Config, generator: nn.Module, embeddings: torch.Tensor, size: 
     """Pictures for (n, D) embeddings, `size` at a time; every part has its own noise, the same for every recipe."""
     for number, part in enumerate(embeddings.split(size)):
         yield training.generate(generator, part, config, seed=1000 * config.seed + number)
-
-
-def _statistics(features: np.ndarray) -> metrics.FeatureStatistics:
-    return metrics.FeatureStatistics(features.shape[1]).update(features)
 
 
 def mention_probes(train: SpokenImages, test: SpokenImages, train_embeddings: np.ndarray,

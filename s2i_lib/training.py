@@ -8,6 +8,7 @@ import contextlib
 import copy
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from s2i_lib import losses, metrics
+from s2i_lib import losses, metrics, parallel
 from s2i_lib.artefacts import (LogMels, Sentences, load_images, load_log_mels, load_sentences, load_teacher_features,
                                save_atomically, to_signed, write_judge_images)
 from s2i_lib.audio import collate_log_mels
@@ -41,16 +42,37 @@ def pick_device() -> torch.device:
 
 
 def mixed_precision(config: Config) -> contextlib.AbstractContextManager:
-    """bfloat16 matrix products where the hardware has them (GPU, or a CPU with AMX tiles); ``precision`` overrules."""
+    """bfloat16 matrix products where the hardware has them (GPU, or a CPU with AMX tiles); ``precision`` overrules.
+
+    Losses, normalisation statistics and the optimiser stay in float32. On a GPU what is left of float32 matrix products may
+    then be rounded to TF32, and the fastest convolution is searched for; ``float32`` means float32 throughout.
+    """
     device = pick_device().type
     fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_amx_tile_supported()
     wanted = fast if config.precision == "auto" else config.precision == "bfloat16"
+    if device == "cuda":
+        torch.set_float32_matmul_precision("high" if wanted else "highest")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = wanted
     return torch.autocast(device, torch.bfloat16, enabled=wanted)
 
 
+def adam(module: nn.Module, rate: float, betas: tuple[float, float] = (0.9, 0.999), **options) -> torch.optim.Adam:
+    """Adam over the parameters of a module; on a GPU in one kernel. Checkpoints of either kind fit the other."""
+    return torch.optim.Adam(module.parameters(), rate, betas, fused=True if pick_device().type == "cuda" else None, **options)
+
+
+def send(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """An array as a tensor on `device`; a GPU gets it from pinned memory, so that nobody waits for its other work."""
+    tensor = torch.from_numpy(np.asarray(values))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
 def seed_step(seed: int, step: int) -> np.random.Generator:
-    """Seed torch for one step and return the NumPy generator of that step."""
-    torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+    """Seed torch for one step and return the NumPy generator of that step.
+
+    Processes that train together agree on the rows of a batch, from NumPy, and differ in the noise, from torch.
+    """
+    torch.manual_seed((seed * 1_000_003 + step + parallel.rank() * 2**40) % 2**63)
     return np.random.default_rng([seed, step])
 
 
@@ -83,7 +105,7 @@ class Checkpoint:
     def save(self, position: int, force: bool = False) -> None:
         """Note that `position` steps are done; write to disk when the last write is half a minute old."""
         self.position = position
-        if not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS:
+        if parallel.rank() or not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS:
             return
         state = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {"position": position, "history": self.history, "fingerprint": self.fingerprint}
@@ -108,13 +130,19 @@ def update_average(average: nn.Module, module: nn.Module, decay: float, step: in
     Early in a run, at a `step` counted from 0, the decay is lower, or the untrained weights would stay for long.
     """
     decay = decay if step is None else min(decay, (step + 1) / (step + 10))
+    pairs = list(zip(average.state_dict().values(), module.state_dict().values()))
     with torch.no_grad():
-        for mean, value in zip(average.state_dict().values(), module.state_dict().values()):
-            mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
+        means, values = zip(*[pair for pair in pairs if pair[0].is_floating_point()])
+        torch._foreach_lerp_(means, values, 1 - decay)  # a few kernels on a GPU, not one per tensor
+        for count, value in pairs:
+            if not count.is_floating_point():
+                count.copy_(value)
 
 
 def save_model(module: nn.Module, path: Path) -> None:
-    """Write the weights of a module as safetensors."""
+    """Write the weights of a module as safetensors; of several processes that train together only the first one does."""
+    if parallel.rank():
+        return
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
@@ -298,7 +326,7 @@ def splice_speech(log_mel: torch.Tensor, lengths: torch.Tensor, features: torch.
 def _encoder_batches(data: SpeechData, config: Config, epoch: int) -> Iterator[tuple]:
     """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
     for step, rows in enumerate(epoch_batches(len(data.image_of), config.encoder.batch_size, config.seed, epoch)):
-        rng = seed_step(config.seed, epoch * 100_000 + step)
+        rng, rows = seed_step(config.seed, epoch * 100_000 + step), parallel.share(rows)
         images = data.image_of[rows]
         inputs, lengths = data.inputs.batch(rows)
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
@@ -330,17 +358,18 @@ def train_encoder(config: Config) -> pd.DataFrame:
         data.features = class_features(data)
     model = model.to(device)
     if settings.loss in losses.TERMS and settings.weights == "balanced":
-        model.weights = measure_weights(model, data, config)
+        model.weights = parallel.agree(measure_weights(model, data, config))
     average = copy.deepcopy(model).eval()
-    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = adam(model, settings.learning_rate, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(data.image_of) // settings.batch_size)
     schedule = rate_schedule(optimizer, settings.epochs * per_epoch, constant=settings.average > 0)
     checkpoint = Checkpoint(encoder_path(config).with_suffix(".ckpt"), config.fingerprint(*STUDENT_SECTIONS),
                             model=model, average=average, optimizer=optimizer, schedule=schedule)
+    parallel.wait()  # until all have read it: none may go ahead and write the next one
     bar = tqdm(total=settings.epochs, initial=checkpoint.position, desc=f"{settings.input} encoder ({config.recipe})",
                unit="epoch")
     while checkpoint.position < settings.epochs:
-        started, total, epoch = time.monotonic(), 0.0, checkpoint.position
+        started, total, epoch = time.monotonic(), torch.zeros((), dtype=torch.float64, device=device), checkpoint.position
         model.train()
         for step, (inputs, lengths, features, labels) in enumerate(_encoder_batches(data, config, epoch), epoch * per_epoch):
             with mixed_precision(config):
@@ -348,12 +377,13 @@ def train_encoder(config: Config) -> pd.DataFrame:
             loss = model.loss(speech, model.targets(features.to(device)), labels.to(device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            parallel.average_gradients(model.parameters())
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             schedule.step()
             update_average(average, model, settings.average, step)
-            total += loss.item()
-        row = {"epoch": epoch + 1, "loss": total / per_epoch, "seconds": time.monotonic() - started}
+            total += loss.detach()  # read once per epoch: a GPU is not made to wait
+        row = {"epoch": epoch + 1, "loss": total.item() / per_epoch, "seconds": time.monotonic() - started}
         if (epoch + 1) % max(1, settings.epochs // 8) == 0 or epoch + 1 == settings.epochs:
             row |= score_unseen(average, unseen, config)
             if settings.loss in losses.TERMS:
@@ -526,7 +556,7 @@ def augment(images: torch.Tensor, rng: np.random.Generator, turns: bool = False)
     channels last."""
     if turns:
         images = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(images, rng.integers(4, size=len(images)))])
-    mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)
+    mirrored = send(rng.random(len(images)) < 0.5, images.device)
     images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
     return to_signed(images).contiguous(memory_format=torch.channels_last)
 
@@ -536,7 +566,7 @@ def augment(images: torch.Tensor, rng: np.random.Generator, turns: bool = False)
 
 @dataclass
 class GanData:
-    """Training images with the embeddings of their spoken captions.
+    """Training images with the embeddings of their spoken captions, all on one device: batches are made where they are used.
 
     Attributes:
         images: (N, 3, s, s) uint8.  labels: (N,), equal for images that one sentence fits.  embeddings: (N, K, D), K spoken captions per image.
@@ -546,12 +576,15 @@ class GanData:
     labels: torch.Tensor
     embeddings: torch.Tensor
 
-    def batch(self, size: int, rng: np.random.Generator, device: torch.device):
+    def to(self, device: torch.device) -> "GanData":
+        """The same data on `device`."""
+        return GanData(self.images.to(device), self.labels.to(device), self.embeddings.to(device))
+
+    def batch(self, size: int, rng: np.random.Generator):
         """Random images in [-1, 1], the embedding of one of their captions, and their labels."""
-        rows = rng.integers(len(self.images), size=size)
-        captions = rng.integers(self.embeddings.shape[1], size=size)
-        return (augment(self.images[rows], rng).to(device), self.embeddings[rows, captions].to(device),
-                self.labels[rows].to(device))
+        rows = send(parallel.share(rng.integers(len(self.images), size=size)), self.images.device)
+        captions = send(parallel.share(rng.integers(self.embeddings.shape[1], size=size)), self.images.device)
+        return augment(self.images[rows], rng), self.embeddings[rows, captions], self.labels[rows]
 
 
 def load_gan_data(config: Config) -> GanData:
@@ -568,26 +601,38 @@ def image_pyramid(images: torch.Tensor, scales: int) -> list[torch.Tensor]:
 
 
 def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    """One update. Only the gradients that it uses are computed: the generator's loss passes through the discriminators."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward(inputs=parameters)
+    parallel.average_gradients(parameters)
     optimizer.step()
 
 
-def judge_wrong_pairs(discriminator, features, condition, labels, per_image: int = 3) -> torch.Tensor:
+def judge_wrong_pairs(discriminator, features, condition, labels, per_image: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
     """Conditional logits of the wrong pairs of Eq. 13: every image with the sentences of its next neighbours in the batch.
 
     The features of the images are at hand, so several sentences per image cost little and tell more about the mean over
-    all wrong sentences that Eq. 13 asks for. Neighbours of the same class are left out.
+    all wrong sentences that Eq. 13 asks for.
+
+    Returns:
+        (B per_image,) logits, and which of them count: neighbours of the same class do not. A mask and no selection, since
+        its length would have to be known before the GPU has come so far.
     """
-    return torch.cat([discriminator.judge(features, condition.roll(-shift, 0))[labels != labels.roll(-shift)]
-                      for shift in range(1, per_image + 1)])
+    shifts = range(1, per_image + 1)
+    return (torch.cat([discriminator.judge(features, condition.roll(-shift, 0)) for shift in shifts]),
+            torch.cat([labels != labels.roll(-shift) for shift in shifts]))
 
 
-def stackgan_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
+# Every step below updates all networks once and returns its losses as tensors, which nobody reads before they are wanted:
+# reading a number makes the processor wait for the GPU.
+
+
+def stackgan_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, torch.Tensor]:
     """One update of every discriminator (Eqs. 10-13), then one of the generator (Eq. 14 and the KL of the condition)."""
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
     fakes, mean, log_variance = generator.draw(noise, embedding)
-    condition, discriminator_total = mean.detach(), 0.0
+    condition, discriminator_losses = mean.detach(), []
     for discriminator, real, fake in zip(discriminators, image_pyramid(images, settings.num_scales), fakes):
         features = discriminator.features(real)
         right, wrong = discriminator.judge(features, condition), judge_wrong_pairs(discriminator, features, condition, labels)
@@ -595,14 +640,14 @@ def stackgan_step(generator, discriminators, optimizers, images, embedding, labe
         alone = discriminator.unconditional(features).flatten().float()
         loss = (losses.discriminator_conditional_loss(right, fake_right)
                 + losses.discriminator_unconditional_loss(alone, fake_alone)
-                + losses.discriminator_wrong_loss(wrong))
+                + losses.discriminator_wrong_loss(*wrong))
         _apply(optimizers["discriminators"], loss)
-        discriminator_total += loss.item()
+        discriminator_losses.append(loss.detach().double())
     loss = sum(losses.generator_loss(*discriminator(fake, mean)) for discriminator, fake in zip(discriminators, fakes))
     kl = _conditioning_kl(mean, log_variance, settings)
     _apply(optimizers["generator"], loss + settings.kl_weight * sum(kl.values()))
-    values = {"generator": loss, **kl}
-    return {"discriminator": discriminator_total} | {name: value.item() for name, value in values.items()}
+    values = {"discriminator": sum(discriminator_losses), "generator": loss, **kl}
+    return {name: value.detach() for name, value in values.items()}
 
 
 def _conditioning_kl(mean, log_variance, settings) -> dict[str, torch.Tensor]:
@@ -610,7 +655,8 @@ def _conditioning_kl(mean, log_variance, settings) -> dict[str, torch.Tensor]:
     return {"kl": losses.conditioning_kl(mean, log_variance)} if settings.augment_condition else {}
 
 
-def stackgan_v1_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
+def stackgan_v1_step(generator, discriminators, optimizers, images, embedding, labels, settings,
+                     step) -> dict[str, torch.Tensor]:
     """StackGAN-v1: the first half of the steps trains stage I, the second half stage II on pictures of the finished first.
 
     Its discriminators know no unconditional term; generated and mismatched pairs share the weight of "fake".
@@ -622,16 +668,16 @@ def stackgan_v1_step(generator, discriminators, optimizers, images, embedding, l
     features = discriminator.features(F.avg_pool2d(images, images.shape[-1] // fake.shape[-1]))
     right, wrong = discriminator.judge(features, condition), judge_wrong_pairs(discriminator, features, condition, labels)
     fake_right, _ = discriminator(fake.detach(), condition)
-    discriminator_loss = losses.stackgan_v1_discriminator_loss(right, fake_right, wrong)
+    discriminator_loss = losses.stackgan_v1_discriminator_loss(right, fake_right, *wrong)
     _apply(optimizers["discriminators"], discriminator_loss)
     loss = losses.stackgan_v1_generator_loss(discriminator(fake, mean)[0])
     kl = _conditioning_kl(mean, log_variance, settings)
     _apply(optimizers["generator"], loss + settings.kl_weight * sum(kl.values()))
     values = {"discriminator": discriminator_loss, "generator": loss, **kl}
-    return {name: value.item() for name, value in values.items()}
+    return {name: value.detach() for name, value in values.items()}
 
 
-def modulated_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, float]:
+def modulated_step(generator, discriminators, optimizers, images, embedding, labels, settings, step) -> dict[str, torch.Tensor]:
     """One hinge update of the discriminator with wrong pairs and the matching-aware gradient penalty, then the generator.
 
     Both also have to tell which sentence of the batch belongs to which image (the contrastive loss of the recommended
@@ -643,27 +689,39 @@ def modulated_step(generator, discriminators, optimizers, images, embedding, lab
     fake = generator(noise, embedding)[0]
     real_features, fake_features = discriminator.features(torch.cat([images, fake.detach()])).chunk(2)
     right = discriminator.judge(real_features, embedding)
-    wrong = discriminator.judge(real_features, embedding.roll(-1, 0))[different]
-    hinge = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong)
+    wrong = discriminator.judge(real_features, embedding.roll(-1, 0))
+    hinge = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong, different)
     matching = _matching_loss(discriminator, real_features, embedding, labels)
     total, values = hinge + settings.matching_weight * matching, {}
     if (step + 1) % settings.penalty_every == 0:
         with torch.autocast(images.device.type, enabled=False):
             penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
         total = total + settings.penalty_weight * settings.penalty_every * penalty
-        values["penalty"] = penalty.item()
+        values["penalty"] = penalty
     _apply(optimizers["discriminators"], total)
     features = discriminator.features(fake)
     generator_loss = losses.hinge_generator_loss(discriminator.judge(features, embedding))
     generator_matching = _matching_loss(discriminator, features, embedding, labels)
     _apply(optimizers["generator"], generator_loss + settings.matching_weight * generator_matching)
-    return values | {"discriminator": hinge.item(), "generator": generator_loss.item(),
-                     "matching_real": matching.item(), "matching_fake": generator_matching.item()}
+    values |= {"discriminator": hinge, "generator": generator_loss, "matching_real": matching, "matching_fake": generator_matching}
+    return {name: value.detach() for name, value in values.items()}
 
 
 def _matching_loss(discriminator, features, embedding, labels) -> torch.Tensor:
     return losses.contrastive_loss(discriminator.look(features).float(), discriminator.sentence(embedding).float(), labels,
                                    temperature=0.1)
+
+
+def compile_networks(generator: nn.Module, discriminators: nn.ModuleList, config: Config) -> None:
+    """Fuse the layers of a StackGAN-v2 by ``torch.compile``, where the environment asks for it with ``S2I_COMPILE=1``.
+
+    It takes a minute and pays on a GPU; weights and their names stay as they are. The gradient penalty of the modulated
+    networks needs a second derivative, which compiled layers do not have.
+    """
+    if os.environ.get("S2I_COMPILE") == "1" and config.gan.model == "stackgan_v2":
+        parts = [generator.first, *generator.stages, *generator.to_rgb]
+        for part in parts + [part for discriminator in discriminators for part in (discriminator.features, discriminator.joint)]:
+            part.compile()
 
 
 GAN_STEPS: dict[str, Callable] = {"stackgan_v2": stackgan_step, "stackgan_v1": stackgan_v1_step, "modulated": modulated_step}
@@ -679,18 +737,20 @@ def train_gan(config: Config) -> pd.DataFrame:
         One row per hundredth of the run: ``step``, ``seconds``, losses, and now and then ``semantic`` accuracy.
     """
     settings, device = config.gan, pick_device()
-    data = load_gan_data(config)
+    data = load_gan_data(config).to(device)
     torch.manual_seed(config.seed)
     generator, discriminators = build_gan(settings, data.embeddings.shape[-1])
     generator = generator.to(device, memory_format=torch.channels_last)
     discriminators = discriminators.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(generator).eval()
     betas = (settings.beta1, 0.999 if settings.beta1 else 0.9)
-    optimizers = {"generator": torch.optim.Adam(generator.parameters(), settings.generator_learning_rate, betas),
-                  "discriminators": torch.optim.Adam(discriminators.parameters(), settings.discriminator_learning_rate, betas)}
+    optimizers = {"generator": adam(generator, settings.generator_learning_rate, betas),
+                  "discriminators": adam(discriminators, settings.discriminator_learning_rate, betas)}
     checkpoint = Checkpoint(config.run_dir / "gan.ckpt", config.fingerprint(*STUDENT_SECTIONS, "gan"), generator=generator,
                             discriminators=discriminators, average=average,
                             **{f"{name}_optimizer": o for name, o in optimizers.items()})
+    parallel.wait()  # see train_encoder
+    compile_networks(generator, discriminators, config)
     step_function, score = GAN_STEPS[settings.model], _semantic_probe(config, average)
     every, started, seconds = max(1, settings.steps // 100), time.monotonic(), 0.0
     if checkpoint.history:
@@ -698,12 +758,13 @@ def train_gan(config: Config) -> pd.DataFrame:
     bar = tqdm(total=settings.steps, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step")
     while checkpoint.position < settings.steps:
         step = checkpoint.position
-        images, embedding, labels = data.batch(settings.batch_size, seed_step(config.seed, step), device)
+        images, embedding, labels = data.batch(settings.batch_size, seed_step(config.seed, step))
         with mixed_precision(config):
             values = step_function(generator, discriminators, optimizers, images, embedding, labels, settings, step)
         update_average(average, generator, settings.ema_decay, step)
         if (step + 1) % every == 0:
-            row = {"step": step + 1, "seconds": seconds + time.monotonic() - started, **values}
+            row = {"step": step + 1, "seconds": seconds + time.monotonic() - started,
+                   **{name: value.item() for name, value in values.items()}}
             if (step + 1) % (every * 10) == 0:
                 row["semantic"] = score()
                 bar.set_postfix(semantic=f"{row['semantic']:.2f}")
@@ -713,7 +774,8 @@ def train_gan(config: Config) -> pd.DataFrame:
     bar.close()
     save_model(average, config.run_dir / "generator.safetensors")
     description = json.dumps({"config": config.model_dump()}, indent=1)
-    save_atomically(config.run_dir / "model.json", lambda file: file.write(description.encode()))
+    if parallel.rank() == 0:
+        save_atomically(config.run_dir / "model.json", lambda file: file.write(description.encode()))
     return pd.DataFrame(checkpoint.history)
 
 

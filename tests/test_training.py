@@ -265,7 +265,7 @@ def test_a_batch_pairs_images_with_sentences_and_labels(project):
     run = tiny_config()
     write_embeddings(run)
     data = training.load_gan_data(run)
-    images, embedding, labels = data.batch(64, np.random.default_rng(3), torch.device("cpu"))
+    images, embedding, labels = data.batch(64, np.random.default_rng(3))
     assert images.shape == (64, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
     class_of = {row.numpy().tobytes(): int(label) for rows, label in zip(data.embeddings, data.labels) for row in rows}
     assert labels.tolist() == [class_of[row.numpy().tobytes()] for row in embedding]
@@ -287,7 +287,8 @@ def test_a_step_never_calls_a_right_sentence_wrong():
     sentences = torch.randn(3, EMBEDDING_DIM)[labels]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discriminators[0], "judge", lambda f, c: seen.append((c, judge(f, c))) or seen[-1][1])
-        patch.setattr(losses, "discriminator_wrong_loss", lambda wrong: seen.append(wrong) or wrong_loss(wrong))
+        patch.setattr(losses, "discriminator_wrong_loss",
+                      lambda wrong, mask: seen.append(wrong[mask]) or wrong_loss(wrong, mask))
         training.stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
                                run.gan, 0)
     (right, _), *wrong = [entry for entry in seen if isinstance(entry, tuple)][:4]

@@ -35,6 +35,8 @@ def die_with_parent() -> None:
 
 def execute(notebook: Path, output: Path, parameters: dict) -> None:
     """The execution engine: run `notebook` and write it with its outputs to `output`, even when a cell fails."""
+    # jsonschema would load this package to check URIs, of which notebooks have none; loading it takes longer than all the rest
+    sys.modules.setdefault("rfc3987_syntax", None)
     import papermill
 
     known = papermill.inspect_notebook(str(notebook))

@@ -1,0 +1,76 @@
+"""One training in two processes, as torchrun starts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_config, write_embeddings
+
+from s2i_lib import parallel, training
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = """
+import sys
+sys.path[:0] = [{root!r}, {root!r} + "/tests"]
+import torch
+from conftest import tiny_config
+from s2i_lib import parallel, training
+parallel.start()
+torch.set_num_threads(1)
+weights = torch.nn.Parameter(torch.zeros(3))
+weights.grad = torch.full((3,), float(parallel.rank()))
+parallel.average_gradients([weights])
+assert parallel.count() == 2 and weights.grad.tolist() == [0.5] * 3
+assert parallel.share(list(range(6))) == list(range(parallel.rank(), 6, 2))
+for train, part in ((training.train_encoder, "encoder"), (training.train_gan, "gan")):
+    kept, init = [], training.Checkpoint.__init__
+
+    def remember(self, *arguments, init=init, **parts):
+        init(self, *arguments, **parts)
+        kept.append(parts)
+
+    training.Checkpoint.__init__ = remember
+    train(tiny_config(recipe={recipe!r}))
+    training.Checkpoint.__init__ = init
+    trained = [p.detach() for name in ("model", "generator", "discriminators") if name in kept[0] for p in kept[0][name].parameters()]
+    for parameter in trained:
+        same = parallel.agree(parameter.clone())
+        assert torch.equal(same, parameter), part
+parallel.wait()
+if parallel.rank() == 0:
+    print("both agree")
+"""
+
+
+@pytest.mark.parametrize("recipe", ["paper"])
+def test_two_processes_train_one_model_and_one_process_goes_on(project, tmp_path, recipe):
+    run = tiny_config(recipe=recipe)
+    write_embeddings(run)
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT.format(root=str(ROOT), recipe=recipe))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    environment = {**os.environ, "S2I_ROOT": str(project), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600)
+    assert done.returncode == 0 and done.stdout.count("both agree") == 1, done.stdout + done.stderr
+    state = torch.load(run.run_dir / "gan.ckpt")
+    assert state["position"] == run.gan.steps and (run.run_dir / "generator.safetensors").exists()
+    before = (run.run_dir / "generator.safetensors").read_bytes()
+    training.train_gan(run)  # one process finds everything done
+    assert (run.run_dir / "generator.safetensors").read_bytes() == before
+    assert np.isfinite([row["generator"] for row in state["history"]]).all()
+
+
+def test_alone_nothing_is_divided_and_nothing_waits(monkeypatch):
+    assert parallel.count() == 1 and parallel.rank() == 0 and parallel.share([1, 2, 3]) == [1, 2, 3]
+    parallel.wait()
+    gradient = torch.nn.Parameter(torch.ones(2))
+    gradient.grad = torch.ones(2)
+    parallel.average_gradients([gradient])
+    assert gradient.grad.tolist() == [1, 1]
+    monkeypatch.setattr(parallel, "count", lambda: 2)
+    with pytest.raises(ValueError, match="cannot be divided among 2 processes"):
+        parallel.share([1, 2, 3])

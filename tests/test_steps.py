@@ -1,0 +1,153 @@
+"""The training steps give what the same update gives when it is written down literally, and never wait for a GPU."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from conftest import EMBEDDING_DIM, tiny_config
+from torch.nn import functional as F
+
+from s2i_lib import losses, training
+
+LABELS = torch.tensor([0, 1, 1, 2, 3, 3])
+
+
+def networks(recipe):
+    torch.manual_seed(0)
+    gan = tiny_config(recipe=recipe, gan={"num_scales": 3}).gan
+    parts = training.build_gan(gan, EMBEDDING_DIM)
+    # plain gradient steps: Adam's first ones are the signs of the gradients, which rounding can turn
+    return gan, parts, {name: torch.optim.SGD(part.parameters(), 0.02) for name, part in zip(("generator", "discriminators"), parts)}
+
+
+def batch(gan):
+    return torch.rand(6, 3, gan.image_size, gan.image_size) * 2 - 1, torch.randn(6, EMBEDDING_DIM), LABELS
+
+
+def literal_stackgan_step(generator, discriminators, optimizers, images, embedding, labels, gan):
+    """Eqs. 10 to 14 pair by pair: a pass through the discriminator for every kind of pair, selection instead of masks."""
+    bce, one, zero = F.binary_cross_entropy_with_logits, torch.ones(6), torch.zeros(6)
+    noise = torch.randn(len(images), gan.noise_dim)
+    fakes, mean, log_variance = generator.draw(noise, embedding)
+    condition = mean.detach()
+    for discriminator, fake in zip(discriminators, fakes):
+        real = F.interpolate(images, size=fake.shape[-1], mode="area")
+        right, alone = discriminator(real, condition)
+        fake_right, fake_alone = discriminator(fake.detach(), condition)
+        wrong = []
+        for shift in (1, 2, 3):
+            logits, _ = discriminator(real, condition.roll(-shift, 0))
+            wrong += [logit for logit, label, other in zip(logits, labels, labels.roll(-shift)) if label != other]
+        wrong = torch.stack(wrong)
+        loss = (bce(right, one) + bce(fake_right, zero) + bce(alone, one) + bce(fake_alone, zero)
+                + bce(wrong, torch.zeros_like(wrong)))
+        optimizers["discriminators"].zero_grad()
+        loss.backward()
+        optimizers["discriminators"].step()
+    loss = gan.kl_weight * losses.conditioning_kl(mean, log_variance)
+    for discriminator, fake in zip(discriminators, fakes):
+        fake_right, fake_alone = discriminator(fake, mean)
+        loss = loss + bce(fake_right, one) + bce(fake_alone, one)
+    optimizers["generator"].zero_grad()
+    loss.backward()
+    optimizers["generator"].step()
+
+
+def test_the_stackgan_step_is_the_literal_one():
+    """In float32, since images leave the generator in it: what two updates moved agrees to a thousandth of the movement."""
+    (gan, ours, optimizers), (_, plain, plain_optimizers), (_, start, _) = (networks("paper") for _ in range(3))
+    for step in range(2):
+        torch.manual_seed(step)
+        data = batch(gan)
+        torch.manual_seed(step + 10)
+        training.stackgan_step(*ours, optimizers, *data, gan, step)
+        torch.manual_seed(step + 10)
+        literal_stackgan_step(*plain, plain_optimizers, *data, gan)
+    for one, other, before in zip(ours, plain, start):
+        for a, b, c in zip(one.parameters(), other.parameters(), before.parameters()):
+            moved, apart = (a - c).norm().item(), (a - b).norm().item()
+            assert moved > 0 and apart < 1e-3 * moved + 1e-7
+
+
+@pytest.mark.parametrize("recipe", ["paper", "recommended", "text_v1"])
+def test_no_step_reads_a_number_back(recipe, monkeypatch):
+    """`item`, `tolist`, `bool` and selections by a mask make the processor wait for a GPU."""
+    gan, parts, optimizers = networks(recipe)
+    data = batch(gan)
+
+    def forbidden(*_):
+        raise AssertionError("a step reads a number back")
+
+    index = torch.Tensor.__getitem__
+
+    def select(tensor, key):
+        if torch.is_tensor(key) and key.dtype == torch.bool:
+            forbidden()
+        return index(tensor, key)
+
+    with monkeypatch.context() as patch:
+        for name in ("item", "tolist", "__bool__", "__float__", "__int__", "nonzero"):
+            patch.setattr(torch.Tensor, name, forbidden)
+        patch.setattr(torch.Tensor, "__getitem__", select)
+        values = training.GAN_STEPS[gan.model](*parts, optimizers, *data, gan, gan.penalty_every - 1)
+    assert all(torch.is_tensor(value) and not value.requires_grad for value in values.values())
+
+
+def test_the_update_of_the_generator_leaves_no_gradient_in_the_discriminators():
+    gan, (generator, discriminators), optimizers = networks("paper")
+    loss = sum(losses.generator_loss(*d(image, torch.randn(6, gan.condition_dim)))
+               for d, image in zip(discriminators, generator(torch.randn(6, gan.noise_dim), torch.randn(6, EMBEDDING_DIM))))
+    full = torch.autograd.grad(loss, list(generator.first.parameters()), retain_graph=True)
+    training._apply(torch.optim.SGD(generator.parameters(), 0.0), loss)
+    assert all(parameter.grad is None for parameter in discriminators.parameters())
+    assert all(torch.equal(a, b.grad) for a, b in zip(full, generator.first.parameters()))
+
+
+@pytest.mark.parametrize("counted", [[True] * 5, [True, False, True, True, False], [False] * 5])
+@pytest.mark.parametrize("loss", [
+    losses.discriminator_wrong_loss,
+    lambda wrong, *mask: losses.stackgan_v1_discriminator_loss(torch.ones(3), torch.ones(3), wrong, *mask),
+    lambda wrong, *mask: losses.hinge_discriminator_loss(torch.ones(3), torch.ones(3), wrong, *mask)])
+def test_a_mask_is_a_selection(loss, counted):
+    mask = torch.tensor(counted)
+    masked, chosen = torch.randn(2, 5).unbind()
+    masked, chosen = masked.requires_grad_(), masked.detach().clone().requires_grad_()
+    first, second = loss(masked, mask), loss(chosen[mask])
+    assert first.item() == pytest.approx(second.item(), rel=1e-6)
+    gradients = [torch.autograd.grad(value, x, allow_unused=True)[0] for value, x in ((first, masked), (second, chosen))]
+    np.testing.assert_allclose(gradients[0], 0 if gradients[1] is None else gradients[1], rtol=1e-6, atol=1e-8)
+
+
+def test_compiled_networks_keep_their_weights_names_and_numbers(monkeypatch):
+    """Compiled by the eager backend, which needs no C++ compiler: what is compiled, not how fast."""
+    monkeypatch.setenv("S2I_COMPILE", "1")
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda part, compiler=torch.nn.Module.compile: compiler(part, backend="eager"))
+    gan, ours, optimizers = networks("paper")
+    plain, plain_optimizers = networks("paper")[1:]
+    names = [list(part.state_dict()) for part in ours]
+    training.compile_networks(*ours, config=tiny_config())
+    assert [list(part.state_dict()) for part in ours] == names
+    data = batch(gan)
+    for parts, chosen in ((ours, optimizers), (plain, plain_optimizers)):
+        torch.manual_seed(0)
+        training.stackgan_step(*parts, chosen, *data, gan, 0)
+    for one, other in zip(ours, plain):
+        for a, b in zip(one.state_dict().values(), other.state_dict().values()):
+            torch.testing.assert_close(a, b)
+
+
+def test_a_checkpoint_of_one_kind_of_adam_fits_the_other():
+    module = torch.nn.Linear(3, 2)
+
+    def train(optimizer):
+        optimizer.zero_grad()
+        module(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+
+    for fused in (True, None):
+        first = torch.optim.Adam(module.parameters(), 1e-2, fused=fused)
+        train(first)
+        other = training.adam(copy.deepcopy(module), 1e-2) if fused else torch.optim.Adam(module.parameters(), 1e-2, fused=True)
+        other.load_state_dict(first.state_dict())
+        train(other)

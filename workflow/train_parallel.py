@@ -1,0 +1,37 @@
+"""Train one encoder or GAN with several processes, each with a GPU of its own.
+
+    torchrun --nproc-per-node 2 workflow/train_parallel.py gan --profile large --dataset birds --recipe paper
+
+The data must be there (chapters 01 to 04, for a GAN also 05). What is written is what chapter 05 or 06 writes: it finds its
+training done and goes on. See workflow/README.md for what the division of the batch changes.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the library needs no installation
+
+from s2i_lib import parallel, training  # noqa: E402
+from s2i_lib.config import PROFILE_NAMES, RECIPE_NAMES, load_config  # noqa: E402
+
+
+def main() -> None:
+    """Train in this process, as one of several."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=("encoder", "gan"))
+    parser.add_argument("--profile", choices=PROFILE_NAMES, default="large")
+    parser.add_argument("--dataset", default="birds")
+    parser.add_argument("--recipe", choices=RECIPE_NAMES, default="recommended")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    parallel.start()
+    config = load_config(options.profile, options.dataset, options.recipe, options.seed)
+    history = {"encoder": training.train_encoder, "gan": training.train_gan}[options.what](config)
+    parallel.wait()
+    if parallel.rank() == 0:
+        print(f"{options.what} of {config.run_dir}: {parallel.count()} processes, {history.seconds.iloc[-1]:.0f} s in the last entry")
+
+
+if __name__ == "__main__":
+    main()
