@@ -84,8 +84,9 @@ def measure(comparison: Comparison, repeats: int) -> list[dict]:
     rows = []
     for place, name in enumerate(comparison.others, start=1):
         ratios = [row[place] / row[0] for row in rounds]
-        rows.append({**common, "alternative": name, "other": comparison.items / statistics.median(row[place] for row in rounds),
-                     "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios), "other_peak_mib": peaks[place]})
+        other = comparison.items / statistics.median(row[place] for row in rounds)
+        rows.append({**common, "alternative": name, "other": other, "ratio": statistics.median(ratios),
+                     "ratio_min": min(ratios), "ratio_max": max(ratios), "other_peak_mib": peaks[place]})
     return rows or [{**common, "alternative": ""}]
 
 

@@ -38,6 +38,7 @@ BENCHMARKS = {"gan": networks.gan, "modulated": networks.modulated, "encoder": n
               "loading": pictures.loading, "reading": pictures.reading, "kernel": pictures.kernel,
               "statistics": pictures.statistics, "frechet": pictures.frechet}
 GPU_BENCHMARKS = {"gan_256": networks.gan_256, "modulated_256": networks.modulated_256}  # minutes on a processor
+KEYS = ["benchmark", "alternative", "device", "threads"]  # one row each in the records
 SHOWN = ["benchmark", "unit", "alternative", "ours", "other", "ratio", "ratio_min", "ratio_max", "share_of_limit", "limit",
          "peak_mib", "other_peak_mib"]
 
@@ -103,7 +104,7 @@ def main() -> None:
     else:
         names = options.names or [*BENCHMARKS, *(GPU_BENCHMARKS if networks.on_gpu() else ())]
         table = pd.DataFrame(run_benchmarks(names, options.repeats, options.threads)).reindex(columns=COLUMNS)
-        keys, name = ["benchmark", "alternative", "device", "threads"], "benchmarks.csv"
+        keys, name = KEYS, "benchmarks.csv"
         print(results.markdown(table[SHOWN].round(2).astype(object).where(table[SHOWN].notna(), "")))
     if options.write:
         write(table, options.out / name, keys)

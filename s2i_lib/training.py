@@ -703,7 +703,8 @@ def modulated_step(generator, discriminators, optimizers, images, embedding, lab
     generator_loss = losses.hinge_generator_loss(discriminator.judge(features, embedding))
     generator_matching = _matching_loss(discriminator, features, embedding, labels)
     _apply(optimizers["generator"], generator_loss + settings.matching_weight * generator_matching)
-    values |= {"discriminator": hinge, "generator": generator_loss, "matching_real": matching, "matching_fake": generator_matching}
+    values |= {"discriminator": hinge, "generator": generator_loss, "matching_real": matching,
+               "matching_fake": generator_matching}
     return {name: value.detach() for name, value in values.items()}
 
 

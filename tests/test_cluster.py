@@ -12,7 +12,9 @@ import yaml
 from test_workflow import ROOT, edit, tree  # noqa: F401
 
 PROFILES = ROOT / "workflow" / "profiles"
-RULES = set(re.findall(r"^(?:use rule \w+ as |rule )(\w+)", (ROOT / "workflow" / "Snakefile").read_text(), re.MULTILINE)) - {"all"}
+SNAKEFILE = (ROOT / "workflow" / "Snakefile").read_text()
+RULES = set(re.findall(r"^(?:use rule \w+ as |rule )(\w+)", SNAKEFILE, re.MULTILINE)) - {"all"}
+PLUGIN = "snakemake_executor_plugin_cluster_generic"
 QUEUE = """#!/usr/bin/env bash
 # Takes a script as a queue does: notes what was asked for, runs the script, prints a number.
 for script; do :; done
@@ -30,12 +32,11 @@ def test_a_profile_names_rules_that_exist(name):
 
 
 def test_training_chapters_ask_for_one_gpu():
-    text = (ROOT / "workflow" / "Snakefile").read_text()
-    rule = text[text.index("as recipe_chapter with"):]
+    rule = SNAKEFILE[SNAKEFILE.index("as recipe_chapter with"):]
     assert re.search(r"resources:\n\s+gpu=1,", rule[:rule.index("use rule recipe_chapter")])
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("snakemake_executor_plugin_cluster_generic"), reason="the executor is not installed")
+@pytest.mark.skipif(not importlib.util.find_spec(PLUGIN), reason="the executor is not installed")
 def test_chapters_run_through_a_queue_and_a_failed_one_is_sent_again(tree):  # noqa: F811
     queue = tree / "queue.sh"
     queue.write_text(QUEUE)

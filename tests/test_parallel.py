@@ -36,7 +36,8 @@ for train, part in ((training.train_encoder, "encoder"), (training.train_gan, "g
     training.Checkpoint.__init__ = remember
     train(tiny_config(recipe={recipe!r}))
     training.Checkpoint.__init__ = init
-    trained = [p.detach() for name in ("model", "generator", "discriminators") if name in kept[0] for p in kept[0][name].parameters()]
+    networks = [kept[0][name] for name in ("model", "generator", "discriminators") if name in kept[0]]
+    trained = [p.detach() for network in networks for p in network.parameters()]
     for parameter in trained:
         same = parallel.agree(parameter.clone())
         assert torch.equal(same, parameter), part

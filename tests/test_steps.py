@@ -18,7 +18,8 @@ def networks(recipe):
     gan = tiny_config(recipe=recipe, gan={"num_scales": 3}).gan
     parts = training.build_gan(gan, EMBEDDING_DIM)
     # plain gradient steps: Adam's first ones are the signs of the gradients, which rounding can turn
-    return gan, parts, {name: torch.optim.SGD(part.parameters(), 0.02) for name, part in zip(("generator", "discriminators"), parts)}
+    names = ("generator", "discriminators")
+    return gan, parts, {name: torch.optim.SGD(part.parameters(), 0.02) for name, part in zip(names, parts)}
 
 
 def batch(gan):
@@ -122,7 +123,8 @@ def test_a_mask_is_a_selection(loss, counted):
 def test_compiled_networks_keep_their_weights_names_and_numbers(monkeypatch):
     """Compiled by the eager backend, which needs no C++ compiler: what is compiled, not how fast."""
     monkeypatch.setenv("S2I_COMPILE", "1")
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda part, compiler=torch.nn.Module.compile: compiler(part, backend="eager"))
+    compiler = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda part: compiler(part, backend="eager"))
     gan, ours, optimizers = networks("paper")
     plain, plain_optimizers = networks("paper")[1:]
     names = [list(part.state_dict()) for part in ours]

@@ -23,7 +23,7 @@ DATA = ["profile=small", "dataset=birds"]
 OURS = "recipes=paper,recommended"
 CHAPTERS = ["00_overview", "01_data", "02_speech", "03_log_mel", "04_teacher", "05_speech_encoder", "06_gan", "07_scores",
             "08_gallery", "09_flowers", "10_classifier", "11_text_to_image", "12_two_stage", "13_table_2",
-            "14_ablation", "15_table_4", "16_table_5", "17_interpolation", "18_what_holds", "19_table_3", "20_robustness"]
+            "14_ablation", "15_table_4", "16_table_5", "17_interpolation", "18_what_holds", "19_table_3", "20_robustness", "23_cost"]
 PARAMETERS = ('profile: str = "smoke"\ndataset: str = "birds"\nseed: int = 0\nrecipe: str = "recommended"\n'
               'recipes: str = "paper,recommended"\ndatasets: str = "birds"\nseeds: str = "0"')
 
@@ -71,7 +71,8 @@ def planned(tree, *options):
 
 def test_two_seeds_run_every_chapter_once_with_its_parameters(tree):
     plan = planned(tree, "--config", "profile=small", "seeds=0,1", OURS)
-    expected = {("00_overview", (*DATA, "seed=0"))} | {(name, tuple(DATA)) for name in CHAPTERS[1:5]}
+    expected = {("00_overview", (*DATA, "seed=0")), ("23_cost", ("profile=small", "datasets=birds", "seeds=0,1"))}
+    expected |= {(name, tuple(DATA)) for name in CHAPTERS[1:5]}
     for seed in ("seed=0", "seed=1"):
         expected |= {(name, (*DATA, seed, f"recipe={recipe}")) for name in CHAPTERS[5:7]
                      for recipe in ("paper", "recommended")}
@@ -83,7 +84,8 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table(tree):
     plan = planned(tree, "--config", "profile=small", "datasets=birds,flowers")
     count = {name: sum(chapter == name for chapter, _ in plan) for name in CHAPTERS}
     assert count == {"00_overview": 1, "09_flowers": 1, "13_table_2": 1, "15_table_4": 1, "16_table_5": 1, "18_what_holds": 1,
-                     "19_table_3": 0, "20_robustness": 1, "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 18, **{name: 2 for name in CHAPTERS if name[:2] in (
+                     "19_table_3": 0, "20_robustness": 1, "23_cost": 1, "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 18,
+                     **{name: 2 for name in CHAPTERS if name[:2] in (
                          "01", "02", "03", "04", "07", "08", "10", "11", "12", "17")}}
     assert ("13_table_2", ("profile=small", "datasets=birds,flowers", "seeds=0")) in plan
     assert ("09_flowers", ("profile=small", "dataset=flowers")) in plan

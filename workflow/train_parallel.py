@@ -30,7 +30,7 @@ def main() -> None:
     history = {"encoder": training.train_encoder, "gan": training.train_gan}[options.what](config)
     parallel.wait()
     if parallel.rank() == 0:
-        print(f"{options.what} of {config.run_dir}: {parallel.count()} processes, {history.seconds.iloc[-1]:.0f} s in the last entry")
+        print(f"{options.what} of {config.run_dir.name}: {parallel.count()} processes, {len(history)} rows of history")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,160 @@
+"""The essential part of profile `large` on a GPU that is lent for an hour: benchmarks first, then method after method.
+
+    python workflow/borrowed_gpu.py --minutes 50 --out borrowed --wheels wheels    # on the borrowed machine
+    python workflow/borrowed_gpu.py --merge borrowed                               # at home: copy what it found into results/
+
+It needs a Python with torch for CUDA, no network and no data: pictures are drawn and sentences spoken there. Packages of
+requirements.lock that are missing may lie as wheels in a folder (pydantic, hibari-tts, soundfile, efficientnet-lite-pytorch and
+what they need). Everything goes into the folder `out`; started again with the same one it goes on where it stopped. The network
+sizes are those of `large`; sentences, epochs and steps are fewer, by the options, and stand in every manifest.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BENCHMARKS = ("gan_256", "gan", "modulated_256", "encoder", "reading")
+PRIORITY = ("paper", "recommended", "one_scale", "two_scales", "text", "classifier", "norm", "norm_jel")  # Tables II, V, IV
+
+
+class TimeIsUp(Exception):
+    """The machine goes back; what was not finished goes on from its checkpoint next time."""
+
+
+def say(text: str, since: float = time.monotonic()) -> None:
+    print(f"[{(time.monotonic() - since) / 60:5.1f} min] {text}", flush=True)
+
+
+def install(wheels: Path, folder: Path) -> None:
+    """Unpack wheels into a folder of their own and let this process and its children find them."""
+    files = sorted(map(str, wheels.glob("*.whl")))
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--upgrade", "--target", str(folder)]
+    subprocess.run([*command, *files], check=True)
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+
+
+def run_benchmarks(out: Path) -> None:
+    """The GPU's rows of results/benchmarks.csv, one process per benchmark, and the growth of the cost."""
+    for options in [[name] for name in BENCHMARKS] + [["--growth"]]:
+        done = out / "done" / f"benchmark_{options[0].strip('-')}"
+        if not done.exists():
+            script = str(REPOSITORY / "benchmarks" / "run.py")
+            if subprocess.run([sys.executable, script, *options, "--write", "--out", str(out / "results")]).returncode == 0:
+                done.touch()
+
+
+def prepare(config) -> None:
+    """Chapters 01 to 04: pictures, speech, spectrograms, teacher features and judges. What is there is kept."""
+    from s2i_lib import artefacts, training
+    from s2i_lib.encoders import load_teacher
+
+    say(f"drawing and speaking {config.data_dir.name}")
+    artefacts.write_images(config)
+    artefacts.write_speech(config)
+    artefacts.write_log_mels(config)
+    teacher = load_teacher(config.teacher.name, config.teacher.image_size, power=config.teacher.power).to(training.pick_device())
+    with training.mixed_precision(config):
+        artefacts.write_teacher_features(config, teacher)
+    for kind in ("attributes", "classes"):
+        training.train_judge(config, kind)
+
+
+def train_and_score(config) -> None:
+    """Chapters 05 to 07 for one recipe: train what is missing, score it, write records, a manifest and a figure."""
+    import numpy as np
+
+    from s2i_lib import figures, results, scoring, training
+
+    if not training.embeddings_path(config, "train").exists():
+        say(f"{config.recipe}: encoder")
+        training.train_encoder(config)
+        model = training.load_speech_model(config).to(training.pick_device())
+        for split in ("test", "train"):  # the last one says that both are there
+            training.write_embeddings(config, model, split, training.load_speech_data(config, split))
+    say(f"{config.recipe}: generator")
+    run = results.Run(config, chapter="borrowed_gpu")
+    history = training.train_gan(config)
+    say(f"{config.recipe}: scores")
+    examiner, embeddings = scoring.Examiner(config), np.load(training.embeddings_path(config, "test"))
+    generator = training.load_generator(config, embeddings.shape[1])
+    examiner.score(run, "ours", examiner.read_generated(config, generator, embeddings[examiner.rows]), config.recipe)
+    run.add("ours", "training_seconds", history.seconds.iloc[-1], n=config.gan.steps)
+    pictures = next(scoring.paint(config, generator, scoring.torch.from_numpy(embeddings[examiner.rows[:12]])))
+    figures.use_style()
+    figures.save_figure(figures.image_grid(figures.to_pixels(pictures), 6), config, f"borrowed_gpu_{config.recipe}")
+    weights = {name: value.half() for name, value in generator.state_dict().items() if value.is_floating_point()}
+    training.save_file(weights, config.run_dir / "generator_half.safetensors")
+    results.save(run, outputs=[config.run_dir / "generator.safetensors"])
+
+
+def merge(out: Path) -> None:
+    """Copy records, manifests and figures of a borrowed folder into this repository; benchmark rows replace their own kind."""
+    import pandas as pd
+
+    sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
+    import run as benchmarks
+
+    for folder in ("results/records", "results/manifests", "figures"):
+        if (out / folder).exists():
+            shutil.copytree(out / folder, REPOSITORY / folder, dirs_exist_ok=True)
+    for name, keys in (("benchmarks.csv", benchmarks.KEYS), ("benchmarks_growth.csv", benchmarks.growth.KEYS)):
+        if (out / "results" / name).exists():
+            benchmarks.write(pd.read_csv(out / "results" / name, keep_default_na=False), REPOSITORY / "results" / name, keys)
+
+
+def main() -> None:
+    """Do as much as the minutes allow, in the order of importance."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=50, help="stop after so many (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("borrowed"), help="folder for everything (default: %(default)s)")
+    parser.add_argument("--wheels", type=Path, help="folder of wheels to install first")
+    parser.add_argument("--merge", type=Path, metavar="OUT", help="copy the results of a borrowed folder into results/ and stop")
+    parser.add_argument("--profile", default="large", help="smoke tries the script on a processor (default: %(default)s)")
+    parser.add_argument("--dataset", default="birds")
+    parser.add_argument("--captions", type=int, default=2, help="sentences spoken per picture (default: %(default)s of 10)")
+    parser.add_argument("--epochs", type=int, default=30, help="of the encoder (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=20_000, help="of the generator (default: %(default)s)")
+    parser.add_argument("--recipes", default=",".join(PRIORITY), help="in the order of importance (default: %(default)s)")
+    options = parser.parse_args()
+    if options.merge:
+        merge(options.merge)
+        return
+    deadline = time.monotonic() + 60 * options.minutes
+    out = options.out.resolve()
+    (out / "done").mkdir(parents=True, exist_ok=True)
+    os.environ["S2I_ROOT"] = str(out)
+    if options.wheels:
+        install(options.wheels, out / "site")
+    sys.path.insert(0, str(REPOSITORY))
+
+    def stop(*_):
+        raise TimeIsUp
+
+    signal.signal(signal.SIGALRM, stop)
+    overrides = {"data": {"spoken_captions": options.captions}, "encoder": {"epochs": options.epochs},
+                 "gan": {"steps": options.steps}, "scores": {"captions": 2000}} if options.profile == "large" else {}
+    try:
+        signal.setitimer(signal.ITIMER_REAL, max(1.0, deadline - time.monotonic()))
+        from s2i_lib.config import load_config
+
+        if options.profile == "large":
+            run_benchmarks(out)
+        prepare(load_config(options.profile, options.dataset, "paper", overrides=overrides))
+        for recipe in options.recipes.split(","):
+            config = load_config(options.profile, options.dataset, recipe, overrides=overrides)
+            if not (config.results_dir / "records" / f"{config.dataset}-{config.profile}-s0-{recipe}-borrowed_gpu.csv").exists():
+                train_and_score(config)
+        say("everything is done")
+    except TimeIsUp:
+        say("time is up; start again with the same folder to go on")
+
+
+if __name__ == "__main__":
+    main()
