@@ -11,8 +11,10 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
                      smoke  every step in minutes; its numbers mean nothing
                      small  two CPU cores, about an hour for one data set with the two recipes of the paper's method
                      large  one GPU, hours; the paper's network sizes on the rendered data
-                     paper  the paper's own data and schedule
-  --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers or both (default: birds,flowers)
+                     paper  one GPU, days; the paper's own data, which you have to get: a dry run says what is missing
+                            and where to get it, and a run that misses something stops at once with exit code 3
+  --dataset LIST   data sets, modules of s2i_lib/datasets, with commas between (default: birds,flowers, and with profile
+                   paper cub,oxford,places)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
   --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, and the ablations
@@ -29,7 +31,7 @@ TEXT
 fail() { echo "error: $1" >&2; exit 2; }
 
 recipe_names=paper,recommended,classifier,text,text_v1,norm,norm_jel,printed,released,contrastive,one_scale,two_scales
-profile=small dataset=birds,flowers seeds=0 recipes=$recipe_names cores=all dry_run=
+profile=small dataset= seeds=0 recipes=$recipe_names cores=all dry_run=
 snakemake_options=()
 while (($#)); do
     case $1 in
@@ -57,6 +59,9 @@ case $profile in
     smoke | small | large | paper) ;;
     *) fail "profile '$profile' is unknown; choose from smoke, small, large, paper." ;;
 esac
+if [[ -z $dataset ]]; then
+    [[ $profile == paper ]] && dataset=cub,oxford,places || dataset=birds,flowers
+fi
 for recipe in ${recipes//,/ }; do
     case $recipe in
         paper | recommended | classifier | text | text_v1) ;;
@@ -70,6 +75,12 @@ done
 [[ $cores =~ ^([1-9][0-9]*|all)$ ]] || fail "cores '$cores' is neither a number of cores nor 'all'."
 
 source workflow/environment.sh
+
+# Is everything there that cannot be made here? A dry run says what is missing and goes on to the plan.
+"$PYTHON" -m s2i_lib data check --profile "$profile" --dataset "$dataset" || {
+    code=$?
+    [[ $dry_run && $code == 3 ]] || exit "$code"
+}
 
 if [[ $dry_run ]]; then
     snakemake_options+=(--dry-run)
