@@ -90,6 +90,14 @@ class Examiner:
         return Reading({name: values[picture] for name, values in self.reference.attributes.items()},
                        self.reference.classes[picture], features)
 
+    def sentence_right(self, reading: Reading) -> np.ndarray:
+        """(n,) how well the picture of each sentence fits it: ``colours_right``; where nobody knows what was said, 1.0 if the
+        class judge sees the class of the sentence."""
+        if reading.attributes:
+            return self.colours_right(reading)
+        seen = np.array(self.judges["classes"].answers["class"], dtype=int)[reading.classes.argmax(1)]
+        return (seen == self.test.labels[[self.test.utterances[row][0] for row in self.rows]]).astype(float)
+
     def colours_right(self, reading: Reading) -> np.ndarray:
         """(n,) share of the mentioned colours that the picture of each sentence shows; NaN where none is mentioned."""
         colours = dataset_module(self.config.dataset).COLOUR_ATTRIBUTES
@@ -101,10 +109,13 @@ class Examiner:
         return shares
 
     def score(self, run: results.Run, method: str, reading: Reading, recipe: str = "") -> None:
-        """Add every score of a reading to a run: semantic accuracy where it is known, Fréchet and kernel distance, inception
-        score."""
+        """Add every score of a reading to a run: semantic accuracy, or the class seen where nobody knows what was said, Fréchet
+        and kernel distance, inception score."""
         if reading.attributes:
             self._score_words(run, method, reading, recipe)
+        else:
+            right = self.sentence_right(reading)
+            run.add(method, "class_seen", right.mean(), n=len(right), standard_error=right.std() / np.sqrt(len(right)), recipe=recipe)
         count = len(reading.features)
         statistics = _statistics(reading.features)
         distance = metrics.frechet_distance(statistics.mean, statistics.covariance, self.statistics.mean,
