@@ -42,10 +42,10 @@ SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "pl
 def archives(name: str) -> dict[str, bytes]:
     """The published archives of a data set by file name."""
     packed = {}
-    for part in dataset_module(name).PARTS:
-        content = {path: data for path, data in FILES[name].items() if path.startswith(tuple(p.partition("/")[0] for p in part.unpacked))}
-        if not part.optional:
-            packed[part.archive] = content[part.archive] if part.archive in content else tar(content)
+    for part in (part for part in dataset_module(name).PARTS if not part.optional):
+        folders = tuple(path.partition("/")[0] for path in part.unpacked)
+        content = {path: data for path, data in FILES[name].items() if path.startswith(folders)}
+        packed[part.archive] = content.get(part.archive) or tar(content)
     return packed
 
 
@@ -99,3 +99,86 @@ def snakemake(tree: Path, dataset: str, *options: str) -> subprocess.Popen:
                f"datasets={dataset}", "recipes=paper,recommended,text"]
     return subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def executed(tree):
+    """The whole workflow on cub, and on oxford and places up to the speech encoder, two processes side by side."""
+    encoders = [[f"data/{name}-paper/chapters/04_teacher.ipynb", f"runs/{name}-paper-s0/paper/chapters/05_speech_encoder.ipynb"]
+                for name in ("oxford", "places")]
+    first = snakemake(tree, "cub")
+    second = snakemake(tree, "oxford,places", *encoders[0], *encoders[1])
+    said = [process.communicate()[0] for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), "\n".join(said)
+    return tree
+
+
+def test_every_chapter_runs_on_photographs(executed):
+    chapters = {path.stem for path in [*executed.glob("data/cub-paper/chapters/*"), *executed.glob("runs/**/chapters/*")]}
+    numbers = {"01", "02", "03", "04", "05", "06", "07", "08", "11", "12", "21", "22"}
+    assert {name[:2] for name in chapters} == numbers and not any("failed" in name for name in chapters)
+
+
+def test_photographs_are_scored_without_attributes_and_by_named_networks(executed):
+    records = pd.concat([pd.read_csv(path) for path in executed.glob("results/records/cub-paper-s0*.csv")])
+    scores = set(records[records.chapter == "07_scores"].metric)
+    assert {"fid_lite0_n12", "kid_lite0_n12", "is_judge_n12", "class_seen"} <= scores
+    assert not any(name.startswith("semantic") for name in scores)
+    methods = set(records[records.chapter == "12_two_stage"].method)
+    assert {"two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "StackGAN-v2"} <= methods
+
+
+def test_captions_are_spoken_and_recordings_are_kept(executed):
+    folder = executed / "data"
+    assert len(list(folder.glob("cub-paper/speech/*/*.wav"))) == 2 * len(NAMES)
+    assert not (folder / "places-paper" / "speech").exists()
+    items = json.loads((folder / "places-paper" / "items.json").read_text())
+    assert all((folder / "places-paper" / item["recordings"][0]).is_file() for item in items) and len(items) == 21
+
+
+def test_cells_about_attributes_left_their_place(executed):
+    paths = executed / "data/cub-paper/chapters/01_data.ipynb", ROOT / "notebooks/01_data.ipynb"
+    done, source = (nbformat.read(path, as_version=4) for path in paths)
+    tagged = {cell.id for cell in source.cells if "attributes" in cell.metadata.get("tags", [])}
+    assert tagged and all(cell.cell_type == "markdown" for cell in done.cells if cell.id in tagged)
+
+
+# --- run_all.sh ---
+
+
+def run_all(root: Path, *options: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"S2I_ROOT": str(root), "TORCH_HOME": str(root / "torch")}
+    return subprocess.run(["bash", "run_all.sh", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL)
+
+
+def test_a_dry_run_without_data_prints_the_plan_and_what_is_missing(tmp_path):
+    done = run_all(tmp_path, "--profile", "paper", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("cub", "oxford", "places", "weights"):
+        assert f"put it into {tmp_path / 'data' / name} " in done.stdout
+    for part in weights.PARTS:
+        assert done.stdout.count(part.archive + ",") == 1 and part.url in done.stdout
+    for chapter in ("01_data", "07_scores", "12_two_stage", "14_ablation", "21_paper_profile", "22_inception"):
+        assert f"{chapter}.ipynb" in done.stdout + done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_run_without_data_stops_at_once_with_the_same_list(tmp_path):
+    dry, real = run_all(tmp_path, "--profile=paper", "--dataset=oxford", "-n"), run_all(tmp_path, "--profile=paper", "--dataset=oxford")
+    assert real.returncode == 3 and real.stdout and dry.stdout.startswith(real.stdout)
+    assert "102flowers.tgz" in real.stdout and "googlenet" in real.stdout and "CUB_200" not in real.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("profile, dataset", [("small", "cub"), ("paper", "birds"), ("smoke", "birds,places"), ("paper", "cubs")])
+def test_profiles_and_data_sets_that_do_not_belong_together(tmp_path, profile, dataset):
+    done = run_all(tmp_path, "--profile", profile, "--dataset", dataset, "--dry-run")
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert dataset.split(",")[-1] in done.stderr
+
+
+def test_nothing_is_missing_once_everything_is_there(tree, monkeypatch, capsys):
+    monkeypatch.setattr(config, "ROOT", tree)
+    monkeypatch.setenv("S2I_OVERRIDES", str(tree / "tiny.json"))
+    assert main(["data", "check"]) == 0 and not capsys.readouterr().out
