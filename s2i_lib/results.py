@@ -304,7 +304,8 @@ def compare(rows: pd.DataFrame, ours: dict[tuple[str, str], float], comparable: 
     Args:
         rows: rows of ``published()``.
         ours: (method, metric) of the published row -> our value.
-        comparable: same data, network and protocol as the paper. Rendered data never are.
+        comparable: same data, network and protocol as the paper. Rendered data never are, and nothing is to a number that is
+            missing.
         tolerance: relative difference that still counts as ``match``.
 
     Returns:
@@ -315,8 +316,9 @@ def compare(rows: pd.DataFrame, ours: dict[tuple[str, str], float], comparable: 
     table["ours"] = table["ours"].astype(float)
     table["difference"] = table.ours - table.published
     close = table.difference.abs() <= tolerance * table.published.abs()
-    table["status"] = ["not run" if pd.isna(value) else "not comparable" if not comparable else "match" if near else "differs"
-                       for value, near in zip(table.ours, close)]
+    table["status"] = ["not run" if pd.isna(value) else "not comparable" if not comparable or pd.isna(theirs)
+                       else "match" if near else "differs"
+                       for value, theirs, near in zip(table.ours, table.published, close)]
     return table
 
 

@@ -41,6 +41,7 @@ class Examiner:
     Attributes:
         rows: (n,) rows of the test utterances that are painted, drawn by the seed.
         mentioned: what each of them says; nothing where nobody knows.
+        comparable: are data and networks those of the paper?
         names: ``fid``, ``kid`` and ``is`` -> metric with the network behind it, for example ``fid_lite0``.
         reference: ``Reading`` of all real test pictures.
     """
@@ -56,6 +57,7 @@ class Examiner:
         self.network = encoders.load_feature_network(config.scores.network, FEATURE_SIZE).to(self.device)
         self.names = {"fid": f"fid_{config.scores.network}", "kid": f"kid_{config.scores.network}",
                       "is": "is_inception" if config.judge.network == "inception" else "is_judge"}
+        self.comparable = config.dataset in PUBLISHED and config.scores.network == config.judge.network == "inception"
         real = artefacts.load_images(self.test, self.size)
         self.reference = self.read(artefacts.to_signed(part) for part in real.split(256))
         self.statistics = _statistics(self.reference.features)

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 from scipy.io import savemat
+from scipy.signal import lfilter
 
 from s2i_lib.datasets import places
 
@@ -75,10 +76,10 @@ def places_files(per_class: int = 2, seconds: float = 0.1) -> dict[str, bytes]:
     return files
 
 
-def recording(seconds: float, pitch: int) -> bytes:
-    """A wav file with a tone."""
-    sound = io.BytesIO()
-    soundfile.write(sound, np.sin(np.arange(int(16_000 * seconds)) / (5 + pitch)), 16_000, format="WAV")
+def recording(seconds: float, seed: int) -> bytes:
+    """A wav file with a noise that has, like speech, more low than high frequencies."""
+    noise, sound = np.random.default_rng(seed).normal(size=int(16_000 * seconds)), io.BytesIO()
+    soundfile.write(sound, 0.02 * lfilter([1], [1, -0.95], noise), 16_000, format="WAV")
     return sound.getvalue()
 
 

@@ -27,7 +27,7 @@ TINY = {
     "encoder": {"width": 2, "rnn_dim": 8, "epochs": 2, "batch_size": 8},
     "gan": {"base_size": 8, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6, "condition_dim": 6, "steps": 10,
             "batch_size": 6},
-    "judge": {"network": "residual", "width": 2, "epochs": 1, "batch_size": 8},
+    "judge": {"network": "residual", "width": 4, "epochs": 4, "batch_size": 4, "learning_rate": 2e-3},
     "scores": {"network": "lite0", "captions": 12, "gallery_sentences": 2, "gallery_samples": 2, "inception_splits": 2}}
 # three training and two test classes of each, more pictures of the miniatures of test_paper_data.py
 NAMES = CUB_NAMES + tuple(f"{species}_{k:04d}_{k}" for species in (

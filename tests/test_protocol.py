@@ -5,7 +5,7 @@ import pytest
 
 from s2i_lib import config, protocol
 from s2i_lib.config import load_config
-from s2i_lib.datasets import PUBLISHED
+from s2i_lib.datasets import PUBLISHED, dataset_module
 
 # what profile `paper` on photographs, with the paper's own recipe, never reads
 UNUSED = {"data.images_per_train_class", "data.images_per_test_class", "data.images_for_judge", "data.seed", "judge.images",
@@ -57,3 +57,9 @@ def test_a_key_that_leads_nowhere_is_named(tmp_path, monkeypatch, key):
     monkeypatch.setattr(config, "ROOT", tmp_path)
     with pytest.raises(ValueError, match=key):
         protocol.hyperparameters(load_config("paper", "cub", "paper"))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_one_picture_is_drawn_per_caption(name):
+    settings = load_config("paper", name, "paper")
+    assert settings.scores.captions == settings.data.spoken_captions * dataset_module(name).SPLIT_SIZES["test"]
