@@ -11,9 +11,11 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
                      smoke  every step in minutes; its numbers mean nothing
                      small  two CPU cores, about an hour for one data set with the two recipes of the paper's method
                      large  one GPU, hours; the paper's network sizes on the rendered data
-                     paper  the paper's own data and schedule
-  --dataset LIST   data sets, modules of s2i_lib/datasets: birds, flowers, scenes (rooms with simulated field speech: Table III
-                   and Figure 4), with commas between (default: birds,flowers)
+                     paper  one GPU, days; the paper's own data, which you have to get: a dry run says what is missing
+                            and where to get it, and a run that misses something stops at once with exit code 3
+  --dataset LIST   data sets, modules of s2i_lib/datasets, with commas between: birds, flowers, scenes (rooms with simulated
+                   field speech: Table III and Figure 4); cub, oxford, places with profile paper
+                   (default: birds,flowers, and with profile paper cub,oxford,places)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
   --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, the ablations
@@ -32,7 +34,7 @@ fail() { echo "error: $1" >&2; exit 2; }
 
 recipe_names=paper,recommended,classifier,text,text_v1
 recipe_names+=,norm,norm_jel,printed,released,contrastive,all_slots,last_state,one_scale,two_scales,field
-profile=small dataset=birds,flowers seeds=0 recipes=$recipe_names cores=all dry_run=
+profile=small dataset= seeds=0 recipes=$recipe_names cores=all dry_run=
 snakemake_options=()
 while (($#)); do
     case $1 in
@@ -60,6 +62,9 @@ case $profile in
     smoke | small | large | paper) ;;
     *) fail "profile '$profile' is unknown; choose from smoke, small, large, paper." ;;
 esac
+if [[ -z $dataset ]]; then
+    [[ $profile == paper ]] && dataset=cub,oxford,places || dataset=birds,flowers
+fi
 for recipe in ${recipes//,/ }; do
     [[ ,$recipe_names, == *,$recipe,* ]] || fail "recipe '$recipe' is unknown; choose from ${recipe_names//,/, }, with commas between."
 done
@@ -69,6 +74,12 @@ done
 [[ $cores =~ ^([1-9][0-9]*|all)$ ]] || fail "cores '$cores' is neither a number of cores nor 'all'."
 
 source workflow/environment.sh
+
+# Is everything there that cannot be made here? A dry run says what is missing and goes on to the plan.
+"$PYTHON" -m s2i_lib data check --profile "$profile" --dataset "$dataset" || {
+    code=$?
+    [[ $dry_run && $code == 3 ]] || exit "$code"
+}
 
 if [[ $dry_run ]]; then
     snakemake_options+=(--dry-run)

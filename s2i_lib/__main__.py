@@ -4,18 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-USER_ERROR = 2
+USER_ERROR, DATA_MISSING = 2, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns 0, or 2 after one sentence on standard error."""
+    """Run one command; returns 0, 2 after one sentence on standard error, or 3 if ``data check`` misses something."""
     options = _parser().parse_args(arguments)
     try:
-        options.command(options)
+        return options.command(options) or 0
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,9 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     speak.add_argument("--out", type=Path, default=Path("speech.wav"), help="wav or flac to write (default: %(default)s)")
     speak.set_defaults(command=_speak)
     data = commands.add_parser("data", help="the paper's own data: what is there, download, check")
-    data.add_argument("action", choices=("status", "fetch", "verify"),
-                      help="say what is missing and where to get it; download and unpack; read every file and check the counts")
-    data.add_argument("--dataset", help="cub, oxford or places (default: all three; verify: those that are complete)")
+    data.add_argument("action", choices=("status", "fetch", "verify", "check"),
+                      help="say what is missing and where to get it; download and unpack; read every file and check the counts; "
+                           "ask whether a run could start (exit code 3: something is missing)")
+    data.add_argument("--dataset", help="cub, oxford, places or weights (default: all; verify: those that are complete)")
+    data.add_argument("--profile", default="paper", help="profile of the run to check, with --dataset LIST (default: %(default)s)")
     data.set_defaults(command=_data)
     return parser
 
@@ -60,19 +61,39 @@ def _speak(options: argparse.Namespace) -> None:
     print(f"{options.out}: synthetic speech")
 
 
-def _data(options: argparse.Namespace) -> None:
-    from s2i_lib.datasets import PUBLISHED, downloads, published
+def _data(options: argparse.Namespace) -> int | None:
+    from s2i_lib.datasets import PUBLISHED, downloads, published, weights
 
-    for name in [options.dataset] if options.dataset else PUBLISHED:
+    if options.action == "check":
+        return _check(options.profile, options.dataset.split(",") if options.dataset else list(PUBLISHED))
+    for name in [options.dataset] if options.dataset else (*PUBLISHED, "weights"):
         if options.action == "status":
             print(*published.status(name), sep="\n")
         elif options.action == "fetch":
             print(*downloads.fetch(name), sep="\n")
+        elif name == "weights":
+            print(*weights.verify(), sep="\n")
         elif options.dataset or not published.missing_parts(name):
             counts = published.verify(name)
             print(f"{name}: complete, " + " and ".join(f"{count} {split} images" for split, count in counts.items()))
         else:
             print(f"{name}: not checked, parts are missing (python -m s2i_lib data status)")
+
+
+def _check(profile: str, datasets: list[str]) -> int:
+    """Say what is missing for a run of these data sets; rendered ones need nothing."""
+    from s2i_lib.config import load_config
+    from s2i_lib.datasets import PUBLISHED, RENDERED, DatasetError, dataset_module, published
+
+    for name in datasets:
+        dataset_module(name)  # an unknown one is named
+        if (name in PUBLISHED) != (profile == "paper"):
+            raise DatasetError(f"profile {profile} cannot run on {name}: profile paper takes {', '.join(PUBLISHED)}, the other "
+                               f"profiles take {', '.join(RENDERED)}")
+    lines = published.missing([load_config(profile, name, "paper") for name in datasets]) if profile == "paper" else []
+    if lines:
+        print("Profile paper needs files that are not here:", *lines, sep="\n")
+    return DATA_MISSING if lines else 0
 
 
 if __name__ == "__main__":

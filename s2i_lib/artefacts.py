@@ -25,7 +25,7 @@ from s2i_lib import audio, field, speech
 from s2i_lib.config import Config
 from s2i_lib.datasets import PUBLISHED, DatasetError, SpokenImages, dataset_module, load_dataset
 from s2i_lib.datasets.published import Photo, raw_folder, read_pixels
-from s2i_lib.encoders import Teacher, encode_characters
+from s2i_lib.encoders import Teacher, encode_characters, teacher_views
 from s2i_lib.field import Conditions
 from s2i_lib.workers import worker_processes
 
@@ -84,7 +84,7 @@ def _specimens(config: Config, plan: list[list[tuple[str, dict]]]) -> bytes:
 def _write_photos(config: Config) -> None:
     """What ``write_images`` does for a published data set: read, crop and scale instead of draw."""
     photos, size = dataset_module(config.dataset).read(raw_folder(config.dataset)), config.data.image_size
-    _claim(config, json.dumps([(photo.name, photo.label, photo.split) for photo in photos]).encode())
+    _claim(config, json.dumps([(photo.name, photo.label, photo.split, len(photo.recordings)) for photo in photos]).encode())
     items, classes = [], itertools.groupby(photos, key=lambda photo: photo.label)
     for label, members in tqdm(classes, total=len({photo.label for photo in photos}), desc="cropping", unit="class"):
         members, path = list(members), config.data_dir / "images" / f"{label:03d}.npy"
@@ -99,8 +99,9 @@ def _photo_item(config: Config, photo: Photo, row: int) -> dict:
     item = {"name": photo.name, "label": photo.label, "row": row, "split": photo.split, "attributes": {},
             "spoken": min(config.data.spoken_captions, len(photo.captions)),
             "captions": [{"text": text, "mentioned": {}} for text in photo.captions]}
-    if photo.recording is not None:  # relative, so that the project can be moved
-        item |= {"spoken": 1, "recording": os.path.relpath(photo.recording, config.data_dir)}
+    if photo.recordings:  # relative, so that the project can be moved
+        recordings = photo.recordings[:item["spoken"]]
+        item["recordings"] = [os.path.relpath(recording, config.data_dir) for recording in recordings]
     return item
 
 
@@ -163,10 +164,18 @@ def write_speech(config: Config) -> None:
     """Speak the captions of both splits into ``speech/<class>/<image>_<caption>.wav`` (chapter 02).
 
     Where the data set asks for field speech, these are simulated field recordings; the voice itself is in ``clean/``, and the
-    conditions of every recording are in ``field_<split>.csv``, see ``load_conditions``.
+    conditions of every recording are in ``field_<split>.csv``, see ``load_conditions``. Captions that people have recorded are
+    left alone.
+
+    Raises:
+        DatasetError: such a recording is missing.
     """
     datasets = {split: load_dataset(config.dataset, split, config.data_dir) for split in ("train", "test")}
-    jobs = [(dataset[i].captions[k].text, dataset[i].speech[k]) for dataset in datasets.values() for i, k in dataset.utterances]
+    for path in (path for dataset in datasets.values() for record in dataset if record.recorded for path in record.speech):
+        if not path.exists():
+            raise DatasetError(f"recording {path} is missing: unpack the recordings again")
+    jobs = [(dataset[i].captions[k].text, dataset[i].speech[k]) for dataset in datasets.values()
+            for i, k in dataset.utterances if not dataset[i].recorded]
     if config.data.speech == "clean":
         speech.speak_captions(jobs)
         return
@@ -387,7 +396,7 @@ def to_signed(images: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def extract_features(teacher: Teacher, images: torch.Tensor, batch_size: int = 32) -> np.ndarray:
+def extract_features(teacher: torch.nn.Module, images: torch.Tensor, batch_size: int = 32) -> np.ndarray:
     """(N, 3, H, W) uint8 images to (N, D) float32 teacher features, a batch at a time."""
     return np.concatenate([teacher(batch.float() / 255).float().cpu().numpy() for batch in images.split(batch_size)])
 
@@ -408,9 +417,9 @@ def cached_features(teacher: Teacher, images: torch.Tensor, folder: Path) -> np.
 
 
 def write_teacher_features(config: Config, teacher: Teacher) -> None:
-    """Two views of every image (as it is, mirrored) through the teacher (chapter 04).
+    """The V views of every image, see ``encoders.teacher_views``, through the teacher (chapter 04).
 
-    Writes ``<teacher>_<split>.npy``, (N, 2, D) float32.
+    Writes ``<teacher>_<split>.npy``, (N, V, D) float32.
     """
     for split in ("train", "test"):
         path = teacher_path(config, split)
@@ -419,7 +428,7 @@ def write_teacher_features(config: Config, teacher: Teacher) -> None:
         dataset, views = load_dataset(config.dataset, split, config.data_dir), []
         for pixels in tqdm(_shards(dataset), desc=f"teacher {split}", total=len(set(dataset.labels)), unit="class"):
             views.append(np.stack([extract_features(teacher, view, config.teacher.batch_size)
-                                   for view in (pixels, pixels.flip(-1))], axis=1))
+                                   for view in teacher_views(pixels, config.teacher.views)], axis=1))
         save_atomically(path, lambda file: np.save(file, np.concatenate(views)))
 
 
@@ -429,5 +438,5 @@ def teacher_path(config: Config, split: str) -> Path:
 
 
 def load_teacher_features(config: Config, split: str) -> np.ndarray:
-    """(N, 2, D) float32 teacher features of a split."""
+    """(N, V, D) float32 teacher features of a split, one row per view; the first is the image as it is."""
     return np.load(teacher_path(config, split))

@@ -47,9 +47,15 @@ class DataConfig(_Section):
 
 
 class TeacherConfig(_Section):
-    """The frozen image encoder (Eq. 3). `power` is the exponent of the generalised mean over its grid, 1 for the mean."""
+    """The frozen image encoder (Eq. 3). `power` is the exponent of the generalised mean over its grid, 1 for the mean.
+
+    `views` says what it is shown of a picture, see ``encoders.teacher_views``: the `whole` of it (Section III-B, "a resolution of
+    256 x 256"), the whole and its `mirror` image (ours), its `centre` (how these networks are usually tested) or ten crops as
+    in the `released` code.
+    """
 
     name: Literal["efficientnet_lite0", "googlenet"] = "efficientnet_lite0"
+    views: Literal["whole", "mirror", "centre", "released"] = "mirror"
     image_size: int = 224
     power: float = 3.0
     batch_size: int = 32
@@ -116,8 +122,10 @@ class GanConfig(_Section):
 
 class JudgeConfig(_Section):
     """The classifiers that score generated images; they never see a generated image in training. The attribute judge
-    learns from `images` birds of random attribute combinations."""
+    learns from `images` birds of random attribute combinations. `network` is that of the class judge: a small residual network
+    or a pretrained Inception-v3 (Section IV-A, chapter 22)."""
 
+    network: Literal["residual", "inception"] = "residual"
     images: int = 4000
     width: int = 32
     epochs: int = 12
@@ -126,8 +134,10 @@ class JudgeConfig(_Section):
 
 
 class ScoreConfig(_Section):
-    """How many images are generated for the scores."""
+    """How many images are generated for the scores, and by which `network` the distances see them: EfficientNet-Lite0, or the
+    Inception-v3 that FID is defined with."""
 
+    network: Literal["lite0", "inception"] = "lite0"
     captions: int = 1000
     gallery_sentences: int = 5
     gallery_samples: int = 8
@@ -218,12 +228,14 @@ PROFILES: dict[str, dict[str, Any]] = {
         "judge": {"images": 20_000, "width": 64, "epochs": 20},
         "scores": {"captions": 29_000},
     },
-    # The paper's own data and schedule (Section V: 100 epochs, 220k iterations).
+    # The paper's own data and schedule. Chapter 21 gives the source of every value, and a reason where the paper is silent.
     "paper": {
-        "teacher": {"name": "googlenet", "power": 1.0},
+        "data": {"spoken_captions": 10},
+        "teacher": {"name": "googlenet", "views": "whole", "image_size": 256, "power": 1.0},
         "encoder": {"width": 64, "rnn_dim": None, "target_dim": None, "weights": "paper", "epochs": 100},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 220_000},
-        "scores": {"captions": 29_330},
+        "judge": {"network": "inception", "epochs": 10, "learning_rate": 1e-4},
+        "scores": {"network": "inception", "captions": 29_330},
     },
 }
 
@@ -279,6 +291,10 @@ SHAPES: dict[tuple[str, str], dict[str, Any]] = {
         "encoder": {"target_dim": None}},
     ("large", "scenes"): {"data": _PLACES, "encoder": {"target_dim": None}},
     ("paper", "scenes"): {"data": _PLACES},
+    ("paper", "oxford"): {"data": {"num_classes": 102, "num_train_classes": 82}, "gan": {"steps": 100_000},
+                          "scores": {"captions": 11_550}},
+    # 128 px, drawn in two scales; no number of steps is given for these
+    ("paper", "places"): {"data": _ROOMS, "gan": {"num_scales": 2, "steps": 100_000}, "scores": {"captions": 2870}},
 }
 
 # Where a recipe needs other values in one profile: the recommended generator is cheaper per step, so it takes more steps, and
@@ -344,7 +360,8 @@ def load_config(profile: str = "small", dataset: str = "birds", recipe: str = "r
             classifier), ``text`` (StackGAN-v2 from text), ``text_v1`` (StackGAN-v1 from text), ``field`` (the recommended recipe
             taught with simulated field speech) or an ablation of the paper's recipe.
         seed: training seed; the data set has its own (``data.seed``).
-        overrides: nested values laid over the profile, for example ``{"gan": {"steps": 500}}``.
+        overrides: nested values laid over the profile, for example ``{"gan": {"steps": 500}}``. The environment variable
+            ``S2I_OVERRIDES`` may name a JSON file with such values for a whole run of the workflow: tests shrink it in this way.
 
     Raises:
         ConfigError: unknown profile, recipe or key (the message names the nearest one), or a value of the wrong type.
@@ -354,6 +371,8 @@ def load_config(profile: str = "small", dataset: str = "birds", recipe: str = "r
     values = _merge(values, ADJUSTMENTS.get((profile, recipe), {}))
     values = _merge(values, PARTICULARS.get((dataset, recipe), {}))
     values = _merge(values, {"profile": profile, "dataset": dataset, "recipe": recipe, "seed": seed})
+    if "S2I_OVERRIDES" in os.environ:
+        values = _merge(values, json.loads(Path(os.environ["S2I_OVERRIDES"]).read_text()))
     values = _merge(values, overrides or {})
     try:
         return Config.model_validate(values)

@@ -4,11 +4,15 @@
 encoder (Eq. 3). ``ImageClassifier`` is what reads attributes or classes off an image when generated pictures are scored.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from s2i_lib.datasets import weights
 
 SHORTENING = 64  # frames per slot of the recurrent layer
 ALL_SLOTS = 32  # what the released code pads every utterance to: 20.48 s
@@ -178,6 +182,34 @@ class Teacher(nn.Module):
         return features.float().clamp_min(0).pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)
 
 
+def teacher_views(pixels: torch.Tensor, views: str) -> list[torch.Tensor]:
+    """What a teacher is shown of each picture; it brings every view to its own size.
+
+    ``whole`` is the picture (Section III-B names no crop), ``mirror`` the picture and its mirror image, ``centre`` the square of
+    224 / 256 of its side in the middle, with which networks of this kind are usually tested. ``released`` are the ten views of
+    the released code: squashed to 227 px, five crops of 224 px near the middle, and the same five upside-down, since the code
+    flips the wrong axis. (That code feeds the teacher uncropped photos of birds; here every view comes from the cropped ones, as
+    Section IV-A says.)
+
+    Args:
+        pixels: (N, 3, H, W) uint8.
+        views: see above.
+
+    Returns:
+        One (N, 3, h, w) uint8 tensor per view.
+    """
+    if views == "whole":
+        return [pixels]
+    if views == "mirror":
+        return [pixels, pixels.flip(-1)]
+    if views == "centre":
+        edge = round(pixels.shape[-1] * 16 / 256)
+        return [pixels[..., edge:pixels.shape[-2] - edge, edge:pixels.shape[-1] - edge]]
+    squashed = resize(pixels.float(), 227).round().clamp(0, 255).to(torch.uint8)
+    crops = [squashed[..., y:y + 224, x:x + 224] for y, x in ((0, 0), (3, 0), (1, 1), (0, 3), (3, 3))]
+    return crops + [crop.flip(-2) for crop in crops]
+
+
 def resize(images: torch.Tensor, size: int) -> torch.Tensor:
     """The one resize of the project: (B, 3, H, W) floats to (B, 3, size, size), bilinear, anti-aliased when it shrinks."""
     if images.shape[-2:] == (size, size):
@@ -199,20 +231,21 @@ class _EfficientNetTrunk(nn.Module):
         return self.network.extract_features(images)
 
 
-def load_teacher(name: str = "efficientnet_lite0", image_size: int = 224, weights: str | None = None,
+def load_teacher(name: str = "efficientnet_lite0", image_size: int = 224, path: str | Path | None = None,
                  power: float = 1.0) -> Teacher:
     """A frozen teacher.
 
     Args:
-        name: ``efficientnet_lite0`` (1280-d, weights inside a Python package) or ``googlenet`` (1024-d, the paper's;
-            torchvision's ImageNet weights, downloaded once unless `weights` names a file).
+        name: ``efficientnet_lite0`` (1280-d, weights inside a Python package) or ``googlenet`` (1024-d, the paper's, with
+            torchvision's ImageNet weights in the range that these were learned in, -1 to 1).
         image_size: side in pixels that images are resized to.
-        weights: path of a GoogLeNet state dict for machines without a network.
+        path: of a GoogLeNet state dict; by default the file in ``data/weights`` or in torchvision's own folder.
         power: exponent of the generalised mean over the grid; GoogLeNet takes the mean itself, so 1.
 
     Raises:
         ValueError: unknown name, or another exponent than 1 for GoogLeNet.
-        FileNotFoundError: GoogLeNet's weights can neither be found nor downloaded; the message says what to do.
+        DatasetError: GoogLeNet's weights are not there; the message says how to get them.
+        FileNotFoundError: no such file as `path`.
     """
     if name == "efficientnet_lite0":
         return Teacher(name, _EfficientNetTrunk().to(memory_format=torch.channels_last), 1280,
@@ -221,23 +254,62 @@ def load_teacher(name: str = "efficientnet_lite0", image_size: int = 224, weight
         raise ValueError(f"teacher {name!r} is unknown; choose efficientnet_lite0 or googlenet")
     if power != 1:
         raise ValueError(f"power is {power}, but GoogLeNet takes the plain mean over its grid: use 1")
-    return Teacher(name, _googlenet_trunk(weights), 1024, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], image_size)
+    return Teacher(name, _googlenet_trunk(path), 1024, [0.5] * 3, [0.5] * 3, image_size)
 
 
-def _googlenet_trunk(weights: str | None) -> nn.Module:
-    from torchvision.models import GoogLeNet_Weights, googlenet
+def _load_weights(part: weights.Part, path: str | Path | None) -> dict[str, torch.Tensor]:
+    return torch.load(path or weights.find(part), map_location="cpu", weights_only=True)
 
-    # transform_input off: torchvision would switch it on with its weights and normalise a second time
+
+def _googlenet_trunk(path: str | Path | None) -> nn.Module:
+    from torchvision.models import googlenet
+
+    # The weights were learned with pixels in [-1, 1]. transform_input, which torchvision switches on with them, undoes the usual
+    # ImageNet normalisation; ours is the right one from the start.
     network = googlenet(weights=None, init_weights=False, aux_logits=False, transform_input=False)
-    try:
-        state = (torch.load(weights, map_location="cpu", weights_only=True) if weights
-                 else GoogLeNet_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
-    except OSError as error:
-        raise FileNotFoundError(f"GoogLeNet's ImageNet weights are not available ({error}); pass the path of a downloaded "
-                                "state dict as `weights`, or use the teacher efficientnet_lite0") from None
+    state = _load_weights(weights.GOOGLENET, path)
     network.load_state_dict({key: value for key, value in state.items() if not key.startswith("aux")})
     network.fc, network.dropout = nn.Identity(), nn.Identity()
     return network.to(memory_format=torch.channels_last)
+
+
+class FidInception(nn.Module):
+    """The network that the Fréchet inception distance is defined with (Section IV-A): (B, 3, H, W) images in [0, 1] to (B, 2048)
+    features, always in eval mode.
+
+    The network, its resize to 299 px (bilinear, without anti-aliasing) and its normalisation are those of the package
+    pytorch-fid; other Inception weights or another resize give another distance.
+
+    Args:
+        path: state dict of that package; by default the file in ``data/weights``.
+
+    Raises:
+        DatasetError: the weights are not there; the message says how to get them.
+    """
+
+    def __init__(self, path: str | Path | None = None):
+        super().__init__()
+        from pytorch_fid import inception
+
+        state, download = _load_weights(weights.FID_INCEPTION, path), inception.load_state_dict_from_url
+        try:  # the package knows no files, only its own download
+            inception.load_state_dict_from_url = lambda *_, **__: state
+            self.network = inception.InceptionV3()
+        finally:
+            inception.load_state_dict_from_url = download
+        self.register_buffer("mean", torch.zeros(1))  # tells callers the device, like a teacher's
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True):
+        return super().train(False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.network(images.to(self.mean.device))[0].flatten(1).float()
+
+
+def load_feature_network(name: str, size: int) -> nn.Module:
+    """The network that distances are measured with, by its name in the metrics: ``lite0`` at `size` px, or ``inception``."""
+    return FidInception() if name == "inception" else load_teacher("efficientnet_lite0", size)
 
 
 class _Residual(nn.Module):
@@ -250,6 +322,34 @@ class _Residual(nn.Module):
 
     def forward(self, x):
         return F.relu(F.avg_pool2d(self.body(x) + self.skip(x), 2))
+
+
+class InceptionClassifier(nn.Module):
+    """Inception-v3 with one softmax head per question, to be fine-tuned from torchvision's ImageNet weights (Section IV-A).
+
+    It has the interface of ``ImageClassifier`` and sees every picture at 299 px, in the range of its weights.
+
+    Args:
+        heads: question -> its possible answers.
+        path: torchvision's state dict to start from; None for a network whose weights are loaded afterwards.
+    """
+
+    def __init__(self, heads: dict[str, tuple[str, ...]], path: str | Path | None = None):
+        super().__init__()
+        from torchvision.models import inception_v3
+
+        self.answers, self.image_size = {q: tuple(a) for q, a in heads.items()}, 299
+        self.network = inception_v3(weights=None, init_weights=False, aux_logits=False, transform_input=False)
+        if path is not None:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            self.network.load_state_dict({key: value for key, value in state.items() if not key.startswith("Aux")})
+        self.network.fc = nn.Identity()
+        self.heads = nn.ModuleDict({q: nn.Linear(2048, len(a)) for q, a in self.answers.items()})
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
+        features = self.network(resize(images, self.image_size)).float()
+        return {question: head(features) for question, head in self.heads.items()}
 
 
 class ImageClassifier(nn.Module):

@@ -127,7 +127,7 @@ def _checksums(paths) -> dict[str, str]:
 def load_records(folder: Path) -> pd.DataFrame:
     """All records of a results folder, one row per measured number; empty when nothing was run."""
     files = sorted((Path(folder) / "records").glob("*.csv"))
-    frames = [pd.read_csv(path, keep_default_na=False, na_values={"standard_error": "", "seconds": ""}) for path in files]
+    frames = [pd.read_csv(path, keep_default_na=False, na_values=dict.fromkeys(("value", "standard_error", "seconds"), "")) for path in files]
     frames = [frame for frame in frames if len(frame)]  # a chapter that measures nothing would turn numbers into objects
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
@@ -157,7 +157,9 @@ TABLE_2 = (("StackGAN-v1", "text", "StackGAN-v1", "text_v1"), ("StackGAN-v2", "t
            ("ours", "speech", "ours", "paper"), ("ours", "speech", "ours", "recommended"))
 # Rows of Table III. The published method, what goes in, and method and recipe of our records.
 TABLE_3 = tuple(row for row in TABLE_2 if row[1] == "speech")
-PUBLISHED_AS = {"birds": "CUB-200", "flowers": "Oxford-102", "scenes": "Places-Subset"}  # whose shape a rendered data set has
+# the paper's name of a published data set, or of the one whose shape a rendered data set has
+PUBLISHED_AS = {"birds": "CUB-200", "flowers": "Oxford-102", "scenes": "Places-Subset", "cub": "CUB-200", "oxford": "Oxford-102",
+                "places": "Places-Subset"}
 TABLE_2_COLUMNS = {"IS (judge)": "is_judge_n", "FID-lite0": "fid_lite0_n", "KID-lite0": "kid_lite0_n",
                    "colours as said": "semantic_colours", "retrieval mAP": "map", "training (min)": "training_minutes"}
 TABLE_3_COLUMNS = {"FID-lite0": "fid_lite0_n", "KID-lite0": "kid_lite0_n", "room as said": "semantic_room",
@@ -330,7 +332,8 @@ def compare(rows: pd.DataFrame, ours: dict[tuple[str, str], float], comparable: 
     Args:
         rows: rows of ``published()``.
         ours: (method, metric) of the published row -> our value.
-        comparable: same data, network and protocol as the paper. Rendered data never are.
+        comparable: same data, network and protocol as the paper. Rendered data never are, and nothing is to a number that is
+            missing.
         tolerance: relative difference that still counts as ``match``.
 
     Returns:
@@ -341,8 +344,9 @@ def compare(rows: pd.DataFrame, ours: dict[tuple[str, str], float], comparable: 
     table["ours"] = table["ours"].astype(float)
     table["difference"] = table.ours - table.published
     close = table.difference.abs() <= tolerance * table.published.abs()
-    table["status"] = ["not run" if pd.isna(value) else "not comparable" if not comparable else "match" if near else "differs"
-                       for value, near in zip(table.ours, close)]
+    table["status"] = ["not run" if pd.isna(value) else "not comparable" if not comparable or pd.isna(theirs)
+                       else "match" if near else "differs"
+                       for value, theirs, near in zip(table.ours, table.published, close)]
     return table
 
 

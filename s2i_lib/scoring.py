@@ -13,7 +13,7 @@ from torch import nn
 
 from s2i_lib import artefacts, encoders, metrics, results, speech, training
 from s2i_lib.config import Config
-from s2i_lib.datasets import SpokenImages, dataset_module, has_new_classes, load_dataset
+from s2i_lib.datasets import PUBLISHED, SpokenImages, dataset_module, has_new_classes, load_dataset
 
 FEATURE_SIZE = 128  # side of the pictures that the feature network of the Fréchet distance sees
 
@@ -23,7 +23,7 @@ class Reading:
     """What the judges and the feature network see in n pictures.
 
     Attributes:
-        attributes: attribute -> (n,) values.  classes: (n, classes) probabilities.
+        attributes: attribute -> (n,) values, empty for photos.  classes: (n, classes) probabilities.
         features: (at most 10,000, D) float32, a sample if there were more pictures.  statistics: of all features.
     """
 
@@ -42,8 +42,10 @@ class Examiner:
 
     Attributes:
         rows: (n,) rows of the test utterances that are painted, drawn by the seed.
-        mentioned: what each of them says.
+        mentioned: what each of them says; nothing where nobody knows.
         groups: (n,) equal for sentences that are no independent trials, see ``dependent_groups``.
+        comparable: are data and networks those of the paper?
+        names: ``fid``, ``kid`` and ``is`` -> metric with the network behind it, for example ``fid_lite0``.
         reference: ``Reading`` of all real test pictures.
     """
 
@@ -54,8 +56,12 @@ class Examiner:
         self.rows = np.sort(np.random.default_rng(config.seed).choice(len(self.test.utterances), total, replace=False))
         self.mentioned = [self.test.caption(row).mentioned for row in self.rows]
         self.groups = dependent_groups(self.test, self.rows)
-        self.judges = {kind: training.load_judge(config, kind).to(self.device) for kind in ("attributes", "classes")}
-        self.network = encoders.load_teacher("efficientnet_lite0", FEATURE_SIZE).to(self.device)
+        kinds = ("attributes", "classes") if dataset_module(config.dataset).ATTRIBUTES else ("classes",)
+        self.judges = {kind: training.load_judge(config, kind).to(self.device) for kind in kinds}
+        self.network = encoders.load_feature_network(config.scores.network, FEATURE_SIZE).to(self.device)
+        self.names = {"fid": f"fid_{config.scores.network}", "kid": f"kid_{config.scores.network}",
+                      "is": "is_inception" if config.judge.network == "inception" else "is_judge"}
+        self.comparable = config.dataset in PUBLISHED and config.scores.network == config.judge.network == "inception"
         real = artefacts.load_images(self.test, self.size)
         self.reference = self.read((artefacts.to_signed(part) for part in real.split(256)), self._known_features(real))
 
@@ -67,7 +73,7 @@ class Examiner:
         """
         seen, classes, sample, start = [], [], metrics.FeatureSample(self.network.dim), 0
         for images in batches:
-            seen.append(metrics.read_attributes(self.judges["attributes"], images))
+            seen.append(metrics.read_attributes(self.judges["attributes"], images) if "attributes" in self.judges else {})
             classes.append(metrics.classify(self.judges["classes"], images)["class"])
             sample.update(self._features(images) if known is None else known[start:start + len(images)])
             start += len(images)
@@ -89,36 +95,53 @@ class Examiner:
         """The ceiling: the real picture behind every sentence, and other real pictures for the distances.
 
         The features are those of the ``judge`` split, which no generator was trained on; they show how far apart two sets of
-        real pictures of this size are.
+        real pictures of this size are. Photos have no such split: there the training pictures stand in, of other classes where
+        the splits share none.
         """
         picture = np.array([self.test.utterances[row][0] for row in self.rows])
-        others = load_dataset(self.config.dataset, "judge", self.config.data_dir)
+        others = load_dataset(self.config.dataset, "train" if self.config.dataset in PUBLISHED else "judge", self.config.data_dir)
         chosen = np.random.default_rng(self.config.seed).permutation(len(others))[:len(self.rows)]
         images = artefacts.load_images(others, self.size)[chosen]
         sample = metrics.FeatureSample(self.network.dim).update(self._known_features(images))
         return Reading({name: values[picture] for name, values in self.reference.attributes.items()},
                        self.reference.classes[picture], sample.rows, sample.statistics)
 
+    def sentence_right(self, reading: Reading) -> np.ndarray:
+        """(n,) how well the picture of each sentence fits it: ``colours_right``; where nobody knows what was said, 1.0 if the
+        class judge sees the class of the sentence."""
+        if reading.attributes:
+            return self.colours_right(reading)
+        seen = np.array(self.judges["classes"].answers["class"], dtype=int)[reading.classes.argmax(1)]
+        return (seen == self.test.labels[[self.test.utterances[row][0] for row in self.rows]]).astype(float)
+
     def colours_right(self, reading: Reading) -> np.ndarray:
         """(n,) share of the mentioned colours that the picture of each sentence shows; NaN where none is mentioned."""
         return colours_right(self.config.dataset, reading.attributes, self.mentioned)
 
     def score(self, run: results.Run, method: str, reading: Reading, recipe: str = "") -> None:
-        """Add every score of a reading to a run: semantic accuracy, Fréchet and kernel distance, inception score."""
+        """Add every score of a reading to a run: semantic accuracy, or the class seen where nobody knows what was said, Fréchet
+        and kernel distance, inception score."""
+        if reading.attributes:
+            self._score_words(run, method, reading, recipe)
+        else:
+            right = self.sentence_right(reading)
+            run.add(method, "class_seen", right.mean(), n=len(right), standard_error=right.std() / np.sqrt(len(right)), recipe=recipe)
+        ours, real = reading.statistics, self.reference.statistics
+        distance, count = metrics.frechet_distance(ours.mean, ours.covariance, real.mean, real.covariance), ours.count
+        run.add(method, f"{self.names['fid']}_n{count}", distance, n=count, recipe=recipe)
+        value, error = metrics.kernel_distance(reading.features, self.reference.features)
+        run.add(method, f"{self.names['kid']}_n{count}", value, n=count, standard_error=error, recipe=recipe)
+        splits, count = self.config.scores.inception_splits, len(reading.classes)
+        value, spread = metrics.inception_score(reading.classes, splits)
+        run.add(method, f"{self.names['is']}_n{count}", value, n=count, standard_error=spread / np.sqrt(splits), recipe=recipe)
+
+    def _score_words(self, run: results.Run, method: str, reading: Reading, recipe: str) -> None:
         semantic = metrics.semantic_accuracy(reading.attributes, self.mentioned)
         colours = [semantic[name] for name in dataset_module(self.config.dataset).COLOUR_ATTRIBUTES if name in semantic]
         overall = float(np.mean([accuracy for accuracy, _ in colours])), sum(count for _, count in colours)
         for name, (accuracy, count) in {**semantic, "colours": overall}.items():
             run.add(method, f"semantic_{name}", accuracy, n=count, recipe=recipe,
                     standard_error=np.sqrt(accuracy * (1 - accuracy) / count))
-        ours, real = reading.statistics, self.reference.statistics
-        distance, count = metrics.frechet_distance(ours.mean, ours.covariance, real.mean, real.covariance), ours.count
-        run.add(method, f"fid_lite0_n{count}", distance, n=count, recipe=recipe)
-        value, error = metrics.kernel_distance(reading.features, self.reference.features)
-        run.add(method, f"kid_lite0_n{count}", value, n=count, standard_error=error, recipe=recipe)
-        splits, count = self.config.scores.inception_splits, len(reading.classes)
-        value, spread = metrics.inception_score(reading.classes, splits)
-        run.add(method, f"is_judge_n{count}", value, n=count, standard_error=spread / np.sqrt(splits), recipe=recipe)
 
 
 def colours_right(dataset: str, answers: dict[str, np.ndarray], mentioned: list[dict[str, str]]) -> np.ndarray:
@@ -179,4 +202,4 @@ def mention_probes(train: SpokenImages, test: SpokenImages, train_embeddings: np
                                             test_embeddings[where["test"]], answers["test"])
             commonest = np.unique(answers["test"], return_counts=True)[1].max() / len(answers["test"])
             rows.append({"attribute": attribute, "accuracy": accuracy, "commonest": commonest, "n": len(where["test"])})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["attribute", "accuracy", "commonest", "n"])

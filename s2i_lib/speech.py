@@ -130,11 +130,13 @@ def recognition_errors(spoken: list[str], heard: list[str]) -> tuple[float, dict
     """Word error rate, the shares of its three kinds, and which words were taken for which.
 
     Returns:
-        The rate; ``substitute``, ``delete`` and ``insert`` as shares of all errors; word -> words it was taken for.
+        The rate; ``substitute``, ``delete`` and ``insert`` as shares of all errors; word -> words it was taken for. Pairs in which
+        nothing was spoken do not count.
     """
     import jiwer
 
-    result = jiwer.process_words(spoken, heard)
+    said = [row for row, text in enumerate(spoken) if text]  # some recordings of people come without words
+    result = jiwer.process_words([spoken[row] for row in said], [heard[row] for row in said])
     kinds = {"substitute": result.substitutions, "delete": result.deletions, "insert": result.insertions}
     confusions: dict[str, list[str]] = {}
     for reference, hypothesis, chunks in zip(result.references, result.hypotheses, result.alignments):

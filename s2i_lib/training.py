@@ -27,8 +27,8 @@ from s2i_lib.artefacts import (LogMels, Sentences, load_images, load_log_mels, l
                                save_atomically, to_signed, write_judge_images)
 from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
-from s2i_lib.datasets import SpokenImages, dataset_module, load_dataset
-from s2i_lib.encoders import ImageClassifier, SpeechEncoder, TextEncoder
+from s2i_lib.datasets import PUBLISHED, SpokenImages, dataset_module, load_dataset, weights
+from s2i_lib.encoders import ImageClassifier, InceptionClassifier, SpeechEncoder, TextEncoder
 from s2i_lib.gan import build_gan
 
 CHECKPOINT_SECONDS = 30.0
@@ -492,7 +492,11 @@ def judge_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
 
 
 def _judge_lessons(config: Config, kind: str) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Images and the right answers that a judge learns from."""
+    """Images and the right answers that a judge learns from.
+
+    There are no further photos of the test classes: the class judge of a published data set learns from four fifths of the test
+    images themselves, as the network behind the published inception scores did from them, and is examined on the rest.
+    """
     heads = judge_heads(config, kind)
     if kind == "attributes":
         write_judge_images(config)
@@ -500,9 +504,24 @@ def _judge_lessons(config: Config, kind: str) -> tuple[torch.Tensor, dict[str, t
         images = torch.from_numpy(np.load(folder / f"images_{config.judge_size}.npy"))
         answers = json.loads((folder / "attributes.json").read_text())
     else:
-        dataset = load_dataset(config.dataset, "judge", config.data_dir)
-        images, answers = load_images(dataset, config.judge_size), [{"class": str(r.label)} for r in dataset]
+        photos = config.dataset in PUBLISHED
+        dataset = load_dataset(config.dataset, "test" if photos else "judge", config.data_dir)
+        rows = np.flatnonzero(~held_out(dataset)) if photos else np.arange(len(dataset))
+        images, answers = load_images(dataset, config.judge_size)[rows], [{"class": str(dataset[i].label)} for i in rows]
     return images, {q: torch.tensor([options.index(answer[q]) for answer in answers]) for q, options in heads.items()}
+
+
+def held_out(dataset: SpokenImages) -> np.ndarray:
+    """(N,) True for every fifth test image, on which a class judge that learned from the others is examined."""
+    return np.arange(len(dataset)) % 5 == 4
+
+
+def build_judge(config: Config, kind: str, pretrained: bool = False) -> nn.Module:
+    """The untrained network of a judge; `pretrained`: an Inception starts from its ImageNet weights, which must be there."""
+    heads = judge_heads(config, kind)
+    if kind == "classes" and config.judge.network == "inception":
+        return InceptionClassifier(heads, weights.find(weights.INCEPTION) if pretrained else None)
+    return ImageClassifier(heads, config.judge_size, config.judge.width)
 
 
 def judge_path(config: Config, kind: str) -> Path:
@@ -510,27 +529,25 @@ def judge_path(config: Config, kind: str) -> Path:
     return config.data_dir / "judges" / f"{kind}_{config.judge_size}_{config.fingerprint('judge')}.safetensors"
 
 
-def load_judge(config: Config, kind: str) -> ImageClassifier:
+def load_judge(config: Config, kind: str) -> nn.Module:
     """The trained judge ``attributes`` or ``classes``, in evaluation mode."""
-    judge = ImageClassifier(judge_heads(config, kind), config.judge_size, config.judge.width)
-    return load_model(judge, judge_path(config, kind))
+    return load_model(build_judge(config, kind), judge_path(config, kind))
 
 
 def train_judge(config: Config, kind: str) -> pd.DataFrame:
     """Train a judge on real images only: ``attributes`` on random combinations, ``classes`` on the judge split.
 
-    The class judge stands for the Inception network fine-tuned on the test classes behind the paper's inception score.
+    The class judge is, or stands for, the Inception network fine-tuned on the test classes behind the paper's inception score.
 
     Returns:
-        Accuracy on the real test images: ``question``, ``accuracy``, ``n``.
+        Accuracy on the real test images that it has not learned from: ``question``, ``accuracy``, ``n``.
     """
     settings, device, path = config.judge, pick_device(), judge_path(config, kind)
     heads, turns = judge_heads(config, kind), dataset_module(config.dataset).QUARTER_TURNS
     if not path.exists():
         images, targets = _judge_lessons(config, kind)
         torch.manual_seed(0)
-        judge = ImageClassifier(heads, config.judge_size, settings.width)
-        judge = judge.to(device, memory_format=torch.channels_last)
+        judge = build_judge(config, kind, pretrained=True).to(device, memory_format=torch.channels_last).train()
         optimizer = torch.optim.AdamW(judge.parameters(), settings.learning_rate, weight_decay=1e-2)
         schedule = rate_schedule(optimizer, settings.epochs * max(1, len(images) // settings.batch_size))
         for epoch in tqdm(range(settings.epochs), desc=f"judge of {kind}", unit="epoch"):
@@ -545,9 +562,11 @@ def train_judge(config: Config, kind: str) -> pd.DataFrame:
                 schedule.step()
         save_model(judge, path)
     test = load_dataset(config.dataset, "test", config.data_dir)
-    judged = metrics.read_attributes(load_judge(config, kind), to_signed(load_images(test, config.judge_size)))
-    truth = [{"class": str(record.label), **record.attributes} for record in test]
-    return pd.DataFrame([{"question": q, "accuracy": np.mean([a == t[q] for a, t in zip(judged[q], truth)]), "n": len(test)}
+    new = held_out(test) if config.dataset in PUBLISHED else np.full(len(test), True)
+    judge = load_judge(config, kind).to(device)
+    judged = metrics.read_attributes(judge, to_signed(load_images(test, config.judge_size)[np.flatnonzero(new)]))
+    truth = [{"class": str(test[i].label), **test[i].attributes} for i in np.flatnonzero(new)]
+    return pd.DataFrame([{"question": q, "accuracy": np.mean([a == t[q] for a, t in zip(judged[q], truth)]), "n": len(truth)}
                          for q in heads])
 
 
@@ -735,7 +754,8 @@ def train_gan(config: Config) -> pd.DataFrame:
     ``pipeline.SpeechToImage.load`` rebuilds the networks. Unseen sentences are scored along the way for the learning curve.
 
     Returns:
-        One row per hundredth of the run: ``step``, ``seconds``, losses, and now and then ``semantic`` accuracy.
+        One row per hundredth of the run: ``step``, ``seconds``, losses, and now and then ``semantic`` accuracy where somebody
+        knows what the sentences mention.
     """
     settings, device = config.gan, pick_device()
     data = load_gan_data(config).to(device)
@@ -766,7 +786,7 @@ def train_gan(config: Config) -> pd.DataFrame:
         if (step + 1) % every == 0:
             row = {"step": step + 1, "seconds": seconds + time.monotonic() - started,
                    **{name: value.item() for name, value in values.items()}}
-            if (step + 1) % (every * 10) == 0:
+            if score and (step + 1) % (every * 10) == 0:
                 row["semantic"] = score()
                 bar.set_postfix(semantic=f"{row['semantic']:.2f}")
             checkpoint.history.append(row)
@@ -806,8 +826,10 @@ def load_generator(config: Config, embedding_dim: int) -> nn.Module:
     return load_model(build_gan(config.gan, embedding_dim)[0], config.run_dir / "generator.safetensors")
 
 
-def _semantic_probe(config: Config, generator: nn.Module, sentences: int = 200) -> Callable[[], float]:
-    """A function that scores the mentioned colours of images for some fixed unseen sentences."""
+def _semantic_probe(config: Config, generator: nn.Module, sentences: int = 200) -> Callable[[], float] | None:
+    """A function that scores the mentioned colours of images for some fixed unseen sentences; None for photos."""
+    if not dataset_module(config.dataset).ATTRIBUTES:
+        return None
     dataset = load_dataset(config.dataset, "test", config.data_dir)
     embeddings = torch.from_numpy(np.load(embeddings_path(config, "test")))
     rows = np.random.default_rng(0).permutation(len(embeddings))[:sentences]

@@ -1,15 +1,19 @@
 """The student ignores padding and its batch; the teachers stay frozen."""
 
-from urllib.error import URLError
+import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 import torchvision
+from pytorch_fid import inception as fid_inception
 from torch import nn
 from torch.nn import functional as F
 
-from s2i_lib.encoders import (ImageClassifier, MaskedBatchNorm, SpeechEncoder, Teacher, TextEncoder, encode_characters,
-                              frame_mask, load_teacher, resize)
+from s2i_lib import config
+from s2i_lib.datasets import DatasetError, weights
+from s2i_lib.encoders import (FidInception, ImageClassifier, InceptionClassifier, MaskedBatchNorm, SpeechEncoder, Teacher,
+                              TextEncoder, encode_characters, frame_mask, load_teacher, resize, teacher_views)
 
 LENGTHS = torch.tensor([64, 130, 301])
 
@@ -167,27 +171,83 @@ def googlenet_file(tmp_path):
 
 def test_googlenet_reads_a_given_file(googlenet_file):
     path, network = googlenet_file
-    teacher, images = load_teacher("googlenet", 64, weights=str(path)), torch.rand(2, 3, 64, 64)
+    teacher, images = load_teacher("googlenet", 64, path=path), torch.rand(2, 3, 64, 64)
     mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    network.fc = nn.Identity()
+    network.fc, network.transform_input = nn.Identity(), True  # as torchvision uses its pretrained weights
     torch.testing.assert_close(teacher(images), network((images - mean) / std).detach(), atol=1e-4, rtol=1e-3)
     assert teacher.dim == 1024
 
 
-def _no_network(*_, **__):
-    raise URLError("no route to host")
+@pytest.fixture
+def no_weights(tmp_path, monkeypatch):
+    """An empty project; what torchvision may have downloaded on this machine is hidden."""
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    for part in weights.PARTS:
+        monkeypatch.setattr(weights, {"g": "GOOGLENET", "i": "INCEPTION", "p": "FID_INCEPTION"}[part.archive[0]],
+                            replace(part, unpacked=part.unpacked[:1]))
+    return tmp_path / "data" / "weights"
 
 
-def test_googlenet_without_a_network_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("torch.hub.urlopen", _no_network)
-    with pytest.raises(FileNotFoundError, match="no route to host.*pass the path.*efficientnet_lite0"):
-        load_teacher("googlenet")
+def test_googlenet_is_found_where_it_belongs(googlenet_file, no_weights):
+    no_weights.mkdir(parents=True)
+    shutil.copy(googlenet_file[0], no_weights / weights.GOOGLENET.archive)
+    images = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(load_teacher("googlenet", 64)(images), load_teacher("googlenet", 64, path=googlenet_file[0])(images))
 
 
-def test_googlenet_with_a_missing_file_says_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match="pass the path"):
-        load_teacher("googlenet", weights=str(tmp_path / "nothing.pth"))
+@pytest.mark.parametrize("load, name", [(lambda: load_teacher("googlenet"), "googlenet-1378be20.pth"),
+                                        (FidInception, "pt_inception-2015-12-05-6726825d.pth")])
+def test_missing_weights_are_named_with_the_cure(no_weights, load, name):
+    with pytest.raises(DatasetError, match=f"{name}.*is missing: run python -m s2i_lib data status --dataset weights"):
+        load()
+
+
+@pytest.fixture(scope="module")
+def inception_file(tmp_path_factory):
+    """A state dict of pytorch-fid's Inception with random weights, and the network as the package itself makes it."""
+    torch.manual_seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
+        patch.setattr(fid_inception, "load_state_dict_from_url", lambda *_, **__: {})
+        network = fid_inception.fid_inception_v3()
+    path = tmp_path_factory.mktemp("weights") / "fid.pth"
+    torch.save(network.state_dict(), path)
+    return path, network
+
+
+def test_the_fid_network_is_that_of_the_package(inception_file, monkeypatch):
+    path, network = inception_file
+    ours, images = FidInception(path), torch.rand(2, 3, 32, 32)
+    monkeypatch.setattr(fid_inception, "load_state_dict_from_url", lambda *_, **__: network.state_dict())
+    theirs = fid_inception.InceptionV3([fid_inception.InceptionV3.BLOCK_INDEX_BY_DIM[2048]]).eval()
+    features = ours.train()(images)
+    assert features.shape == (2, 2048) and not any(p.requires_grad for p in ours.parameters())
+    torch.testing.assert_close(features, theirs(images)[0].flatten(1))
+
+
+def test_an_inception_judge_starts_from_its_weights_and_answers_like_the_other_judge(tmp_path):
+    torch.manual_seed(0)
+    network = torchvision.models.inception_v3(weights=None, init_weights=False, aux_logits=True, transform_input=True)
+    torch.save(network.state_dict(), tmp_path / "inception.pth")
+    judge, images = InceptionClassifier({"class": ("150", "151", "152")}, tmp_path / "inception.pth").eval(), torch.rand(1, 3, 299, 299)
+    assert judge(images * 2 - 1)["class"].shape == (1, 3) and judge.answers == {"class": ("150", "151", "152")}
+    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    network.fc = nn.Identity()
+    torch.testing.assert_close(judge.network(images * 2 - 1), network.eval()((images - mean) / std), atol=1e-3, rtol=1e-3)
+
+
+def test_a_teacher_is_shown_what_its_source_shows():
+    pixels = torch.arange(256, dtype=torch.uint8).expand(2, 3, 256, 256).clone()
+    pixels[..., :128, :] //= 2
+    assert len(teacher_views(pixels, "whole")) == 1 and torch.equal(teacher_views(pixels, "whole")[0], pixels)
+    whole, mirror = teacher_views(pixels, "mirror")
+    assert torch.equal(mirror, pixels.flip(-1)) and torch.equal(whole, pixels)
+    centre, = teacher_views(pixels, "centre")
+    assert torch.equal(centre, pixels[..., 16:240, 16:240])
+    released = teacher_views(pixels, "released")
+    assert len(released) == 10 and all(view.shape == (2, 3, 224, 224) and view.dtype == torch.uint8 for view in released)
+    assert all(torch.equal(released[k + 5], released[k].flip(2)) for k in range(5))  # upside-down, not mirrored
+    assert len({view.float().mean().item() for view in released[:5]}) > 1
 
 
 def test_an_unknown_teacher_is_refused():

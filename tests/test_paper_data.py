@@ -9,14 +9,14 @@ import tarfile
 import threading
 import zipfile
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
-import soundfile
 from conftest import tiny_config
 from hypothesis import given
 from hypothesis import strategies as st
+from miniatures import CUB_NAMES, MINIATURES, SIZES, Handler, captions, cub_files, oxford_files, put, recording, tar
 from PIL import Image
 from scipy.io import savemat
 
@@ -35,75 +35,6 @@ CUB_TEST_CLASSES = {int(number) for number in (
     "1 4 6 8 9 14 23 29 31 33 34 35 36 37 38 43 49 51 53 66 72 79 83 84 86 91 95 96 98 101 102 103 112 114 119 121 130 135 138 "
     "147 156 163 165 166 180 183 185 186 187 197").split()}
 OXFORD_TEST_SIZES = (40, 60, 40, 56, 65, 45, 40, 85, 46, 45, 87, 87, 49, 48, 49, 41, 85, 82, 49, 56)
-ODD_CAPTIONS = (b"this bird has a 6\xb0 tail and a \xef\xbf\xbd\xef\xbf\xbdred\xef\xbf\xbd\xef\xbf\xbd crown .\r\n\r\n"
-                + b"  a  bird\twith a caf\xc3\xa9\xc2\x85brown back\n" + b"\n \xff\n"
-                + b"".join(b"a small bird number %d\n" % k for k in range(9)))  # eleven in all, the last without need
-
-
-def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> bytes:
-    """A JPEG file of smooth colours."""
-    noise = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise).resize(size, Image.Resampling.BILINEAR).convert(mode).save(file, "JPEG")
-    return file.getvalue()
-
-
-def captions(number: int) -> bytes:
-    return b"".join(b"picture %d shows something , sentence %d .\n" % (number, k) for k in range(10))
-
-
-CUB_NAMES = ("001.Black_footed_Albatross/Black_Footed_Albatross_0001_796111", "002.Laysan_Albatross/Laysan_Albatross_0002_1027",
-             "002.Laysan_Albatross/Laysan_Albatross_0003_1033", "004.Groove_billed_Ani/Groove_Billed_Ani_0002_1670")
-
-
-def cub_files() -> dict[str, bytes]:
-    """CUB-200 with four images: path below data/cub -> content, as the archives of Caltech and of Reed unpack."""
-    files = {f"CUB_200_2011/images/{name}.jpg": picture(k, "L" if k == 1 else "RGB") for k, name in enumerate(CUB_NAMES)}
-    tables = {"images.txt": [f"{name}.jpg" for name in CUB_NAMES],
-              "image_class_labels.txt": [str(int(name[:3])) for name in CUB_NAMES],
-              "bounding_boxes.txt": ["0.0 0.0 40.0 30.0", "10.0 5.0 8.0 6.0", "32.0 2.0 8.0 20.0", "1.0 1.0 30.0 20.0"]}
-    for table, rows in tables.items():
-        files[f"CUB_200_2011/{table}"] = "".join(f"{k} {row}\n" for k, row in enumerate(rows, 1)).encode()
-    for k, name in enumerate(CUB_NAMES):
-        files[f"cvpr2016_cub/text_c10/{name}.txt"] = ODD_CAPTIONS if k == 0 else captions(k)
-    return files
-
-
-def oxford_files() -> dict[str, bytes]:
-    """Oxford-102 with four images: classes 77, 77, 3, 21."""
-    classes, labels = (77, 77, 3, 21), io.BytesIO()
-    savemat(labels, {"labels": np.array([classes], np.uint8)})
-    files = {"imagelabels.mat": labels.getvalue()}
-    for k, number in enumerate(classes, 1):
-        files[f"jpg/image_{k:05d}.jpg"] = picture(k, "L" if k == 3 else "RGB", (30, 44))
-        files[f"cvpr2016_flowers/text_c10/class_{number:05d}/image_{k:05d}.txt"] = captions(k)
-    return files
-
-
-def places_files() -> dict[str, bytes]:
-    """Places Audio with two pairs of every class of rooms, a second recording of one photo, and a photo of another class."""
-    images, base = [f"{room[0]}/{room}/gsun_{k:04x}.jpg" for room in places.CLASSES for k in range(2)], "PlacesAudio_400k_distro"
-    entries = [{"uttid": f"A{k}-{k}", "speaker": f"A{k}", "wav": f"wavs/{k}/utt{k}.wav", "image": image,
-                "asr_text": f"there is a  room {k}"} for k, image in enumerate([*images, images[3], "a/abbey/gsun_1.jpg"])]
-    sound = io.BytesIO()
-    soundfile.write(sound, np.sin(np.arange(1600) / 5), 16_000, format="WAV")
-    files = {f"{base}/{entry['wav']}": sound.getvalue() for entry in entries}
-    files |= {f"data/vision/torralba/deeplearning/images256/{image}": picture(k) for k, image in enumerate(images)}
-    for name, part in (("train", entries[3:]), ("val", entries[:3])):
-        document = {"image_base_path": "/data/images/", "audio_base_path": "/data/wavs/", "data": part}
-        files[f"{base}/metadata/{name}.json"] = json.dumps(document).encode()
-    return files
-
-
-MINIATURES = {"cub": cub_files, "oxford": oxford_files, "places": places_files}
-SIZES = {"cub": {"train": 2, "test": 2}, "oxford": {"train": 3, "test": 1}, "places": {"train": 10, "test": 4}}
-
-
-def put(folder, files: dict[str, bytes]) -> None:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
 
 
 @pytest.fixture
@@ -185,15 +116,15 @@ def test_places_is_read(data):
     photos = places.read(data / "places")
     assert len(photos) == 14 and not any("abbey" in photo.name for photo in photos)
     for photo in photos:
-        assert photo.path.is_file() and photo.recording.is_file() and f"/{places.CLASSES[photo.label]}/" in photo.name
-        assert photo.captions == (f"there is a room {photo.recording.stem[3:]}",)
+        assert photo.path.is_file() and photo.recordings[0].is_file() and f"/{places.CLASSES[photo.label]}/" in photo.name
+        assert photo.captions == (f"there is a room {photo.recordings[0].stem[3:]}",)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_load_dataset_gives_the_usual_records(data, name):
     settings = paper_config(name)
     artefacts.write_images(settings)
-    photos = {photo.recording or photo.name: photo for photo in dataset_module(name).read(data / name)}
+    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in dataset_module(name).read(data / name)}
     for split, size in SIZES[name].items():
         dataset = load_dataset(name, split, settings.data_dir)
         assert len(dataset) == size and list(dataset.labels) == sorted(dataset.labels)
@@ -206,6 +137,23 @@ def test_load_dataset_gives_the_usual_records(data, name):
     assert artefacts.load_images(load_dataset(name, "train", settings.data_dir), 8).shape == (SIZES[name]["train"], 3, 8, 8)
     assert len({path for split in SIZES[name] for record in load_dataset(name, split, settings.data_dir)
                 for path in record.speech}) == sum(SIZES[name].values()) * (1 if name == "places" else 10)
+
+
+def test_the_papers_own_speech_is_used_where_it_is_there(data, capsys):
+    speech = {f"CUB_200_2011_audio/audio/0/{name}_{k}.wav": recording(1.0, k) for name in CUB_NAMES for k in range(10)}
+    put(data / "cub", speech)
+    settings = paper_config("cub")
+    artefacts.write_images(settings)
+    artefacts.write_speech(settings)  # nothing is spoken
+    record = load_dataset("cub", "test", settings.data_dir)[1]
+    assert record.recorded and [path.resolve() for path in record.speech] == [
+        data / "cub" / f"CUB_200_2011_audio/audio/0/{CUB_NAMES[3]}_{k}.wav" for k in range(10)]
+    assert not (settings.data_dir / "speech").exists() and command(capsys, "verify", "--dataset", "cub")[0] == 0
+    record.speech[9].unlink()
+    code, _, sentence = command(capsys, "verify", "--dataset", "cub")
+    assert code == 2 and f"{CUB_NAMES[3]}_9.wav" in sentence
+    with pytest.raises(DatasetError, match=f"{CUB_NAMES[3]}_9.wav is missing"):
+        artefacts.write_speech(settings)
 
 
 def test_grey_images_become_rgb(data):
@@ -491,46 +439,6 @@ def test_verify_names_what_is_missing(root, capsys, name):
 # --- fetch ---
 
 
-def tar(files: dict[str, bytes], *members: tarfile.TarInfo) -> bytes:
-    """A gzipped tar archive with these files, and before them further members without content."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for member in members:
-            archive.addfile(member)
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serves ``server.files``; ``server.mood`` says how it misbehaves, ``server.asked`` what was asked for."""
-
-    def do_GET(self):
-        server, content = self.server, self.server.files.get(self.path[1:])
-        asked = self.headers.get("Range")
-        server.asked.append(asked)
-        mood = server.mood.pop(0) if server.mood else "well"
-        if content is None or mood == "busy":
-            self.send_error(404 if content is None else 503)
-            return
-        start = int(asked[6:-1]) if asked and mood != "no ranges" else 0
-        if start >= len(content):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            start = 0 if mood == "other piece" else start
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        self.wfile.write(content[start:start + 500] if mood == "breaks off" else content[start:])
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def server(root, monkeypatch):
     """Serves the archives of Oxford-102 as a real one would; the addresses and checksums of the module are changed to it."""
@@ -539,7 +447,7 @@ def server(root, monkeypatch):
     archives["imagelabels.mat"] = files["imagelabels.mat"]
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = archives, [], []
-    parts = [replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}", md5=hashlib.md5(content).hexdigest())
+    parts = [replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}", checksum=hashlib.md5(content).hexdigest())
              for part, content in zip(oxford.PARTS[:2], archives.values())]
     monkeypatch.setattr(oxford, "IMAGES", parts[0])
     monkeypatch.setattr(oxford, "PARTS", (*parts, *oxford.PARTS[2:]))

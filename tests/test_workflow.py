@@ -23,7 +23,8 @@ DATA = ["profile=small", "dataset=birds"]
 OURS = "recipes=paper,recommended"
 CHAPTERS = ["00_overview", "01_data", "02_speech", "03_log_mel", "04_teacher", "05_speech_encoder", "06_gan", "07_scores",
             "08_gallery", "09_flowers", "10_classifier", "11_text_to_image", "12_two_stage", "13_table_2",
-            "14_ablation", "15_table_4", "16_table_5", "17_interpolation", "18_what_holds", "19_table_3", "20_robustness", "23_cost"]
+            "14_ablation", "15_table_4", "16_table_5", "17_interpolation", "18_what_holds", "19_table_3", "20_robustness",
+            "21_paper_profile", "22_inception", "23_cost"]
 PARAMETERS = ('profile: str = "smoke"\ndataset: str = "birds"\nseed: int = 0\nrecipe: str = "recommended"\n'
               'recipes: str = "paper,recommended"\ndatasets: str = "birds"\nseeds: str = "0"')
 
@@ -71,8 +72,8 @@ def planned(tree, *options):
 
 def test_two_seeds_run_every_chapter_once_with_its_parameters(tree):
     plan = planned(tree, "--config", "profile=small", "seeds=0,1", OURS)
-    expected = {("00_overview", (*DATA, "seed=0")), ("23_cost", ("profile=small", "datasets=birds", "seeds=0,1"))}
-    expected |= {(name, tuple(DATA)) for name in CHAPTERS[1:5]}
+    expected = {("00_overview", (*DATA, "seed=0"))} | {(name, tuple(DATA)) for name in [*CHAPTERS[1:5], "22_inception"]}
+    expected |= {(name, ("profile=small", "datasets=birds", "seeds=0,1")) for name in ("21_paper_profile", "23_cost")}
     for seed in ("seed=0", "seed=1"):
         expected |= {(name, (*DATA, seed, f"recipe={recipe}")) for name in CHAPTERS[5:7]
                      for recipe in ("paper", "recommended")}
@@ -84,8 +85,8 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table(tree):
     plan = planned(tree, "--config", "profile=small", "datasets=birds,flowers")
     count = {name: sum(chapter == name for chapter, _ in plan) for name in CHAPTERS}
     assert count == {"00_overview": 1, "09_flowers": 1, "13_table_2": 1, "15_table_4": 1, "16_table_5": 1, "18_what_holds": 1,
-                     "19_table_3": 0, "20_robustness": 1, "23_cost": 1, "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 18,
-                     **{name: 2 for name in CHAPTERS if name[:2] in (
+                     "19_table_3": 0, "20_robustness": 1, "21_paper_profile": 1, "22_inception": 1, "23_cost": 1,
+                     "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 18, **{name: 2 for name in CHAPTERS if name[:2] in (
                          "01", "02", "03", "04", "07", "08", "10", "11", "12", "17")}}
     assert ("13_table_2", ("profile=small", "datasets=birds,flowers", "seeds=0")) in plan
     assert ("09_flowers", ("profile=small", "dataset=flowers")) in plan
@@ -112,6 +113,28 @@ def test_a_table_of_some_data_sets_neither_gets_nor_waits_for_others(tree):
     assert ("20_robustness", ("profile=small", "dataset=birds", "seed=0")) in plan
     assert not [name for name, parameters in plan if name[:2] in ("14", "17") and "dataset=scenes" in parameters]
     assert ("06_gan", ("profile=small", "dataset=scenes", "seed=0", "recipe=text_v1")) not in plan
+def test_photographs_are_judged_by_the_inception_of_their_own_chapter(tree):
+    plan = planned(tree, "--config", "profile=paper", "datasets=cub,places")
+    names = [name for name, _ in plan]
+    assert not {"00_overview", "09_flowers", "13_table_2", "15_table_4", "16_table_5", "17_interpolation", "18_what_holds"} & set(names)
+    assert names.count("22_inception") == 2 and names.count("07_scores") == 2 and names.count("21_paper_profile") == 1
+    for dataset in ("dataset=cub", "dataset=places"):
+        order = [name for name, parameters in plan if dataset in parameters]
+        assert order.index("04_teacher") < order.index("22_inception") < min(order.index("07_scores"), order.index("12_two_stage"))
+    variants = {parameters[1:] for name, parameters in plan if name == "14_ablation"}
+    assert ("dataset=cub", "seed=0", "recipe=two_scales") in variants  # the paper has two scales on Places, and printed weights
+    assert not any("recipe=printed" in parameters for parameters in variants)
+    assert ("dataset=places", "seed=0", "recipe=two_scales") not in variants
+
+
+def test_cells_about_attributes_are_left_out_for_photographs_only():
+    tagged = new_code_cell("nobody_knows()", metadata={"tags": ["attributes"]})
+    notebook = new_notebook(cells=[new_markdown_cell("# Title"), tagged, new_code_cell("1 + 1")])
+    kept = run_chapter.without_attributes(notebook)
+    nbformat.validate(nbformat.from_dict(kept))
+    assert [cell["cell_type"] for cell in kept["cells"]] == ["markdown", "markdown", "code"] and "Left out" in kept["cells"][1]["source"]
+    assert [run_chapter.has_attributes({"dataset": name}) for name in ("birds", "scenes", "cub", "places")] == [True, True, False, False]
+    assert run_chapter.has_attributes({"datasets": "cub"})
 
 
 def test_a_table_waits_for_every_recipe_that_it_compares(tree):

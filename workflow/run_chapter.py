@@ -3,6 +3,7 @@
     python workflow/run_chapter.py notebooks/06_gan.ipynb runs/.../06_gan.ipynb --parameters profile=small seed=0
 
 The executed notebook appears only when every cell has run. That of a failed run is kept beside it as NAME.failed.ipynb.
+Cells tagged `attributes` need to know what every picture shows; they are left out for photographs, of which nobody knows it.
 The run ends with the process that started it, however that ends.
 """
 
@@ -17,6 +18,8 @@ import signal
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # s2i_lib, also where it is not installed
 
 
 def code_digest(path) -> str:
@@ -45,9 +48,35 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
         raise ValueError(f"{notebook} has no parameter {unknown[0]!r}; its parameters cell declares {', '.join(known)}")
     texts = {name for name in parameters if known[name]["inferred_type_name"] == "str"}  # seeds="0" is a list of one
     parameters = {name: str(value) if name in texts else value for name, value in parameters.items()}
+    source = notebook
+    if not has_attributes(parameters):
+        source = output.with_name(f".{output.stem}.source.ipynb")
+        source.write_text(json.dumps(without_attributes(json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
     # Kernels get the folder that Jupyter and nbval give them, and the name that all environments have.
-    papermill.execute_notebook(str(notebook), str(output), parameters, kernel_name="python3", cwd=str(notebook.parent),
-                               progress_bar=False, log_output=True)
+    try:
+        papermill.execute_notebook(str(source), str(output), parameters, kernel_name="python3", cwd=str(notebook.parent),
+                                   progress_bar=False, log_output=True)
+    finally:
+        if source != notebook:
+            source.unlink()
+
+
+def has_attributes(parameters: dict) -> bool:
+    """Does anybody know what the pictures of the chapter's data set show? A chapter about no data set has them all."""
+    from s2i_lib.datasets import dataset_module
+
+    return "dataset" not in parameters or bool(dataset_module(parameters["dataset"]).ATTRIBUTES)
+
+
+def without_attributes(notebook: dict) -> dict:
+    """A notebook whose cells tagged `attributes` are left out; their places stay, so that cells count as in the source."""
+    cells = []
+    for cell in notebook["cells"]:
+        if "attributes" in cell["metadata"].get("tags", []):
+            note = "*Left out: nobody knows what a photograph shows.*" if cell["cell_type"] == "code" else ""
+            cell = {"cell_type": "markdown", "id": cell["id"], "metadata": {}, "source": note}
+        cells.append(cell)
+    return {**notebook, "cells": cells}
 
 
 def explain(error: Exception, name: str, injected: int) -> str:

@@ -53,6 +53,7 @@ class Record:
         attributes: ground truth of a rendered image, attribute -> value; empty for a photo.
         captions: ten sentences, or one where an image was described once.
         speech: one path per spoken caption, in the order of `captions`; recordings, or files that exist once chapter 02 has run.
+        recorded: is `speech` what somebody recorded?
     """
 
     name: str
@@ -63,6 +64,7 @@ class Record:
     speech: tuple[Path, ...]
     shard: Path
     row: int
+    recorded: bool = False
 
     @property
     def image(self) -> np.ndarray:
@@ -159,8 +161,8 @@ def load_dataset(name: str, split: str, root: str | Path | None = None) -> Spoke
 def _read_record(item: dict, root: Path) -> Record:
     folder = f"{item['label']:03d}"
     speech = tuple(root / "speech" / folder / f"{item['row']:03d}_{k}.wav" for k in range(item["spoken"]))
-    if "recording" in item:
-        speech = (root / item["recording"],)
+    if "recordings" in item:
+        speech = tuple(root / recording for recording in item["recordings"])
     return Record(item.get("name", f"{folder}/{item['row']:03d}"), item["label"], item["split"], item["attributes"],
                   tuple(Caption(**caption) for caption in item["captions"]), speech,
-                  root / "images" / f"{folder}.npy", item["row"])
+                  root / "images" / f"{folder}.npy", item["row"], "recordings" in item)

@@ -13,6 +13,7 @@ NOUN = "bird"
 ATTRIBUTES: dict[str, tuple[str, ...]] = {}  # nobody says which words of a caption are true of which part
 COLOUR_ATTRIBUTES: tuple[str, ...] = ()
 QUARTER_TURNS = False
+SPLIT = "classes"
 
 # class ids as published, 1 to 200
 TEST_CLASSES = (1, 4, 6, 8, 9, 14, 23, 29, 31, 33, 34, 35, 36, 37, 38, 43, 49, 51, 53, 66, 72, 79, 83, 84, 86, 91, 95, 96, 98,
@@ -33,11 +34,16 @@ CAPTIONS = Part(
 STACKGAN = Part(
     "StackGAN's lists of the splits", "birds.zip", ("birds/train",),
     "https://github.com/hanzhanggit/StackGAN-v2", "MIT for the code, none stated for the lists", optional=True)
-PARTS = (IMAGES, CAPTIONS, STACKGAN)
+SPEECH = Part(
+    "the paper's own synthetic speech for the captions, in place of ours", "CUB_200_2011_audio.zip",
+    ("CUB_200_2011_audio/audio/0", "birds/CUB_200_2011_audio/audio/0"),
+    "https://drive.google.com/file/d/1BHJ7XO2KfYR-VaC7WcfAHu1-6U6ziuJL (linked from the paper's project page)", "none stated",
+    optional=True)
+PARTS = (IMAGES, CAPTIONS, SPEECH, STACKGAN)
 
 
 def read(folder: Path) -> list[Photo]:
-    """Every photo of CUB-200 with its captions and bounding box, in class order.
+    """Every photo of CUB-200 with its captions and bounding box, in class order; with the authors' recordings if they are there.
 
     Args:
         folder: holds the archives as they unpack, see ``PARTS``.
@@ -45,7 +51,7 @@ def read(folder: Path) -> list[Photo]:
     Raises:
         DatasetError: a part or a caption is missing, or a table is damaged; the message names the file.
     """
-    images, texts = part_folder(IMAGES, folder), part_folder(CAPTIONS, folder)
+    images, texts, speech = part_folder(IMAGES, folder), part_folder(CAPTIONS, folder), SPEECH.find(folder)
     names, classes = _table(images / "images.txt", 1), _table(images / "image_class_labels.txt", 1)
     boxes = _table(images / "bounding_boxes.txt", 4)
     for other in ("image_class_labels.txt", "bounding_boxes.txt"):
@@ -58,7 +64,9 @@ def read(folder: Path) -> list[Photo]:
         if not number.isdigit() or int(number) not in classes_of or not name.startswith(f"{int(number):03d}."):
             raise DatasetError(f"{images / 'image_class_labels.txt'} puts {name} into class {number}: unpack the images again")
         stem, (label, split) = str(Path(name).with_suffix("")), classes_of[int(number)]
-        photos.append(Photo(stem, label, split, path, read_captions(texts / f"{stem}.txt"), _box(boxes[image], images)))
+        said = read_captions(texts / f"{stem}.txt")
+        recordings = tuple(speech / f"{stem}_{k}.wav" for k in range(len(said))) if speech else ()
+        photos.append(Photo(stem, label, split, path, said, _box(boxes[image], images), recordings))
     return sorted(photos, key=lambda photo: photo.label)
 
 

@@ -48,7 +48,7 @@ def fetch(name: str) -> list[str]:
             lines.append(f"{name}: {part.what} are there")
         elif archive.exists() or part.url:
             if not archive.exists():
-                download(part.url, archive, part.md5)
+                download(part.url, archive, part.checksum)
             if part.find(folder) is None:  # a file that is no archive is in its place already
                 unpack(archive, folder, part.unpacked)
             lines.append(f"{name}: {part.what} are there now")
@@ -58,11 +58,11 @@ def fetch(name: str) -> list[str]:
     return lines
 
 
-def download(url: str, path: Path, md5: str) -> None:
+def download(url: str, path: Path, checksum: str) -> None:
     """Download a file; an interrupted download goes on where it stopped, in this call or a later one.
 
     Args:
-        md5: checksum as 32 hexadecimal digits. The file gets its name only if it fits.
+        checksum: an MD5 of 32 hexadecimal digits, or the first digits of a SHA-256. The file gets its name only if it fits.
 
     Raises:
         DatasetError: the address refuses, the connection keeps breaking, or the checksum is wrong.
@@ -84,11 +84,15 @@ def download(url: str, path: Path, md5: str) -> None:
         raise DatasetError(f"{url} could not be fetched to its end: check the network and run this command again, it goes on "
                            f"where it stopped, {by_hand}")
     with open(partial, "rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != md5:
+        found = hashlib.file_digest(file, _md5 if len(checksum) == 32 else "sha256").hexdigest()
+    if not found.startswith(checksum):
         partial.unlink()
-        raise DatasetError(f"{url} has the checksum {found} instead of {md5} and was removed: run this command again, {by_hand}")
+        raise DatasetError(f"{url} has the checksum {found} instead of {checksum} and was removed: run this command again, {by_hand}")
     os.replace(partial, path)
+
+
+def _md5():
+    return hashlib.md5(usedforsecurity=False)
 
 
 def _receive(url: str, partial: Path) -> bool:

@@ -17,6 +17,7 @@ NOUN = "flower"
 ATTRIBUTES: dict[str, tuple[str, ...]] = {}
 COLOUR_ATTRIBUTES: tuple[str, ...] = ()
 QUARTER_TURNS = False  # unlike the rendered ones they stand upright
+SPLIT = "classes"
 
 # class ids as published, 1 to 102
 TEST_CLASSES = tuple(range(1, 21))

@@ -19,6 +19,7 @@ NOUN = "room"
 ATTRIBUTES: dict[str, tuple[str, ...]] = {}
 COLOUR_ATTRIBUTES: tuple[str, ...] = ()
 QUARTER_TURNS = False
+SPLIT = "images"
 
 CLASSES = ("bedroom", "dinette", "dining_room", "home_office", "hotel_room", "kitchenette", "living_room")
 NUM_CLASSES = NUM_TRAIN_CLASSES = len(CLASSES)
@@ -54,8 +55,8 @@ def read(folder: Path) -> list[Photo]:
             pair = pairs[wav]
             photos.append(Photo(str(PurePosixPath(pair["image"]).with_suffix("")), CLASSES.index(_room(pair)), split,
                                 inside(images, pair["image"], recordings), (" ".join((pair.get("asr_text") or "").split()),),
-                                recording=inside(recordings, wav)))
-    return sorted(photos, key=lambda photo: (photo.label, photo.split != "train", photo.recording))
+                                recordings=(inside(recordings, wav),)))
+    return sorted(photos, key=lambda photo: (photo.label, photo.split != "train", photo.recordings))
 
 
 def read_pairs(metadata: Path) -> dict[str, dict]:

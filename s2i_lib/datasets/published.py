@@ -5,10 +5,12 @@ get it. A data set unpacks into ``data/<name>`` and stays as it was published. C
 writes for rendered pictures (``artefacts.write_images``), and nothing after it knows the difference.
 """
 
+import importlib
 import io
 import pickle
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -18,6 +20,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from s2i_lib import config
+from s2i_lib.config import Config
 from s2i_lib.datasets import PUBLISHED, DatasetError, dataset_module
 
 CAPTIONS_PER_PHOTO = 10
@@ -34,7 +37,7 @@ class Part:
         unpacked: paths below ``data/<name>``, any of which holds the content; people unpack in different ways.
         source: address of the page on which a person gets it.
         size: bytes to download, None where the publisher does not say.
-        url, md5: address and checksum of the file where it is openly downloadable, else empty.
+        url, checksum: of the file where it is openly downloadable, else empty; see ``downloads.download``.
         optional: nothing needs it; if it is there, it is checked.
     """
 
@@ -45,7 +48,7 @@ class Part:
     licence: str
     size: int | None = None
     url: str = ""
-    md5: str = ""
+    checksum: str = ""
     optional: bool = False
 
     def find(self, folder: Path) -> Path | None:
@@ -62,7 +65,7 @@ class Photo:
         label: class index; where classes are not shared between the splits, the training classes come first.
         captions: sentences without line ends or undecodable bytes.
         box: left, top, width and height in pixels of what is described, None if it fills the picture.
-        recording: the one caption as somebody spoke it, None where nobody did.
+        recordings: one per caption that somebody has spoken already, in their order; none where chapter 02 lets a voice speak.
     """
 
     name: str
@@ -71,7 +74,7 @@ class Photo:
     path: Path
     captions: tuple[str, ...]
     box: tuple[float, float, float, float] | None = None
-    recording: Path | None = None
+    recordings: tuple[Path, ...] = ()
 
 
 def raw_folder(name: str) -> Path:
@@ -85,6 +88,8 @@ def published_module(name: str) -> ModuleType:
     Raises:
         DatasetError: no such data set, or one that is drawn instead of downloaded.
     """
+    if name == "weights":  # no data set, but got in the same way
+        return importlib.import_module("s2i_lib.datasets.weights")
     if name not in PUBLISHED:
         raise DatasetError(f"{name!r} is not a data set to download; choose from {', '.join(PUBLISHED)}")
     return dataset_module(name)
@@ -251,22 +256,38 @@ def missing_parts(name: str) -> list[Part]:
     return [part for part in published_module(name).PARTS if not part.optional and part.find(raw_folder(name)) is None]
 
 
-def status(name: str) -> list[str]:
-    """What is there of a data set and what is not, where to get it and where to put it, as lines of text."""
+def status(name: str, parts: Sequence[Part] | None = None) -> list[str]:
+    """What is there of a data set (or of some `parts` of it) and what is not, where to get it and where to put it, as lines of
+    text."""
     module, folder = published_module(name), raw_folder(name)
     ready = "complete" if not missing_parts(name) else "incomplete"
     lines = [f"{name}: {module.TITLE}, {ready}, in {folder}"]
-    for part in module.PARTS:
+    for part in module.PARTS if parts is None else parts:
         found, need = part.find(folder), " (optional)" if part.optional else ""
         if found is not None:
-            lines.append(f"  there    {part.what}{need}: {found.relative_to(folder)}")
+            lines.append(f"  there    {part.what}{need}: {found.relative_to(folder) if found.is_relative_to(folder) else found}")
             continue
         size = tqdm.format_sizeof(part.size, "B") if part.size else "size not stated"
         fetched = "python -m s2i_lib data fetch does this" if part.url else "by hand, then run python -m s2i_lib data fetch"
         lines += [f"  missing  {part.what}{need}: {part.archive}, {size}", f"           get it from {part.url or part.source}",
-                  f"           put it into {folder} ({fetched}); unpacked: {' or '.join(part.unpacked)}",
+                  f"           put it into {folder} ({fetched})" + _unpacked(part),
                   f"           licence: {part.licence}"]
     return lines
+
+
+def _unpacked(part: Part) -> str:
+    """What an archive unpacks to; other files are used as they are."""
+    return "" if part.archive in part.unpacked else f"; unpacked: {' or '.join(part.unpacked)}"
+
+
+def missing(configs: list[Config]) -> list[str]:
+    """What runs on published data sets still lack of data and of pretrained networks, in the lines of ``status``."""
+    from s2i_lib.datasets import weights
+
+    lines = [line for config in configs if missing_parts(config.dataset) for line in status(config.dataset)]
+    networks = dict.fromkeys(part for config in configs for part in weights.needed(config))
+    lacking = [part for part in networks if part.find(raw_folder("weights")) is None]
+    return lines + (status("weights", lacking) if lacking else [])
 
 
 def verify(name: str) -> dict[str, int]:
@@ -289,12 +310,12 @@ def verify(name: str) -> dict[str, int]:
             raise DatasetError(f"{folder} holds {counts.get(split, 0)} {split} images of {name} instead of {expected} (Table I): "
                                "unpack it again")
     for part in module.PARTS:
-        if part.optional and part.find(folder) is not None:
+        if part is getattr(module, "STACKGAN", None) and part.find(folder) is not None:
             check_stackgan_lists(part.find(folder).parent, photos)
     for photo in tqdm(photos, desc=f"reading {name}", unit="image"):
         read_pixels(photo, 32)
-        if photo.recording is not None:
-            _check_recording(photo.recording)
+        for recording in photo.recordings:
+            _check_recording(recording)
     return {split: counts[split] for split in module.SPLIT_SIZES}
 
 
