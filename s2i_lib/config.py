@@ -267,10 +267,10 @@ RECIPES: dict[str, dict[str, Any]] = {
 RECIPES["field"] = {**RECIPES["recommended"], "encoder": {**RECIPES["recommended"]["encoder"], "speech": "field"}}
 
 # Seven room types, in training and in test, with one spoken caption per image. They differ in six directions only, too few for
-# what a caption says, so that the student is taught all features. The speech is that of the field: Places was described by
-# people into their own microphones.
-_ROOMS = {"num_classes": 7, "num_train_classes": 7, "spoken_captions": 1, "speech": "field"}
-_PLACES = {**_ROOMS, "images_per_train_class": 1562, "images_per_test_class": 410, "images_for_judge": 400}
+# what a caption says, so that the student is taught all features. People described Places into their own microphones; rendered
+# rooms are heard as simulated field speech.
+_PLACES = {"num_classes": 7, "num_train_classes": 7, "spoken_captions": 1}
+_ROOMS = {**_PLACES, "speech": "field"}
 
 # Where a data set has another shape than birds, in one profile. Flowers: as many pictures, in Oxford's 82 + 20 classes; after
 # twelve epochs the judge of flowers still missed every fifth second colour. Scenes: the paper's subset of Places has 13,803
@@ -289,12 +289,13 @@ SHAPES: dict[tuple[str, str], dict[str, Any]] = {
     ("small", "scenes"): {
         "data": {**_ROOMS, "images_per_train_class": 643, "images_per_test_class": 171, "images_for_judge": 200},
         "encoder": {"target_dim": None}},
-    ("large", "scenes"): {"data": _PLACES, "encoder": {"target_dim": None}},
-    ("paper", "scenes"): {"data": _PLACES},
+    ("large", "scenes"): {
+        "data": {**_ROOMS, "images_per_train_class": 1562, "images_per_test_class": 410, "images_for_judge": 400},
+        "encoder": {"target_dim": None}},
     ("paper", "oxford"): {"data": {"num_classes": 102, "num_train_classes": 82}, "gan": {"steps": 100_000},
                           "scores": {"captions": 11_550}},
     # 128 px, drawn in two scales; no number of steps is given for these
-    ("paper", "places"): {"data": _ROOMS, "gan": {"num_scales": 2, "steps": 100_000}, "scores": {"captions": 2870}},
+    ("paper", "places"): {"data": _PLACES, "gan": {"num_scales": 2, "steps": 100_000}, "scores": {"captions": 2870}},
 }
 
 # Where a recipe needs other values in one profile: the recommended generator is cheaper per step, so it takes more steps, and

@@ -56,7 +56,8 @@ def tree(tmp_path_factory):
     for name in ("workflow", "notebooks"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     (root / "s2i_lib").symlink_to(ROOT / "s2i_lib")
-    put(root, {f"results/{name}": (ROOT / "results" / name).read_bytes() for name in ("published.csv", "hyperparameters.csv")})
+    names = ("published.csv", "hyperparameters.csv", "benchmarks.csv")
+    put(root, {f"results/{name}": (ROOT / "results" / name).read_bytes() for name in names})
     (root / "tiny.json").write_text(json.dumps(TINY))
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = {}, [], []
