@@ -117,7 +117,8 @@ class Examiner:
             self._score_words(run, method, reading, recipe)
         else:
             right = self.sentence_right(reading)
-            run.add(method, "class_seen", right.mean(), n=len(right), standard_error=right.std() / np.sqrt(len(right)), recipe=recipe)
+            error = right.std() / np.sqrt(len(right))
+            run.add(method, "class_seen", right.mean(), n=len(right), standard_error=error, recipe=recipe)
         count = len(reading.features)
         statistics = _statistics(reading.features)
         distance = metrics.frechet_distance(statistics.mean, statistics.covariance, self.statistics.mean,

@@ -235,3 +235,8 @@ def test_every_claim_names_a_record_that_some_chapter_writes_or_says_why_not():
         text = (notebooks / f"{claim.chapter}.ipynb").read_text()
         name = claim.method.partition(":")[0] if claim.metric == "paired" else claim.metric.removesuffix("_n").removeprefix("semantic_")
         assert name in text or name in Path(results.__file__).with_name("scoring.py").read_text(), f"{claim.claim}: {name}"
+
+
+def test_nothing_matches_a_number_that_the_paper_lost():
+    rows = pd.DataFrame([{"method": "two-stage", "metric": "IS", "value": float("nan")}])
+    assert results.compare(rows, {("two-stage", "IS"): 4.0}, comparable=True).status.tolist() == ["not comparable"]
