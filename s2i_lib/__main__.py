@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
                       help="say what is missing and where to get it; download and unpack; read every file and check the counts; "
                            "ask whether a run could start (exit code 3: something is missing)")
     data.add_argument("--dataset", help="cub, oxford, places or weights (default: all; verify: those that are complete)")
-    data.add_argument("--profile", default="paper", help="profile of the run to check, with --dataset LIST (default: %(default)s)")
+    data.add_argument("--profile", default="paper",
+                      help="profile of the run to check, with --dataset LIST (default: %(default)s)")
     data.set_defaults(command=_data)
     return parser
 

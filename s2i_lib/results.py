@@ -127,7 +127,8 @@ def _checksums(paths) -> dict[str, str]:
 def load_records(folder: Path) -> pd.DataFrame:
     """All records of a results folder, one row per measured number; empty when nothing was run."""
     files = sorted((Path(folder) / "records").glob("*.csv"))
-    frames = [pd.read_csv(path, keep_default_na=False, na_values=dict.fromkeys(("value", "standard_error", "seconds"), "")) for path in files]
+    may_be_empty = dict.fromkeys(("value", "standard_error", "seconds"), "")
+    frames = [pd.read_csv(path, keep_default_na=False, na_values=may_be_empty) for path in files]
     frames = [frame for frame in frames if len(frame)]  # a chapter that measures nothing would turn numbers into objects
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 

@@ -125,7 +125,8 @@ class Examiner:
             self._score_words(run, method, reading, recipe)
         else:
             right = self.sentence_right(reading)
-            run.add(method, "class_seen", right.mean(), n=len(right), standard_error=right.std() / np.sqrt(len(right)), recipe=recipe)
+            error = right.std() / np.sqrt(len(right))
+            run.add(method, "class_seen", right.mean(), n=len(right), standard_error=error, recipe=recipe)
         ours, real = reading.statistics, self.reference.statistics
         distance, count = metrics.frechet_distance(ours.mean, ours.covariance, real.mean, real.covariance), ours.count
         run.add(method, f"{self.names['fid']}_n{count}", distance, n=count, recipe=recipe)

@@ -96,8 +96,8 @@ def snakemake(tree: Path, dataset: str, *options: str) -> subprocess.Popen:
     environment = os.environ | {"S2I_ROOT": str(tree), "S2I_OVERRIDES": str(tree / "tiny.json"), "PYTHONPATH": str(ROOT),
                                 "JUPYTER_PREFER_ENV_PATH": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "snakemake", *options, "--snakefile", "workflow/Snakefile", "--cores", "1", "--nolock",
-               "--rerun-triggers", "params", "input", "mtime", "--scheduler", "greedy", "--quiet", "all", "--config", "profile=paper",
-               f"datasets={dataset}", "recipes=paper,recommended,text"]
+               "--rerun-triggers", "params", "input", "mtime", "--scheduler", "greedy", "--quiet", "all", "--config",
+               "profile=paper", f"datasets={dataset}", "recipes=paper,recommended,text"]
     return subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             stdin=subprocess.DEVNULL)
 

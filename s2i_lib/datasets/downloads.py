@@ -87,7 +87,8 @@ def download(url: str, path: Path, checksum: str) -> None:
         found = hashlib.file_digest(file, _md5 if len(checksum) == 32 else "sha256").hexdigest()
     if not found.startswith(checksum):
         partial.unlink()
-        raise DatasetError(f"{url} has the checksum {found} instead of {checksum} and was removed: run this command again, {by_hand}")
+        raise DatasetError(f"{url} has the checksum {found} instead of {checksum} and was removed: run this command again, "
+                           f"{by_hand}")
     os.replace(partial, path)
 
 
