@@ -271,6 +271,7 @@ RECIPES["field"] = {**RECIPES["recommended"], "encoder": {**RECIPES["recommended
 # rooms are heard as simulated field speech.
 _PLACES = {"num_classes": 7, "num_train_classes": 7, "spoken_captions": 1}
 _ROOMS = {**_PLACES, "speech": "field"}
+_AS_MANY_ROOMS = {**_ROOMS, "images_per_train_class": 1562, "images_per_test_class": 410, "images_for_judge": 400}
 
 # Where a data set has another shape than birds, in one profile. Flowers: as many pictures, in Oxford's 82 + 20 classes; after
 # twelve epochs the judge of flowers still missed every fifth second colour. Scenes: the paper's subset of Places has 13,803
@@ -289,9 +290,8 @@ SHAPES: dict[tuple[str, str], dict[str, Any]] = {
     ("small", "scenes"): {
         "data": {**_ROOMS, "images_per_train_class": 643, "images_per_test_class": 171, "images_for_judge": 200},
         "encoder": {"target_dim": None}},
-    ("large", "scenes"): {
-        "data": {**_ROOMS, "images_per_train_class": 1562, "images_per_test_class": 410, "images_for_judge": 400},
-        "encoder": {"target_dim": None}},
+    ("large", "scenes"): {"data": _AS_MANY_ROOMS, "encoder": {"target_dim": None}},
+    ("paper", "scenes"): {"data": _AS_MANY_ROOMS},
     ("paper", "oxford"): {"data": {"num_classes": 102, "num_train_classes": 82}, "gan": {"steps": 100_000},
                           "scores": {"captions": 11_550}},
     # 128 px, drawn in two scales; no number of steps is given for these

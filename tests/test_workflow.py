@@ -99,7 +99,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table(tree):
 
 def test_rooms_run_table_3_and_nothing_that_is_about_birds(tree):
     plan = planned(tree, "--config", "profile=small", "datasets=scenes")
-    once = ["01", "02", "03", "04", "07", "08", "10", "11", "12", "19", "21", "23"]
+    once = ["01", "02", "03", "04", "07", "08", "10", "11", "12", "19", "21"]
     count = {name: sum(chapter == name for chapter, _ in plan) for name in CHAPTERS}
     assert count == {**dict.fromkeys(CHAPTERS, 0), **{name: 1 for name in CHAPTERS if name[:2] in once},
                      "05_speech_encoder": 2, "06_gan": 4}
