@@ -287,6 +287,8 @@ class FidInception(nn.Module):
         DatasetError: the weights are not there; the message says how to get them.
     """
 
+    name, dim, image_size, power = "fid_inception", 2048, 299, 1.0  # as those of a ``Teacher``, whose place it takes
+
     def __init__(self, path: str | Path | None = None):
         super().__init__()
         from pytorch_fid import inception

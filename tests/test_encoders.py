@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -10,7 +11,7 @@ from pytorch_fid import inception as fid_inception
 from torch import nn
 from torch.nn import functional as F
 
-from s2i_lib import config
+from s2i_lib import artefacts, config, metrics
 from s2i_lib.datasets import DatasetError, weights
 from s2i_lib.encoders import (FidInception, ImageClassifier, InceptionClassifier, MaskedBatchNorm, SpeechEncoder, Teacher,
                               TextEncoder, encode_characters, frame_mask, load_teacher, resize, teacher_views)
@@ -223,6 +224,15 @@ def test_the_fid_network_is_that_of_the_package(inception_file, monkeypatch):
     features = ours.train()(images)
     assert features.shape == (2, 2048) and not any(p.requires_grad for p in ours.parameters())
     torch.testing.assert_close(features, theirs(images)[0].flatten(1))
+
+
+def test_the_scores_can_use_the_fid_network(inception_file, tmp_path):
+    """What `scoring.Examiner` asks of a feature network: its dimension, and features that are kept by content."""
+    ours, images = FidInception(inception_file[0]), torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    features = artefacts.cached_features(ours, images, tmp_path)
+    np.testing.assert_array_equal(features, artefacts.extract_features(ours, images))
+    np.testing.assert_array_equal(artefacts.cached_features(ours, images, tmp_path), features)
+    assert metrics.FeatureSample(ours.dim).update(features).rows.shape == (3, 2048) and len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_inception_judge_starts_from_its_weights_and_answers_like_the_other_judge(tmp_path):
