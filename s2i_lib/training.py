@@ -626,6 +626,7 @@ def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     loss.backward(inputs=parameters)
     parallel.average_gradients(parameters)
     optimizer.step()
+    torch.clear_autocast_cache()  # else bfloat16 copies of the old weights serve until the step is over
 
 
 def judge_wrong_pairs(discriminator, features, condition, labels, per_image: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

@@ -517,6 +517,17 @@ def test_mixed_precision_follows_the_configuration():
         assert product.dtype == expected
 
 
+def test_in_mixed_precision_too_an_update_is_seen_by_what_follows_in_the_same_step():
+    torch.manual_seed(0)
+    network, x = nn.Linear(8, 8), torch.randn(4, 8)
+    with training.mixed_precision(tiny_config(precision="bfloat16")):
+        before = network(x)
+        training._apply(torch.optim.SGD(network.parameters(), lr=1.0), before.float().square().sum())
+        after = network(x)
+    with training.mixed_precision(tiny_config(precision="bfloat16")):
+        assert torch.equal(network(x), after) and not torch.equal(before, after)
+
+
 @pytest.mark.parametrize("turns, ways", [(False, 2), (True, 8)])
 def test_a_picture_is_mirrored_and_where_it_has_no_upper_side_turned(turns, ways):
     image = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(1, 3, 4, 4)

@@ -23,10 +23,6 @@ BENCHMARKS = ("gan_256", "gan", "modulated_256", "encoder", "reading")
 PRIORITY = ("paper", "recommended", "one_scale", "two_scales", "text", "classifier", "norm", "norm_jel")  # Tables II, V, IV
 
 
-class TimeIsUp(Exception):
-    """The machine goes back; what was not finished goes on from its checkpoint next time."""
-
-
 def say(text: str, since: float = time.monotonic()) -> None:
     print(f"[{(time.monotonic() - since) / 60:5.1f} min] {text}", flush=True)
 
@@ -109,8 +105,30 @@ def merge(out: Path) -> None:
             benchmarks.write(pd.read_csv(out / "results" / name, keep_default_na=False), REPOSITORY / "results" / name, keys)
 
 
+def work(options: argparse.Namespace) -> None:
+    """Everything that is not done yet, in the order of importance."""
+    out = options.out.resolve()
+    (out / "done").mkdir(parents=True, exist_ok=True)
+    os.environ["S2I_ROOT"] = str(out)
+    if options.wheels:
+        install(options.wheels, out / "site")
+    sys.path.insert(0, str(REPOSITORY))
+    from s2i_lib.config import load_config
+
+    overrides = {"data": {"spoken_captions": options.captions}, "encoder": {"epochs": options.epochs},
+                 "gan": {"steps": options.steps}, "scores": {"captions": 2000}} if options.profile == "large" else {}
+    if options.profile == "large":
+        run_benchmarks(out)
+    prepare(load_config(options.profile, options.dataset, "paper", overrides=overrides))
+    for recipe in options.recipes.split(","):
+        config = load_config(options.profile, options.dataset, recipe, overrides=overrides)
+        if not (config.results_dir / "records" / f"{config.dataset}-{config.profile}-s0-{recipe}-borrowed_gpu.csv").exists():
+            train_and_score(config)
+    say("everything is done")
+
+
 def main() -> None:
-    """Do as much as the minutes allow, in the order of importance."""
+    """Do as much as the minutes allow."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=50, help="stop after so many (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("borrowed"), help="folder for everything (default: %(default)s)")
@@ -122,38 +140,23 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="of the encoder (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=20_000, help="of the generator (default: %(default)s)")
     parser.add_argument("--recipes", default=",".join(PRIORITY), help="in the order of importance (default: %(default)s)")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.merge:
         merge(options.merge)
         return
-    deadline = time.monotonic() + 60 * options.minutes
-    out = options.out.resolve()
-    (out / "done").mkdir(parents=True, exist_ok=True)
-    os.environ["S2I_ROOT"] = str(out)
-    if options.wheels:
-        install(options.wheels, out / "site")
-    sys.path.insert(0, str(REPOSITORY))
-
-    def stop(*_):
-        raise TimeIsUp
-
-    signal.signal(signal.SIGALRM, stop)
-    overrides = {"data": {"spoken_captions": options.captions}, "encoder": {"epochs": options.epochs},
-                 "gan": {"steps": options.steps}, "scores": {"captions": 2000}} if options.profile == "large" else {}
+    if options.worker:
+        work(options)
+        return
+    # The work is a process of its own, which can be ended at any moment: every file is whole or not there at all.
+    worker = subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--worker"], start_new_session=True)
     try:
-        signal.setitimer(signal.ITIMER_REAL, max(1.0, deadline - time.monotonic()))
-        from s2i_lib.config import load_config
-
-        if options.profile == "large":
-            run_benchmarks(out)
-        prepare(load_config(options.profile, options.dataset, "paper", overrides=overrides))
-        for recipe in options.recipes.split(","):
-            config = load_config(options.profile, options.dataset, recipe, overrides=overrides)
-            if not (config.results_dir / "records" / f"{config.dataset}-{config.profile}-s0-{recipe}-borrowed_gpu.csv").exists():
-                train_and_score(config)
-        say("everything is done")
-    except TimeIsUp:
+        sys.exit(worker.wait(60 * options.minutes))
+    except subprocess.TimeoutExpired:
         say("time is up; start again with the same folder to go on")
+    finally:
+        if worker.poll() is None:
+            os.killpg(worker.pid, signal.SIGKILL)  # and the processes that it started
 
 
 if __name__ == "__main__":
