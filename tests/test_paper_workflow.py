@@ -105,8 +105,7 @@ def snakemake(tree: Path, dataset: str, recipes: str, *targets: str) -> subproce
 @pytest.fixture(scope="module")
 def executed(tree):
     """All tables and figures of cub; of places Table III, after the speech encoder of oxford; two processes side by side."""
-    methods, ablations = "paper,recommended,classifier,text,text_v1", "norm,norm_jel,released,contrastive,all_slots,last_state"
-    cub = snakemake(tree, "cub", f"{methods},{ablations},one_scale,two_scales")
+    cub = snakemake(tree, "cub", ",".join(config.RECIPE_NAMES))
     oxford = snakemake(tree, "oxford", "paper", "runs/oxford-paper-s0/paper/chapters/05_speech_encoder.ipynb")
     said, codes = [oxford.communicate()[0]], [oxford.returncode]
     places = snakemake(tree, "places", "paper,recommended,classifier,text")
