@@ -35,8 +35,8 @@ NAMES = CUB_NAMES + tuple(f"{species}_{k:04d}_{k}" for species in (
     "003.Sooty_Albatross/Sooty_Albatross", "004.Groove_billed_Ani/Groove_Billed_Ani",
     "005.Crested_Auklet/Crested_Auklet") for k in range(10, 13))
 FILES = {"cub": cub_files(NAMES), "oxford": oxford_files((77, 77, 3, 21, 77, 3, 3, 7, 7, 7, 21, 21, 3, 7, 80, 80, 80)),
-         "places": places_files(3, seconds=1.2)}
-SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "places": {"train": 14, "test": 7}}
+         "places": places_files(4, seconds=1.2)}
+SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "places": {"train": 21, "test": 7}}
 
 
 def archives(name: str) -> dict[str, bytes]:
@@ -144,7 +144,7 @@ def test_captions_are_spoken_and_recordings_are_kept(executed):
     assert len(list(folder.glob("cub-paper/speech/*/*.wav"))) == 2 * len(NAMES)
     assert not (folder / "places-paper" / "speech").exists()
     items = json.loads((folder / "places-paper" / "items.json").read_text())
-    assert all((folder / "places-paper" / item["recordings"][0]).is_file() for item in items) and len(items) == 21
+    assert all((folder / "places-paper" / item["recordings"][0]).is_file() for item in items) and len(items) == 28
 
 
 def test_cells_about_attributes_left_their_place(executed):
