@@ -216,8 +216,8 @@ def load_conditions(config: Config, split: str) -> pd.DataFrame:
 def write_second_voice(config: Config, rows: np.ndarray) -> list[Path]:
     """Let a synthesiser of another make say some utterances of the test split: a voice that no training has met.
 
-    Writes clean recordings ``espeak/<class>/<image>_<caption>.flac``, see ``speech.synthesize``, and gives their paths in the order
-    of `rows`. Recordings that exist are kept.
+    Writes clean recordings ``espeak/<class>/<image>_<caption>.flac``, see ``speech.synthesize``, and gives their paths in the
+    order of `rows`. Recordings that exist are kept.
     """
     dataset, jobs = load_dataset(config.dataset, "test", config.data_dir), []
     for image, k in (dataset.utterances[row] for row in rows):

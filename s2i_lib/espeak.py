@@ -2,10 +2,10 @@
 
     echo "a small red bird" | python s2i_lib/espeak.py > bird.wav
 
-This runs as a program of its own, never as part of another: ``speech.synthesize`` starts it anew for every sentence. The library
-carries state from one sentence to the next, so that a sentence spoken second has other samples than the same one spoken first; and
-eSpeak NG is under the GNU General Public License (version 3 or later), while this project is not. Only the standard library and
-``espeakng_loader``, which holds eSpeak NG and its data, are imported, so that it starts quickly.
+This runs as a program of its own, never as part of another: ``speech.synthesize`` starts it anew for every sentence. The
+library carries state from one sentence to the next, so that a sentence spoken second has other samples than the same one
+spoken first; and eSpeak NG is under the GNU General Public License (version 3 or later), while this project is not. Only the
+standard library and ``espeakng_loader``, which holds eSpeak NG and its data, are imported, so that it starts quickly.
 """
 
 import ctypes
