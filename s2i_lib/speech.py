@@ -15,11 +15,10 @@ import numpy as np
 import soundfile
 import torch
 import torchaudio
-from tqdm.auto import tqdm
 
 from s2i_lib import espeak
 from s2i_lib.audio import SAMPLE_RATE, save_whole_audio, set_level
-from s2i_lib.workers import worker_processes
+from s2i_lib.workers import write_missing_files
 
 VOICE = "heart"
 SECOND_VOICE = "espeak"  # of another make; nothing is ever trained with it
@@ -89,16 +88,8 @@ def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None, v
     Returns:
         The number of files written now.
     """
-    missing = [(text, Path(path)) for text, path in jobs if not Path(path).exists()]
-    for folder in {path.parent for _, path in missing}:
-        folder.mkdir(parents=True, exist_ok=True)
-    if not missing:
-        return 0
-    with worker_processes(processes) as pool:
-        done = pool.map(partial(_speak_to_file, voice), missing, chunksize=8)
-        for _ in tqdm(done, total=len(missing), desc="speaking", unit="caption"):
-            pass
-    return len(missing)
+    jobs = [(text, Path(path)) for text, path in jobs]
+    return write_missing_files(partial(_speak_to_file, voice), jobs, "speaking", "caption", processes=processes)
 
 
 # --- speech recognition ---

@@ -13,7 +13,7 @@ from conftest import tiny_config, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts, audio, field, speech, training
+from s2i_lib import artefacts, audio, field, speech, training, workers
 from s2i_lib.datasets import DatasetError, load_dataset
 from s2i_lib.field import CLEAN, Conditions
 
@@ -382,7 +382,7 @@ def spoken(project, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         or audio.save_audio(path, vowel((100 if voice == speech.VOICE else 210) + 5 * row, 900, 0.7))
         for row, (_, path) in enumerate(jobs) if not path.exists()])
-    for module in (artefacts, field):
+    for module in (artefacts, workers):
         monkeypatch.setattr(module, "worker_processes", lambda processes=None: ThreadPoolExecutor(1))
     return settings
 
