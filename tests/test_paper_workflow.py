@@ -35,8 +35,8 @@ NAMES = CUB_NAMES + tuple(f"{species}_{k:04d}_{k}" for species in (
     "003.Sooty_Albatross/Sooty_Albatross", "004.Groove_billed_Ani/Groove_Billed_Ani",
     "005.Crested_Auklet/Crested_Auklet") for k in range(10, 13))
 FILES = {"cub": cub_files(NAMES), "oxford": oxford_files((77, 77, 3, 21, 77, 3, 3, 7, 7, 7, 21, 21, 3, 7, 80, 80, 80)),
-         "places": places_files(4, seconds=1.2)}
-SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "places": {"train": 21, "test": 7}}
+         "places": places_files(6, seconds=1.2)}
+SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "places": {"train": 32, "test": 10}}
 
 
 def archives(name: str) -> dict[str, bytes]:
@@ -56,7 +56,7 @@ def tree(tmp_path_factory):
     for name in ("workflow", "notebooks"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     (root / "s2i_lib").symlink_to(ROOT / "s2i_lib")
-    names = ("published.csv", "hyperparameters.csv", "benchmarks.csv")
+    names = ("published.csv", "hyperparameters.csv", "benchmarks.csv", "claims.csv")
     put(root, {f"results/{name}": (ROOT / "results" / name).read_bytes() for name in names})
     (root / "tiny.json").write_text(json.dumps(TINY))
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -144,7 +144,7 @@ def test_captions_are_spoken_and_recordings_are_kept(executed):
     assert len(list(folder.glob("cub-paper/speech/*/*.wav"))) == 2 * len(NAMES)
     assert not (folder / "places-paper" / "speech").exists()
     items = json.loads((folder / "places-paper" / "items.json").read_text())
-    assert all((folder / "places-paper" / item["recordings"][0]).is_file() for item in items) and len(items) == 28
+    assert all((folder / "places-paper" / item["recordings"][0]).is_file() for item in items) and len(items) == 42
 
 
 def test_cells_about_attributes_left_their_place(executed):

@@ -136,7 +136,8 @@ def test_cells_about_attributes_are_left_out_for_photographs_only():
     nbformat.validate(nbformat.from_dict(kept))
     assert [cell["cell_type"] for cell in kept["cells"]] == ["markdown", "markdown", "code"] and "Left out" in kept["cells"][1]["source"]
     assert [run_chapter.has_attributes({"dataset": name}) for name in ("birds", "scenes", "cub", "places")] == [True, True, False, False]
-    assert run_chapter.has_attributes({"datasets": "cub"})
+    assert run_chapter.has_attributes({"datasets": "birds,flowers"}) and run_chapter.has_attributes({})
+    assert not run_chapter.has_attributes({"datasets": "cub,oxford"})
 
 
 def test_a_table_waits_for_every_recipe_that_it_compares(tree):
