@@ -110,10 +110,11 @@ class Examiner:
                        self.reference.classes[picture], sample.rows, sample.statistics)
 
     def sentence_right(self, reading: Reading) -> np.ndarray:
-        """(n,) how well the picture of each sentence fits it: ``colours_right``; where nobody knows what was said, 1.0 if the
-        class judge sees the class of the sentence."""
-        if reading.attributes:
-            return self.colours_right(reading)
+        """(n,) how well the picture of each sentence fits it: ``colours_right``; where nobody knows what was said, ``class_right``."""
+        return self.colours_right(reading) if reading.attributes else self.class_right(reading)
+
+    def class_right(self, reading: Reading) -> np.ndarray:
+        """(n,) 1.0 where the class judge sees the class of the sentence in its picture, else 0.0."""
         seen = np.array(self.judges["classes"].answers["class"], dtype=int)[reading.classes.argmax(1)]
         return (seen == self.test.labels[[self.test.utterances[row][0] for row in self.rows]]).astype(float)
 
