@@ -14,11 +14,11 @@ source workflow/environment.sh
 part() { printf '\n=== %s (%d s so far)\n' "$1" "$SECONDS"; }
 
 part "1 of 3: tests of the library and the workflow"
-"$PYTHON" -m pytest tests
+"$PYTHON" -m pytest -n 2 --dist loadfile tests
 
 part "2 of 3: the whole workflow, profile smoke"
 rm -rf data/*-smoke runs/*-smoke*
 ./run_all.sh --profile smoke --dataset birds,flowers,scenes
 
 part "3 of 3: the chapters as committed, with their default parameters"
-"$PYTHON" -m pytest --nbval-lax --nbval-current-env notebooks/*.ipynb
+"$PYTHON" -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks/*.ipynb

@@ -213,6 +213,20 @@ def load_conditions(config: Config, split: str) -> pd.DataFrame:
     return pd.read_csv(path, index_col="utterance")
 
 
+def write_second_voice(config: Config, rows: np.ndarray) -> list[Path]:
+    """Let a synthesiser of another make say some utterances of the test split: a voice that no training has met.
+
+    Writes clean recordings ``espeak/<class>/<image>_<caption>.flac``, see ``speech.synthesize``, and gives their paths in the
+    order of `rows`. Recordings that exist are kept.
+    """
+    dataset, jobs = load_dataset(config.dataset, "test", config.data_dir), []
+    for image, k in (dataset.utterances[row] for row in rows):
+        place = dataset[image].speech[k].relative_to(config.data_dir / "speech").with_suffix(".flac")
+        jobs.append((dataset[image].captions[k].text, config.data_dir / "espeak" / place))
+    speech.speak_captions(jobs, voice=speech.SECOND_VOICE)
+    return [path for _, path in jobs]
+
+
 def write_transcripts(config: Config, recogniser: str, rows: np.ndarray) -> list[str]:
     """What a recogniser hears in some utterances of the test split, in the order of `rows` (chapter 12).
 
@@ -351,6 +365,23 @@ def sweep_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 
     rows = list(range(len(paths))) * len(conditions)
     frames = _simulate(paths, rows, [each for each in conditions for _ in paths], seed)
     return [_join_frames(frames[start:start + len(paths)]) for start in range(0, len(frames), len(paths))]
+
+
+def second_voice_log_mels(config: Config, rows: np.ndarray) -> LogMels:
+    """The spectrograms of some test utterances in the voice of ``write_second_voice``, in the order of `rows`.
+
+    Where the data set asks for field speech, they go through the simulated field under the conditions, and with the room, that
+    chapter 02 drew for the same utterance in the first voice.
+    """
+    paths = write_second_voice(config, rows)
+    if config.data.speech == "clean":
+        return _join_frames([log_mel_frames(path) for path in paths])
+    dataset, table = load_dataset(config.dataset, "test", config.data_dir), load_conditions(config, "test")
+    recordings = [clean_recording(config, dataset[i].speech[k]) for i, k in dataset.utterances]  # babble is mixed from them
+    for row, path in zip(rows, paths):
+        recordings[row] = path
+    conditions = [Conditions(**drawn) for drawn in table.iloc[rows].to_dict("records")]
+    return _join_frames(_simulate(recordings, [int(row) for row in rows], conditions, field_seed(config, "test")))
 
 
 def _simulate(paths: list[Path], rows: list[int], conditions: list[Conditions], seed: int) -> list[np.ndarray]:

@@ -248,7 +248,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     # The baselines of Section IV-B. They have the paper's generator, schedule and teacher; only what they hear differs.
     "classifier": {"encoder": {"loss": "classifier"}},
     "text": {"encoder": {"input": "text"}},
-    "text_v1": {"encoder": {"input": "text"}, "gan": {"model": "stackgan_v1"}},
+    "text_v1": {"encoder": {"input": "text"}, "gan": {"model": "stackgan_v1", "num_scales": 3}},  # it repaints four times as large
     # The ablations of Section IV-D. Table IV: fewer terms in Eq. 6.
     "norm": {"encoder": {"loss": "norm"}},
     "norm_jel": {"encoder": {"loss": "norm_jel"}},
@@ -380,3 +380,9 @@ def load_config(profile: str = "small", dataset: str = "birds", recipe: str = "r
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_explain(error)) from None
+
+
+def differs_from_paper(profile: str, dataset: str, recipe: str) -> bool:
+    """Whether a recipe is another model than ``paper`` there: profile ``paper`` has the printed weights, and Places two scales."""
+    same = load_config(profile, dataset, recipe).model_copy(update={"recipe": "paper"})
+    return same != load_config(profile, dataset, "paper")

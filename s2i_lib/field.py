@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torchaudio import functional as AF
-from tqdm.auto import tqdm
 
 from s2i_lib.audio import SAMPLE_RATE, load_audio, save_whole_audio, set_level
-from s2i_lib.workers import worker_processes
+from s2i_lib.workers import write_missing_files
 
 # pitch and formants of each derived voice, as ratios to the synthetic voice
 DERIVED_VOICES = {"plain": (1.0, 1.0), "deep": (0.72, 0.88), "low": (0.85, 0.95), "bright": (1.15, 1.06), "high": (1.35, 1.14)}
@@ -378,18 +377,10 @@ def write_field_speech(paths: list[Path], targets: list[Path], conditions: list[
     """
     if not len(paths) == len(targets) == len(conditions):
         raise ValueError(f"{len(paths)} recordings, {len(targets)} targets and {len(conditions)} conditions; give equally many")
-    missing = [(row, Path(target), conditions[row]) for row, target in enumerate(targets) if not Path(target).exists()]
-    for folder in {target.parent for _, target, _ in missing}:
-        folder.mkdir(parents=True, exist_ok=True)
-    if not missing:
-        return 0
-    with worker_processes(processes) as pool:
-        done = pool.map(partial(_record_to_file, paths, seed), missing, chunksize=64)
-        for _ in tqdm(done, total=len(missing), desc="simulating the field", unit="recording"):
-            pass
-    return len(missing)
+    jobs = [(row, condition, Path(target)) for row, (condition, target) in enumerate(zip(conditions, targets))]
+    return write_missing_files(partial(_record_to_file, paths, seed), jobs, "simulating the field", "recording", 64, processes)
 
 
-def _record_to_file(paths: list[Path], seed: int, job: tuple[int, Path, Conditions]) -> None:
-    row, target, conditions = job
+def _record_to_file(paths: list[Path], seed: int, job: tuple[int, Conditions, Path]) -> None:
+    row, conditions, target = job
     save_whole_audio(target, record(paths, row, conditions, seed))

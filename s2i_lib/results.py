@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 
 from s2i_lib.config import ROOT, Config
-from s2i_lib.datasets import has_new_classes
+from s2i_lib.datasets import PUBLISHED, has_new_classes
 
 COLUMNS = ["dataset", "profile", "recipe", "seed", "chapter", "split", "method", "metric", "value", "standard_error", "n",
            "config", "seconds"]
@@ -161,10 +161,14 @@ TABLE_3 = tuple(row for row in TABLE_2 if row[1] == "speech")
 # the paper's name of a published data set, or of the one whose shape a rendered data set has
 PUBLISHED_AS = {"birds": "CUB-200", "flowers": "Oxford-102", "scenes": "Places-Subset", "cub": "CUB-200", "oxford": "Oxford-102",
                 "places": "Places-Subset"}
-TABLE_2_COLUMNS = {"IS (judge)": "is_judge_n", "FID-lite0": "fid_lite0_n", "KID-lite0": "kid_lite0_n",
-                   "colours as said": "semantic_colours", "retrieval mAP": "map", "training (min)": "training_minutes"}
-TABLE_3_COLUMNS = {"FID-lite0": "fid_lite0_n", "KID-lite0": "kid_lite0_n", "room as said": "semantic_room",
-                   "colours as said": "semantic_colours", "retrieval mAP": "map", "training (min)": "training_minutes"}
+# Columns of the tables: heading, and how the metric's name begins. A score has the network's name in it: judge and Lite0 look at
+# rendered pictures, Inception at photographs. A table has the columns that something was recorded for.
+DISTANCES = {"FID": "fid_inception_n", "FID-lite0": "fid_lite0_n", "KID": "kid_inception_n", "KID-lite0": "kid_lite0_n"}
+INCEPTION_SCORES = {"IS": "is_inception_n", "IS (judge)": "is_judge_n"}
+NETWORKS = {"IS": tuple(INCEPTION_SCORES.values()), "FID": (DISTANCES["FID"], DISTANCES["FID-lite0"])}  # the paper's first
+PICTURES = {"room as said": "semantic_room", "colours as said": "semantic_colours", "class as said": "class_seen"}
+TABLE_2_COLUMNS = {**INCEPTION_SCORES, **DISTANCES, **PICTURES, "retrieval mAP": "map", "training (min)": "training_minutes"}
+TABLE_3_COLUMNS = {**DISTANCES, **PICTURES, "retrieval mAP": "map", "training (min)": "training_minutes"}
 
 
 def training_minutes(config: Config) -> float:
@@ -201,25 +205,54 @@ def table_3(records: pd.DataFrame, dataset: str, profile: str) -> pd.DataFrame:
 def _method_table(chosen: pd.DataFrame, dataset: str, profile: str, table: str, methods: tuple, columns: dict) -> pd.DataFrame:
     chosen = chosen[(chosen.dataset == dataset) & (chosen.profile == profile)]
     names = {heading: full_name(chosen, start) for heading, start in columns.items()}
+    names = {heading: name for heading, name in names.items() if (chosen.metric == name).any()}
     scores = score_table(chosen, list(names.values())).set_index(["method", "recipe"]).rename(
         columns={name: heading for heading, name in names.items()})
     paper = published().query(f"table == {table!r} and dataset == {PUBLISHED_AS.get(dataset)!r}")
-    paper = {(row.method, row.metric): row.value for row in paper.itertuples()}
-    paper_metrics, rows = [name for name in ("IS", "FID") if any(metric == name for _, metric in paper)], []
+    rows = []
     for theirs, heard, method, recipe in methods:
         known = scores.loc[(method, recipe)].to_dict() if (method, recipe) in scores.index else dict.fromkeys(names, "")
-        seeds = chosen[(chosen.method == method) & (chosen.recipe == recipe)].seed.nunique()
-        values = {f"paper's {metric}": paper.get((theirs, metric), float("nan")) for metric in paper_metrics}
-        rows.append({"method": method if method != "ours" else f"ours, {recipe}", "input": heard, "n": seeds, **known,
-                     **{name: "" if pd.isna(value) else f"{value:.2f}" for name, value in values.items()},
-                     "status": "not comparable" if seeds else "not run"})
+        mine = chosen[(chosen.method == method) & (chosen.recipe == recipe)]
+        printed = paper[paper.method == theirs]
+        values = {f"paper's {row.metric}": "" if pd.isna(row.value) else f"{row.value:.2f}" for row in printed.itertuples()}
+        rows.append({"method": method if method != "ours" else f"ours, {recipe}", "input": heard, "n": mine.seed.nunique(),
+                     **known, **values, "status": status(printed, mine, dataset, recipe != "recommended" and "two-stage" not in method)})
     return pd.DataFrame(rows)
+
+
+def published_scores(records: pd.DataFrame, theirs: str) -> dict[tuple[str, str], float]:
+    """(published method, ``IS`` or ``FID``) -> mean of the records of one method of ours, by the paper's networks or else by ours."""
+    found = {(theirs, metric): _of_any_network(records, metric) for metric in NETWORKS}
+    return {key: part.value.mean() for key, part in found.items() if len(part)}
+
+
+def _of_any_network(records: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The records of a metric; ``IS`` and ``FID`` by the paper's network where there are some, else by ours."""
+    for start in NETWORKS.get(metric, (metric,)):
+        part = records[records.metric == full_name(records, start)]
+        if len(part):
+            break
+    return part
+
+
+def status(printed: pd.DataFrame, mine: pd.DataFrame, dataset: str, same_method: bool = True) -> str:
+    """One of ``STATUSES`` for the records of one method beside its rows of ``published()``.
+
+    Args:
+        same_method: False for a method or a recogniser that the paper does not have, though it stands in the row of one.
+    """
+    if mine.empty:
+        return "not run"
+    networks = {name.rstrip("0123456789") for name in mine.metric}
+    comparable = same_method and dataset in PUBLISHED and {"fid_inception_n", "is_inception_n"} <= networks
+    found = {key: value for theirs in printed.method.unique() for key, value in published_scores(mine, theirs).items()}
+    statuses = set(compare(printed, found, comparable).status)
+    return next((one for one in ("differs", "match") if one in statuses), "not comparable")
 
 
 # Columns of the README's table: heading, and how the metric's name begins.
 README_COLUMNS = {"class from one sentence": "zero_shot_accuracy", "class from all sentences": "class_mean_accuracy",
-                  "retrieval mAP": "map", "colours as said": "semantic_colours", "FID-lite0": "fid_lite0_n",
-                  "KID-lite0": "kid_lite0_n", "IS (judge)": "is_judge_n"}
+                  "retrieval mAP": "map", **PICTURES, **DISTANCES, **INCEPTION_SCORES}
 
 
 # The chapters that score whole methods; the variants of chapters 14 to 16 have tables of their own.
@@ -235,10 +268,11 @@ def readme_tables(records: pd.DataFrame, profile: str) -> str:
 
 def _readme_table(chosen: pd.DataFrame, dataset: str, profile: str) -> str:
     starts = [class_metric(dataset) if start == "zero_shot_accuracy" else start for start in README_COLUMNS.values()]
-    names = [full_name(chosen, start) for start in starts]
-    table = score_table(chosen, names).rename(columns=dict(zip(names, README_COLUMNS)))
-    table = table[(table[list(README_COLUMNS)] != "").any(axis=1)]
-    counts = ", ".join(f"{heading}: {name}" for heading, name in zip(README_COLUMNS, names) if name.endswith(tuple("0123456789")))
+    names = {full_name(chosen, start): heading for heading, start in zip(README_COLUMNS, starts)}
+    names = {name: heading for name, heading in names.items() if (chosen.metric == name).any()}
+    table = score_table(chosen, list(names)).rename(columns=names)
+    table = table[(table[list(names.values())] != "").any(axis=1)]
+    counts = ", ".join(f"{heading}: {name}" for name, heading in names.items() if name.endswith(tuple("0123456789")))
     seeds = chosen[chosen.recipe != ""].seed.nunique()
     return f"Data `{dataset}`, profile `{profile}`, seeds: {seeds}. Metrics in full: {counts}.\n\n{markdown(table)}"
 
@@ -254,9 +288,9 @@ VERDICTS = ("holds", "does not hold", "undecided", "one run", "not run", "not te
 def claims() -> pd.DataFrame:
     """What the paper says and which records test it: a row per claim of ``results/claims.csv``, empty fields as ``""``.
 
-    Columns: section, claim, data (a data set or ``both``), then the record that tests it (chapter, method with ``*`` for anything,
-    recipe, metric; ``paired`` stands for the records of a paired difference), the record or number that it is
-    compared with (than_method, than_recipe, than), sense (``>``, ``<`` or ``within`` a margin), spread (``sentences``: one run
+    Columns: section, claim, data (a data set, the paper's name of one, or ``both`` for birds and flowers), then the record that
+    tests it (chapter, method with ``*`` for anything, recipe, metric; ``paired`` stands for the records of a paired difference,
+    ``IS`` and ``FID`` for those of whatever network looked), the record or number that it is compared with (than_method, than_recipe, than), sense (``>``, ``<`` or ``within`` a margin), spread (``sentences``: one run
     has an interval; ``seeds``: only several runs have one) and a note.
     """
     return pd.read_csv(ROOT / "results" / "claims.csv", keep_default_na=False)
@@ -297,10 +331,10 @@ def effect(records: pd.DataFrame, claim) -> dict[str, float]:
 
 
 def _by_seed(records: pd.DataFrame, method: str, recipe: str, metric: str) -> pd.DataFrame:
-    """value, standard_error and n by seed; a metric that ends in ``_n`` has its sample count behind it."""
+    """value, standard_error and n by seed."""
     named = [fnmatch.fnmatchcase(name, method) for name in records.method]  # a list: map() on no rows gives no booleans
     same = (records.recipe == recipe) & np.array(named, dtype=bool)
-    part = records[same & (records.metric == full_name(records[same], metric))]
+    part = _of_any_network(records[same], metric)
     return part.drop_duplicates("seed").set_index("seed")[["value", "standard_error", "n"]].astype(float)
 
 

@@ -46,6 +46,7 @@ class Examiner:
         groups: (n,) equal for sentences that are no independent trials, see ``dependent_groups``.
         comparable: are data and networks those of the paper?
         names: ``fid``, ``kid`` and ``is`` -> metric with the network behind it, for example ``fid_lite0``.
+        metric, measure: name in the records, and in words, of how well pictures fit their sentences: see ``sentence_right``.
         reference: ``Reading`` of all real test pictures.
     """
 
@@ -61,6 +62,8 @@ class Examiner:
         self.network = encoders.load_feature_network(config.scores.network, FEATURE_SIZE).to(self.device)
         self.names = {"fid": f"fid_{config.scores.network}", "kid": f"kid_{config.scores.network}",
                       "is": "is_inception" if config.judge.network == "inception" else "is_judge"}
+        known = "attributes" in kinds
+        self.metric, self.measure = ("semantic_colours", "said colours seen") if known else ("class_seen", "class of the sentence seen")
         self.comparable = config.dataset in PUBLISHED and config.scores.network == config.judge.network == "inception"
         real = artefacts.load_images(self.test, self.size)
         self.reference = self.read((artefacts.to_signed(part) for part in real.split(256)), self._known_features(real))
@@ -107,10 +110,11 @@ class Examiner:
                        self.reference.classes[picture], sample.rows, sample.statistics)
 
     def sentence_right(self, reading: Reading) -> np.ndarray:
-        """(n,) how well the picture of each sentence fits it: ``colours_right``; where nobody knows what was said, 1.0 if the
-        class judge sees the class of the sentence."""
-        if reading.attributes:
-            return self.colours_right(reading)
+        """(n,) how well the picture of each sentence fits it: ``colours_right``; where nobody knows what was said, ``class_right``."""
+        return self.colours_right(reading) if reading.attributes else self.class_right(reading)
+
+    def class_right(self, reading: Reading) -> np.ndarray:
+        """(n,) 1.0 where the class judge sees the class of the sentence in its picture, else 0.0."""
         seen = np.array(self.judges["classes"].answers["class"], dtype=int)[reading.classes.argmax(1)]
         return (seen == self.test.labels[[self.test.utterances[row][0] for row in self.rows]]).astype(float)
 
@@ -126,7 +130,7 @@ class Examiner:
         else:
             right = self.sentence_right(reading)
             error = right.std() / np.sqrt(len(right))
-            run.add(method, "class_seen", right.mean(), n=len(right), standard_error=error, recipe=recipe)
+            run.add(method, self.metric, right.mean(), n=len(right), standard_error=error, recipe=recipe)
         ours, real = reading.statistics, self.reference.statistics
         distance, count = metrics.frechet_distance(ours.mean, ours.covariance, real.mean, real.covariance), ours.count
         run.add(method, f"{self.names['fid']}_n{count}", distance, n=count, recipe=recipe)

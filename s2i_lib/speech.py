@@ -1,22 +1,27 @@
 """Text to speech and back, offline: the paper used cloud services, we use small models that ship inside Python packages.
 
-The voice is synthetic and clean. It stands for the paper's "synthesized speech", not for people. The recognisers are the
-first of the two stages that the paper compares itself with.
+The voice is synthetic and clean. It stands for the paper's "synthesized speech", not for people. A second one, of another make,
+is kept for tests. The recognisers are the first of the two stages that the paper compares itself with.
 """
 
 import hashlib
+import io
+import subprocess
+import sys
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
 import torchaudio
-from tqdm.auto import tqdm
 
+from s2i_lib import espeak
 from s2i_lib.audio import SAMPLE_RATE, save_whole_audio, set_level
-from s2i_lib.workers import worker_processes
+from s2i_lib.workers import write_missing_files
 
 VOICE = "heart"
+SECOND_VOICE = "espeak"  # of another make; nothing is ever trained with it
 # one of the kind that the paper used (DeepSpeech is of its age and error rate) and a modern one
 RECOGNISERS = ("pocketsphinx", "whisper_tiny_en")
 _SPELLINGS = {"gray": "grey", "center": "centre", "centers": "centres", "colored": "coloured", "color": "colour"}
@@ -34,21 +39,36 @@ def synthesize(text: str, seed: int = 0, voice: str = VOICE) -> np.ndarray:
 
     Args:
         text: English sentence.
-        seed: fixes the noise component, so that equal arguments give equal samples on equal hardware.
+        seed: fixes the noise component, so that equal arguments give equal samples on equal hardware; ``espeak`` has none.
         voice: ``heart`` is in the package; ``emma``, ``fenrir``, ``fable`` and ``kore`` (8 MB each) are downloaded on first use.
+            ``espeak`` is eSpeak NG, a formant synthesiser: another make of voice, with its own pace and melody.
 
     Returns:
         (samples,) float32 waveform at 16 kHz with root mean square 0.05.
 
     Raises:
         ValueError: `text` holds nothing that can be spoken, or the voice is unknown.
-        RuntimeError: the voice has to be downloaded and cannot be; the message says where to put the file.
+        RuntimeError: the voice has to be downloaded and cannot be; the message says where to put the file. Or eSpeak NG cannot
+            be loaded.
     """
     if not any(character.isalnum() for character in text):
         raise ValueError(f"nothing to speak in {text!r}")
-    engine = _engine(voice)
-    audio = torch.from_numpy(np.asarray(engine(text, seed=seed), dtype=np.float32))
-    return set_level(torchaudio.functional.resample(audio, engine.sample_rate, SAMPLE_RATE)).numpy()
+    if voice == SECOND_VOICE:
+        samples, rate = _speak_with_espeak(text)
+    else:
+        engine = _engine(voice)
+        samples, rate = np.asarray(engine(text, seed=seed), dtype=np.float32), engine.sample_rate
+    return set_level(torchaudio.functional.resample(torch.from_numpy(samples), rate, SAMPLE_RATE)).numpy()
+
+
+def _speak_with_espeak(text: str) -> tuple[np.ndarray, int]:
+    """(samples,) float32 and their rate, from a process that speaks this sentence and nothing else: see ``s2i_lib.espeak``."""
+    program = [sys.executable, "-P", espeak.__file__]  # -P: the modules beside it are none of its business
+    done = subprocess.run(program, input=text.encode(), capture_output=True)
+    if done.returncode:
+        reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise RuntimeError(f"eSpeak NG cannot speak ({reason}); install the package espeakng-loader as requirements.lock has it")
+    return soundfile.read(io.BytesIO(done.stdout), dtype="float32")
 
 
 def _speak_to_file(voice: str, job: tuple[str, Path]) -> None:
@@ -68,16 +88,8 @@ def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None, v
     Returns:
         The number of files written now.
     """
-    missing = [(text, Path(path)) for text, path in jobs if not Path(path).exists()]
-    for folder in {path.parent for _, path in missing}:
-        folder.mkdir(parents=True, exist_ok=True)
-    if not missing:
-        return 0
-    with worker_processes(processes) as pool:
-        done = pool.map(partial(_speak_to_file, voice), missing, chunksize=8)
-        for _ in tqdm(done, total=len(missing), desc="speaking", unit="caption"):
-            pass
-    return len(missing)
+    jobs = [(text, Path(path)) for text, path in jobs]
+    return write_missing_files(partial(_speak_to_file, voice), jobs, "speaking", "caption", processes=processes)
 
 
 # --- speech recognition ---

@@ -1,6 +1,5 @@
 """The cluster profiles, with a stand-in for the queue: jobs ask for what they need, and a failed one is sent again."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -13,7 +12,6 @@ from test_workflow import ROOT, edit, tree  # noqa: F401
 PROFILES = ROOT / "workflow" / "profiles"
 SNAKEFILE = (ROOT / "workflow" / "Snakefile").read_text()
 RULES = set(re.findall(r"^(?:use rule \w+ as |rule )(\w+)", SNAKEFILE, re.MULTILINE)) - {"all"}
-PLUGIN = "snakemake_executor_plugin_cluster_generic"
 QUEUE = """#!/usr/bin/env bash
 # Takes a script as a queue does: notes what was asked for, runs the script, prints a number.
 for script; do :; done
@@ -35,7 +33,6 @@ def test_training_chapters_ask_for_one_gpu():
     assert re.search(r"resources:\n\s+gpu=1,", rule[:rule.index("use rule recipe_chapter")])
 
 
-@pytest.mark.skipif(not importlib.util.find_spec(PLUGIN), reason="the executor is not installed")
 def test_chapters_run_through_a_queue_and_a_failed_one_is_sent_again(tree):  # noqa: F811
     queue = tree / "queue.sh"
     queue.write_text(QUEUE)

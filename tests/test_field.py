@@ -13,7 +13,7 @@ from conftest import tiny_config, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts, audio, field, speech, training
+from s2i_lib import artefacts, audio, field, speech, training, workers
 from s2i_lib.datasets import DatasetError, load_dataset
 from s2i_lib.field import CLEAN, Conditions
 
@@ -375,13 +375,14 @@ def test_training_never_meets_what_is_kept_for_the_test():
 
 @pytest.fixture
 def spoken(project, monkeypatch):
-    """A data set that asks for field speech, whose voice is a vowel."""
+    """A data set that asks for field speech, whose voice is a vowel, and whose second voice a higher one."""
     settings = tiny_config(data={"speech": "field"})
     shutil.rmtree(settings.data_dir / "speech")
-    monkeypatch.setattr(artefacts.speech, "speak_captions", lambda jobs: [
-        path.parent.mkdir(parents=True, exist_ok=True) or audio.save_audio(path, vowel(100 + 5 * row, 900, 0.7))
+    monkeypatch.setattr(artefacts.speech, "speak_captions", lambda jobs, voice=speech.VOICE: [
+        path.parent.mkdir(parents=True, exist_ok=True)
+        or audio.save_audio(path, vowel((100 if voice == speech.VOICE else 210) + 5 * row, 900, 0.7))
         for row, (_, path) in enumerate(jobs) if not path.exists()])
-    for module in (artefacts, field):
+    for module in (artefacts, workers):
         monkeypatch.setattr(module, "worker_processes", lambda processes=None: ThreadPoolExecutor(1))
     return settings
 
@@ -399,6 +400,29 @@ def test_a_data_set_is_recorded_in_the_field_and_its_conditions_are_kept(spoken)
     written = paths[0].stat().st_mtime_ns
     artefacts.write_speech(spoken)
     assert paths[0].stat().st_mtime_ns == written
+
+
+def test_the_second_voice_meets_the_conditions_of_the_first(spoken):
+    artefacts.write_speech(spoken)
+    test, rows = load_dataset("birds", "test", spoken.data_dir), np.array([3, 1])
+    heard, paths = artefacts.second_voice_log_mels(spoken, rows), artefacts.write_second_voice(spoken, rows)
+    recordings = [artefacts.clean_recording(spoken, test[i].speech[k]) for i, k in test.utterances]
+    recordings[3], recordings[1] = paths
+    assert len(heard) == 2 and len({*paths, *recordings}) == len(recordings)
+    for number, row in enumerate(rows):
+        drawn = Conditions(**artefacts.load_conditions(spoken, "test").iloc[row])
+        expected = field.record(recordings, row, drawn, artefacts.field_seed(spoken, "test"))
+        torch.testing.assert_close(heard[number], audio.log_mel_spectrogram(expected), atol=0.02, rtol=0)  # kept as float16
+        i, k = test.utterances[row]
+        assert (heard[number] - audio.log_mel_spectrogram(audio.load_audio(test[i].speech[k]))).abs().mean() > 0.2
+
+
+def test_where_speech_is_clean_the_second_voice_is_clean(spoken):
+    clean, rows = tiny_config(), np.array([0, 2])
+    heard, paths = artefacts.second_voice_log_mels(clean, rows), artefacts.write_second_voice(clean, rows)
+    for number, path in enumerate(paths):
+        torch.testing.assert_close(heard[number], audio.log_mel_spectrogram(audio.load_audio(path)), atol=0.02, rtol=0)
+    assert all(path.is_relative_to(clean.data_dir / "espeak") for path in paths)
 
 
 def test_clean_recordings_have_no_conditions(project):

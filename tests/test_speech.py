@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from s2i_lib import audio, speech
 
@@ -42,6 +43,51 @@ def test_captions_that_were_spoken_are_kept(tmp_path):
     assert len(audio.load_audio(new)) > 0.5 * audio.SAMPLE_RATE
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["000_0.wav"] * 2
     assert speech.speak_captions(jobs) == 0
+
+
+# --- the second voice ---
+
+
+def test_the_second_voice_has_the_rate_and_the_level_of_the_first():
+    waveform = speech.synthesize(SENTENCE, voice=speech.SECOND_VOICE)
+    assert waveform.dtype == np.float32 and waveform.ndim == 1
+    assert 0.5 < len(waveform) / audio.SAMPLE_RATE < 3
+    assert np.sqrt(np.mean(np.square(waveform))) == pytest.approx(audio.LEVEL, rel=1e-3)
+
+
+def test_the_second_voice_says_the_same_words_the_same_way_whatever_it_said_before():
+    first = speech.synthesize(SENTENCE, voice=speech.SECOND_VOICE)
+    longer = speech.synthesize("a blue bird with a long yellow tail.", voice=speech.SECOND_VOICE)
+    again = speech.synthesize(SENTENCE, voice=speech.SECOND_VOICE)  # every sentence is spoken by a process of its own
+    assert np.array_equal(first, again) and len(longer) > 1.2 * len(first)
+
+
+def test_the_second_voice_is_another_voice():
+    """Mean log-mel spectra: what is left of a voice when the words are gone."""
+    text = "this bird has a red crown and a yellow tail."
+    heart, espeak = (audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, voice=voice))).mean(1)
+                     for voice in (speech.VOICE, speech.SECOND_VOICE))
+    other = audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, seed=1))).mean(1)
+    assert (heart - espeak).abs().mean() > 5 * (heart - other).abs().mean()
+
+
+@pytest.mark.parametrize("package", [
+    "raise ImportError('no package')",
+    "get_library_path = lambda: '/nowhere/libespeak-ng.so'",
+    "get_library_path = lambda: None\ndef get_data_path(): raise RuntimeError('no data')",  # None: this program itself
+], ids=["no package", "no library", "no data"])
+def test_without_the_library_the_second_voice_says_what_to_install(package, tmp_path, monkeypatch):
+    (tmp_path / "espeakng_loader.py").write_text(package)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # ahead of what is installed
+    with pytest.raises(RuntimeError, match=r"eSpeak NG cannot speak \(.+\); install the package espeakng-loader"):
+        speech.synthesize(SENTENCE, voice=speech.SECOND_VOICE)
+
+
+def test_the_second_voice_speaks_into_files_too(tmp_path):
+    path = tmp_path / "000" / "000_0.flac"
+    assert speech.speak_captions([(SENTENCE, path)], processes=1, voice=speech.SECOND_VOICE) == 1
+    spoken = torch.from_numpy(speech.synthesize(SENTENCE, voice=speech.SECOND_VOICE))
+    assert torch.allclose(audio.load_audio(path), spoken, atol=1e-3)  # 16 bits
 
 
 # --- recognition ---
