@@ -290,7 +290,7 @@ SHAPES: dict[tuple[str, str], dict[str, Any]] = {
         "encoder": {"target_dim": None}, "scores": {"captions": 16}},
     ("small", "scenes"): {
         "data": {**_ROOMS, "images_per_train_class": 643, "images_per_test_class": 171, "images_for_judge": 200},
-        "encoder": {"target_dim": None, "epochs": 24}, "scores": {"captions": 400}},
+        "encoder": {"target_dim": None, "epochs": 24}, "scores": {"captions": 240}},
     ("large", "scenes"): {"data": _AS_MANY_ROOMS, "encoder": {"target_dim": None}},
     ("paper", "scenes"): {"data": _AS_MANY_ROOMS},
     ("paper", "oxford"): {"data": {"num_classes": 102, "num_train_classes": 82}, "gan": {"steps": 100_000},
