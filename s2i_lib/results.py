@@ -189,6 +189,12 @@ def full_name(records: pd.DataFrame, start: str) -> str:
     return next((m for m in records.metric if m == start or (start.endswith("_n") and m.startswith(start))), start)
 
 
+def recorded(records: pd.DataFrame, columns: dict[str, str]) -> dict[str, str]:
+    """Full name of a metric -> heading, for those of `columns` (heading -> how the name begins) that something was recorded for."""
+    names = {full_name(records, start): heading for heading, start in columns.items()}
+    return {name: heading for name, heading in names.items() if (records.metric == name).any()}
+
+
 def table_2(records: pd.DataFrame, dataset: str, profile: str) -> pd.DataFrame:
     """Table II for one data set: a row per method, our scores, and the paper's IS and FID with their status.
 
@@ -204,14 +210,12 @@ def table_3(records: pd.DataFrame, dataset: str, profile: str) -> pd.DataFrame:
 
 def _method_table(chosen: pd.DataFrame, dataset: str, profile: str, table: str, methods: tuple, columns: dict) -> pd.DataFrame:
     chosen = chosen[(chosen.dataset == dataset) & (chosen.profile == profile)]
-    names = {heading: full_name(chosen, start) for heading, start in columns.items()}
-    names = {heading: name for heading, name in names.items() if (chosen.metric == name).any()}
-    scores = score_table(chosen, list(names.values())).set_index(["method", "recipe"]).rename(
-        columns={name: heading for heading, name in names.items()})
+    names = recorded(chosen, columns)
+    scores = score_table(chosen, list(names)).set_index(["method", "recipe"]).rename(columns=names)
     paper = published().query(f"table == {table!r} and dataset == {PUBLISHED_AS.get(dataset)!r}")
     rows = []
     for theirs, heard, method, recipe in methods:
-        known = scores.loc[(method, recipe)].to_dict() if (method, recipe) in scores.index else dict.fromkeys(names, "")
+        known = scores.loc[(method, recipe)].to_dict() if (method, recipe) in scores.index else dict.fromkeys(names.values(), "")
         mine = chosen[(chosen.method == method) & (chosen.recipe == recipe)]
         printed = paper[paper.method == theirs]
         values = {f"paper's {row.metric}": "" if pd.isna(row.value) else f"{row.value:.2f}" for row in printed.itertuples()}
@@ -268,8 +272,7 @@ def readme_tables(records: pd.DataFrame, profile: str) -> str:
 
 def _readme_table(chosen: pd.DataFrame, dataset: str, profile: str) -> str:
     starts = [class_metric(dataset) if start == "zero_shot_accuracy" else start for start in README_COLUMNS.values()]
-    names = {full_name(chosen, start): heading for heading, start in zip(README_COLUMNS, starts)}
-    names = {name: heading for name, heading in names.items() if (chosen.metric == name).any()}
+    names = recorded(chosen, dict(zip(README_COLUMNS, starts)))
     table = score_table(chosen, list(names)).rename(columns=names)
     table = table[(table[list(names.values())] != "").any(axis=1)]
     counts = ", ".join(f"{heading}: {name}" for name, heading in names.items() if name.endswith(tuple("0123456789")))
@@ -290,7 +293,8 @@ def claims() -> pd.DataFrame:
 
     Columns: section, claim, data (a data set, the paper's name of one, or ``both`` for birds and flowers), then the record that
     tests it (chapter, method with ``*`` for anything, recipe, metric; ``paired`` stands for the records of a paired difference,
-    ``IS`` and ``FID`` for those of whatever network looked), the record or number that it is compared with (than_method, than_recipe, than), sense (``>``, ``<`` or ``within`` a margin), spread (``sentences``: one run
+    ``IS`` and ``FID`` for those of whatever network looked), the record or number that it is compared with (than_method,
+    than_recipe, than), sense (``>``, ``<`` or ``within`` a margin), spread (``sentences``: one run
     has an interval; ``seeds``: only several runs have one) and a note.
     """
     return pd.read_csv(ROOT / "results" / "claims.csv", keep_default_na=False)

@@ -122,7 +122,8 @@ def work(options: argparse.Namespace) -> None:
     prepare(load_config(options.profile, options.dataset, "paper", overrides=overrides))
     for recipe in options.recipes.split(","):
         config = load_config(options.profile, options.dataset, recipe, overrides=overrides)
-        if not (config.results_dir / "records" / f"{config.dataset}-{config.profile}-s0-{recipe}-borrowed_gpu.csv").exists():
+        manifest = f"{config.dataset}-{config.profile}-s0-{recipe}-borrowed_gpu.json"  # written after the records
+        if not (config.results_dir / "manifests" / manifest).exists():
             train_and_score(config)
     say("everything is done")
 
@@ -148,7 +149,7 @@ def main() -> None:
     if options.worker:
         work(options)
         return
-    # The work is a process of its own, which can be ended at any moment: every file is whole or not there at all.
+    # The work is a process of its own, which can be ended at any moment: trainings have checkpoints.
     worker = subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--worker"], start_new_session=True)
     try:
         sys.exit(worker.wait(60 * options.minutes))
