@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from s2i_lib.artefacts import save_atomically
 from s2i_lib.config import ROOT, Config
 from s2i_lib.datasets import PUBLISHED, has_new_classes
 
@@ -72,9 +73,8 @@ def save(run: Run, inputs: list[Path] = (), outputs: list[Path] = ()) -> pd.Data
     """
     frame = pd.DataFrame(run.records, columns=COLUMNS)
     folder = run.config.results_dir
-    for sub in ("records", "manifests"):
-        (folder / sub).mkdir(parents=True, exist_ok=True)
-    frame.to_csv(folder / "records" / f"{run.name}.csv", index=False, float_format="%.6g")
+    table = frame.to_csv(index=False, float_format="%.6g")
+    save_atomically(folder / "records" / f"{run.name}.csv", lambda file: file.write(table.encode()))
     path, seconds = folder / "manifests" / f"{run.name}.json", round(time.monotonic() - run.started, 1)
     before = json.loads(path.read_text()) if path.exists() else {}
     longest = before.get("longest_seconds", before.get("seconds", 0)) if before.get("fingerprint") == run.config.fingerprint() else 0
@@ -84,7 +84,7 @@ def save(run: Run, inputs: list[Path] = (), outputs: list[Path] = ()) -> pd.Data
         "hardware": hardware(), "seconds": seconds, "longest_seconds": max(seconds, longest),
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "inputs": _checksums(inputs), "outputs": _checksums(outputs)}
-    path.write_text(json.dumps(manifest, indent=1) + "\n")
+    save_atomically(path, lambda file: file.write((json.dumps(manifest, indent=1) + "\n").encode()))
     return frame
 
 

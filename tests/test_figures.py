@@ -1,0 +1,23 @@
+"""What a saved figure leaves in the checkout."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from conftest import tiny_config
+from PIL import Image
+
+from s2i_lib import figures
+
+
+def test_a_drawing_is_saved_to_look_at_to_print_and_as_numbers(project):
+    figure, axis = plt.subplots()
+    axis.plot([0, 1])
+    path = figures.save_figure(figure, tiny_config(), "line", pd.DataFrame({"y": [0, 1]}))
+    assert sorted(file.name for file in path.parent.iterdir()) == ["line.csv", "line.pdf", "line.png"]
+
+
+def test_a_figure_with_pictures_is_saved_as_one_small_file(project):
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    path = figures.save_figure(figures.image_grid(pictures, columns=2), tiny_config(), "grid")
+    assert [file.name for file in path.parent.iterdir()] == ["grid.jpg"]
+    assert Image.open(path).size[0] > 64
