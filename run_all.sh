@@ -18,6 +18,8 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
                    (default: birds,flowers, and with profile paper cub,oxford,places)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
+  --more-seeds N,N,...  further training seeds for the three rows of Table IV only, which differ least; '' for none
+                   (default: 1,2 with profile small, otherwise none)
   --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, the ablations
                    norm, norm_jel, printed, released, contrastive, all_slots, last_state, one_scale, two_scales, and field
                    (recommended, taught with simulated field speech)
@@ -35,18 +37,20 @@ fail() { echo "error: $1" >&2; exit 2; }
 recipe_names=paper,recommended,classifier,text,text_v1
 recipe_names+=,norm,norm_jel,printed,released,contrastive,all_slots,last_state,one_scale,two_scales,field
 profile=small dataset= seeds=0 recipes=$recipe_names cores=all dry_run=
+unset more_seeds
 snakemake_options=()
 while (($#)); do
     case $1 in
-        --profile=* | --dataset=* | --seed=* | --seeds=* | --recipes=* | --cores=*)
+        --profile=* | --dataset=* | --seed=* | --seeds=* | --more-seeds=* | --recipes=* | --cores=*)
             set -- "${1%%=*}" "${1#*=}" "${@:2}"
             continue ;;
-        --profile | --dataset | --seed | --seeds | --recipes | --cores)
+        --profile | --dataset | --seed | --seeds | --more-seeds | --recipes | --cores)
             (($# > 1)) || fail "$1 needs a value; see ./run_all.sh --help."
             case $1 in
                 --profile) profile=$2 ;;
                 --dataset) dataset=$2 ;;
                 --seed | --seeds) seeds=$2 ;;
+                --more-seeds) more_seeds=$2 ;;
                 --recipes) recipes=$2 ;;
                 --cores) cores=$2 ;;
             esac
@@ -71,6 +75,10 @@ done
 [[ ,$recipes, != *,text_v1,* || ,$recipes, == *,text,* ]] || fail "recipe text_v1 uses the encoder of text; ask for both."
 [[ ,$recipes, != *_scale* || ,$recipes, == *,paper,* ]] || fail "one_scale and two_scales use the encoder of paper; ask for both."
 [[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || fail "seeds '$seeds' are not whole numbers with commas between, such as 0,1,2."
+if [[ ! -v more_seeds ]]; then
+    [[ $profile == small ]] && more_seeds=1,2 || more_seeds=
+fi
+[[ $more_seeds =~ ^([0-9]+(,[0-9]+)*)?$ ]] || fail "more seeds '$more_seeds' are not whole numbers with commas between, such as 1,2."
 [[ $cores =~ ^([1-9][0-9]*|all)$ ]] || fail "cores '$cores' is neither a number of cores nor 'all'."
 
 source workflow/environment.sh
@@ -95,4 +103,4 @@ fi
 # exec: whoever stops this process stops Snakemake, and with it the chapter that runs (see workflow/run_chapter.py).
 exec "$PYTHON" -m snakemake "${snakemake_options[@]}" --snakefile workflow/Snakefile --cores "$cores" \
     --nolock --rerun-incomplete --rerun-triggers params input mtime --scheduler greedy \
-    --config "profile=$profile" "datasets=$dataset" "seeds=$seeds" "recipes=$recipes"
+    --config "profile=$profile" "datasets=$dataset" "seeds=$seeds" "more_seeds=$more_seeds" "recipes=$recipes"

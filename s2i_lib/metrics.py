@@ -217,15 +217,17 @@ def semantic_accuracy(predicted: dict[str, np.ndarray], mentioned: list[dict[str
     return scores
 
 
-def paired_difference(ours: np.ndarray, other: np.ndarray, groups: np.ndarray, draws: int = 2000,
-                      seed: int = 0) -> tuple[float, float, float]:
+def paired_difference(ours: np.ndarray, other: np.ndarray, groups: np.ndarray, runs: np.ndarray | None = None,
+                      draws: int = 2000, seed: int = 0) -> tuple[float, float, float]:
     """Mean difference of two methods on the same sentences, with a 95 % interval of a bootstrap over groups.
 
-    Whole groups (classes) are drawn, since the sentences of one class are no independent trials.
+    Whole groups (classes) are drawn, since the sentences of one class are no independent trials. With several training runs, the
+    interval is widened by the standard error between runs, both as independent errors; one run cannot tell the luck of training.
 
     Args:
         ours, other: (n,) scores of the same n sentences; rows where either is NaN are left out.
         groups: (n,) class of each sentence.
+        runs: (n,) training run, such as the seed, of each score; None for a single run.
 
     Returns:
         The mean difference and the ends of its interval.
@@ -235,8 +237,10 @@ def paired_difference(ours: np.ndarray, other: np.ndarray, groups: np.ndarray, d
     sums, counts = np.bincount(codes, difference), np.bincount(codes)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(difference.mean()), float(low), float(high)
+    mean, (low, high) = difference.mean(), np.quantile(means, [0.025, 0.975])
+    each = [difference[runs[kept] == run].mean() for run in np.unique(runs[kept])] if runs is not None else []
+    between = 1.96 * np.std(each, ddof=1) / np.sqrt(len(each)) if len(each) > 1 else 0.0
+    return float(mean), float(mean - np.hypot(mean - low, between)), float(mean + np.hypot(high - mean, between))
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Scores against their formulas, their reference packages and cases worked out by hand."""
 
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -299,6 +300,21 @@ def test_paired_difference_is_a_mean_with_an_interval_over_classes():
     mean, low, high = metrics.paired_difference(ours, other, classes)
     assert mean == pytest.approx(effect[1:].mean()) and low < mean < high
     assert high - low == pytest.approx(2 * 1.96 * effect[::10].std() / np.sqrt(40), rel=0.25)  # sentences are no trials
+
+
+def test_paired_difference_knows_the_luck_of_training_from_several_runs():
+    rng = np.random.default_rng(0)
+    classes, runs = np.tile(np.arange(50), 60), np.repeat([0, 1, 2], 1000)
+    ours, other = rng.normal(0.1, 0.1, 3000), np.zeros(3000)
+    mean, low, high = metrics.paired_difference(ours, other, classes)
+    assert metrics.paired_difference(ours, other, classes, np.zeros(3000)) == (mean, low, high)
+    shifted = ours + np.array([-0.3, 0.0, 0.3])[runs]
+    means = [shifted[runs == run].mean() for run in range(3)]
+    mean, low, high = metrics.paired_difference(shifted, other, classes, runs)
+    own = metrics.paired_difference(shifted, other, classes)
+    between = 1.96 * np.std(means, ddof=1) / 3**0.5  # 0.34 of 0.3: far wider than what 3,000 sentences leave open
+    assert mean == own[0] and low < 0 < own[1]
+    assert high - mean == pytest.approx(math.sqrt((own[2] - mean) ** 2 + between**2))
 
 
 def test_paired_difference_of_a_method_to_itself_is_zero():
