@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 from s2i_lib import results  # noqa: E402
 
 MAX_BYTES = 1_500_000
+ABLATION = "norm_jel"  # whose execution of chapter 14 is shown: it trains both networks
 # Width in pixels and number of colours that images are reduced to: the first pair that makes a chapter small enough.
 IMAGE_LEVELS = [(1400, None), (1400, 256), (1000, 256), (800, 128)]
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -33,7 +34,7 @@ def find_executed(name: str, profile: str, dataset: str, seed: int, recipe: str,
     A chapter that is about one recipe, one data set or all of them has one place; the others follow the arguments.
     """
     run = root / "runs" / f"{dataset}-{profile}-s{seed}"
-    folders = [root / "data" / f"{dataset}-{profile}", run / recipe, run, root / "runs" / f"tables-{profile}"]
+    folders = [root / "data" / f"{dataset}-{profile}", run / recipe, run / ABLATION, run, root / "runs" / f"tables-{profile}"]
     folders += [*sorted(run.glob("*/")), *sorted((root / "data").glob(f"*-{profile}"))]
     return next((folder / "chapters" / name for folder in folders if (folder / "chapters" / name).exists()), None)
 
