@@ -1,6 +1,9 @@
 """How cost grows with resolution, batch size and the size of the data set."""
 
+import multiprocessing
 import statistics
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
@@ -32,7 +35,7 @@ def data_row(count: int) -> dict:
     device, rng = training.pick_device(), np.random.default_rng(0)
     data = training.GanData(torch.zeros(count, 3, 64, 64, dtype=torch.uint8), torch.zeros(count, dtype=torch.int64),
                             torch.zeros(count, 2, 128)).to(device)
-    taken = statistics.median(seconds(lambda: data.batch(32, rng)) for _ in range(20))
+    taken = statistics.median(seconds(lambda: data.batch(32, rng)) for _ in range(500))  # memory is mapped by the first hundreds
     return {"benchmark": "training batch, 64 px", "varied": "data set", "size": count, "milliseconds": 1000 * taken,
             "images_per_second": 32 / taken, "peak_mib": data.images.nbytes / 2**20, "precision": "float32", "batch": 32,
             **machine()}
@@ -47,12 +50,19 @@ def score_row(count: int) -> dict:
         for _ in range(count // len(part)):
             kept.update(part)
 
+    metrics.FeatureStatistics(1280).update(part)  # threads start
     taken, peak = first_call(run)
     return {"benchmark": "statistics of features", "varied": "images", "size": count, "milliseconds": 1000 * taken,
             "images_per_second": count / taken, "peak_mib": peak, "precision": "float64", "batch": 250, **machine()}
 
 
-def measure_all() -> list[dict]:
+def measure_row(job: Callable[..., dict], arguments: tuple, threads: int) -> dict:
+    """One row, in a process of its own: memory that another row has left behind would count."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+        return pool.submit(job, *arguments).result()
+
+
+def measure_all(threads: int) -> list[dict]:
     """Resolution and batch with the networks of `small`, on a GPU also with the paper's; data set size; scored images."""
     profiles = ("small", "large") if on_gpu() else ("small",)
     jobs = [(gan_row, ("resolution", profile, {"base_size": size // 4, "batch_size": 8}, size))
@@ -60,6 +70,6 @@ def measure_all() -> list[dict]:
     jobs += [(gan_row, ("batch", profile, {"batch_size": size}, size)) for profile in profiles for size in (8, 16, 32, 64)]
     jobs += [(data_row, (count,)) for count in (1000, 4000, 16_000)]
     jobs += [(score_row, (count,)) for count in (1000, 4000, 16_000)]
-    rows = [job(*arguments) for job, arguments in tqdm(jobs, desc="growth", unit="row")]
+    rows = [measure_row(job, arguments, threads) for job, arguments in tqdm(jobs, desc="growth", unit="row")]
     bandwidth = copy_rate() / 1e9
     return [{**row, "copy_gb_per_second": bandwidth} for row in rows]

@@ -99,7 +99,7 @@ def main() -> None:
           f"{matmul_rate(precision) / 1e12:.3g} TFLOP/s, in float32 {matmul_rate('float32') / 1e12:.3g} TFLOP/s, "
           f"a copy at {copy_rate() / 1e9:.3g} GB/s")
     if options.growth:
-        table, keys, name = pd.DataFrame(growth.measure_all()), growth.KEYS, "benchmarks_growth.csv"
+        table, keys, name = pd.DataFrame(growth.measure_all(options.threads)), growth.KEYS, "benchmarks_growth.csv"
         print(results.markdown(table[growth.SHOWN].round(3)))
     else:
         names = options.names or [*BENCHMARKS, *(GPU_BENCHMARKS if networks.on_gpu() else ())]
