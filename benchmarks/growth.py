@@ -1,13 +1,10 @@
 """How cost grows with resolution, batch size and the size of the data set."""
 
-import multiprocessing
 import statistics
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
-from measure import copy_rate, first_call, machine, seconds
+from measure import apart, copy_rate, first_call, machine, seconds
 from networks import count_flops, gan_batch, on_gpu, our_step, precision_of
 from tqdm.auto import tqdm
 
@@ -56,12 +53,6 @@ def score_row(count: int) -> dict:
             "images_per_second": count / taken, "peak_mib": peak, "precision": "float64", "batch": 250, **machine()}
 
 
-def measure_row(job: Callable[..., dict], arguments: tuple, threads: int) -> dict:
-    """One row, in a process of its own: memory that another row has left behind would count."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
-        return pool.submit(job, *arguments).result()
-
-
 def measure_all(threads: int) -> list[dict]:
     """Resolution and batch with the networks of `small`, on a GPU also with the paper's; data set size; scored images."""
     profiles = ("small", "large") if on_gpu() else ("small",)
@@ -70,6 +61,6 @@ def measure_all(threads: int) -> list[dict]:
     jobs += [(gan_row, ("batch", profile, {"batch_size": size}, size)) for profile in profiles for size in (8, 16, 32, 64)]
     jobs += [(data_row, (count,)) for count in (1000, 4000, 16_000)]
     jobs += [(score_row, (count,)) for count in (1000, 4000, 16_000)]
-    rows = [measure_row(job, arguments, threads) for job, arguments in tqdm(jobs, desc="growth", unit="row")]
+    rows = [apart(job, *arguments, threads=threads) for job, arguments in tqdm(jobs, desc="growth", unit="row")]
     bandwidth = copy_rate() / 1e9
     return [{**row, "copy_gb_per_second": bandwidth} for row in rows]

@@ -1,11 +1,13 @@
 """Fair comparisons: variants of the same work take turns, and the machine's own limits are measured beside them."""
 
 import gc
+import multiprocessing
 import os
 import resource
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 import torch
@@ -124,6 +126,12 @@ def share_of_limit(comparison: Comparison, taken: float) -> tuple[str, float]:
     if comparison.moved:
         return "copy", comparison.moved / taken / copy_rate()
     return "", float("nan")
+
+
+def apart(function: Callable, *arguments, threads: int):
+    """What ``function(*arguments)`` returns in a process of its own, which remembers no other work's memory or threads."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def first_call(function: Callable) -> tuple[float, float]:

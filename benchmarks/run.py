@@ -10,12 +10,10 @@ with the smallest and the largest one. A GPU is used where there is one.
 """
 
 import argparse
-import multiprocessing
 import os
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +25,7 @@ import growth  # noqa: E402
 import networks  # noqa: E402
 import pictures  # noqa: E402
 import sound  # noqa: E402
-from measure import COLUMNS, copy_rate, machine, matmul_rate, measure  # noqa: E402
+from measure import COLUMNS, apart, copy_rate, machine, matmul_rate, measure  # noqa: E402
 
 from s2i_lib import results  # noqa: E402
 from s2i_lib.config import ROOT  # noqa: E402
@@ -43,9 +41,8 @@ SHOWN = ["benchmark", "unit", "alternative", "ours", "other", "ratio", "ratio_mi
          "peak_mib", "other_peak_mib"]
 
 
-def run_benchmark(name: str, repeats: int, threads: int) -> list[dict]:
+def run_benchmark(name: str, repeats: int) -> list[dict]:
     """The rows of one benchmark."""
-    torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as folder:
         return measure({**BENCHMARKS, **GPU_BENCHMARKS}[name](Path(folder)), repeats)
 
@@ -59,8 +56,7 @@ def run_benchmarks(names: list[str], repeats: int, threads: int) -> list[dict]:
     for name in names:
         start = time.monotonic()
         try:
-            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-                rows += pool.submit(run_benchmark, name, repeats, threads).result()
+            rows += apart(run_benchmark, name, repeats, threads=threads)
             print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
         except ModuleNotFoundError as error:
             print(f"{name}: not run, the package {error.name} is missing", file=sys.stderr)
