@@ -27,16 +27,8 @@ from s2i_lib.datasets import PUBLISHED, DatasetError, SpokenImages, dataset_modu
 from s2i_lib.datasets.published import Photo, raw_folder, read_pixels
 from s2i_lib.encoders import Teacher, encode_characters, teacher_views
 from s2i_lib.field import Conditions
+from s2i_lib.files import save_atomically
 from s2i_lib.workers import worker_processes
-
-
-def save_atomically(path: Path, write) -> None:
-    """Call ``write(file)`` on a temporary binary file beside `path`, then rename it, so that no half file is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    with open(temporary, "wb") as file:
-        write(file)
-    os.replace(temporary, path)
 
 
 def write_images(config: Config) -> None:

@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from s2i_lib.artefacts import save_atomically
 from s2i_lib.config import ROOT, Config
 from s2i_lib.datasets import PUBLISHED, has_new_classes
+from s2i_lib.files import save_atomically
 
 COLUMNS = ["dataset", "profile", "recipe", "seed", "chapter", "split", "method", "metric", "value", "standard_error", "n",
            "config", "seconds"]

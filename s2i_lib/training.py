@@ -17,18 +17,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from s2i_lib import losses, metrics, parallel
 from s2i_lib.artefacts import (LogMels, Sentences, load_images, load_log_mels, load_sentences, load_teacher_features,
-                               save_atomically, to_signed, write_judge_images)
+                               to_signed, write_judge_images)
 from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.datasets import PUBLISHED, SpokenImages, dataset_module, load_dataset, weights
 from s2i_lib.encoders import ImageClassifier, InceptionClassifier, SpeechEncoder, TextEncoder
+from s2i_lib.files import save_atomically
 from s2i_lib.gan import build_gan
 
 CHECKPOINT_SECONDS = 30.0
@@ -144,10 +145,7 @@ def save_model(module: nn.Module, path: Path) -> None:
     if parallel.rank():
         return
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    save_file(tensors, temporary)
-    temporary.replace(path)
+    save_atomically(path, lambda file: file.write(save(tensors)))
 
 
 def load_model(module: nn.Module, path: Path) -> nn.Module:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from s2i_lib import artefacts
 from s2i_lib.datasets import RENDERED, DatasetError, birds, dataset_module, flowers, load_dataset, scenes
+from s2i_lib.files import save_atomically
 
 MODULES = [birds, flowers]  # whose classes are split; test_scenes.py is about the other
 TABLES = {module: module.class_table() for module in MODULES}
@@ -301,12 +302,12 @@ def test_teacher_features_hold_both_views_in_order(project):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "file.bin"
-    artefacts.save_atomically(path, lambda file: file.write(b"old"))
+    save_atomically(path, lambda file: file.write(b"old"))
 
     def fail(file):
         file.write(b"ne")
         raise OSError("disk full")
 
     with pytest.raises(OSError):
-        artefacts.save_atomically(path, fail)
+        save_atomically(path, fail)
     assert path.read_bytes() == b"old"

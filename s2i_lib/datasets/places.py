@@ -8,11 +8,11 @@ after. A file of the same form with other pairs is used as it is.
 
 import hashlib
 import json
-import os
 from pathlib import Path, PurePosixPath
 
 from s2i_lib.datasets import DatasetError
 from s2i_lib.datasets.published import Part, Photo, inside, part_folder
+from s2i_lib.files import save_atomically
 
 TITLE = "Places Audio Captions, seven classes of rooms"
 NOUN = "room"
@@ -118,9 +118,8 @@ def _subset(path: Path, pairs: dict[str, dict]) -> dict[str, list[str]]:
     """The choice that was written down, or a new one, which is then written down."""
     if not path.exists():
         chosen = choose_subset(pairs)
-        partial = path.with_name(f".{path.name}.part")
-        partial.write_text(json.dumps({"seed": SEED, "classes": CLASSES, **chosen}, indent=0))
-        os.replace(partial, path)
+        text = json.dumps({"seed": SEED, "classes": CLASSES, **chosen}, indent=0)
+        save_atomically(path, lambda file: file.write(text.encode()))
     try:
         written = json.loads(path.read_text())
         splits = {split: list(map(str, written[split])) for split in SPLIT_SIZES}
