@@ -191,8 +191,8 @@ class Config(_Section):
 
     @property
     def figures_dir(self) -> Path:
-        """Where figures go, by the same rule as ``results_dir``."""
-        return (self.seed_dir if self.profile == "smoke" else ROOT) / "figures" / self.dataset
+        """Where figures go: those of the default seed beside the tables, since a figure's name has no seed; others with their run."""
+        return (self.seed_dir if self.profile == "smoke" or self.seed else ROOT) / "figures" / self.dataset
 
     def fingerprint(self, *sections: str) -> str:
         """Twelve hexadecimal digits of a SHA-256 over every value, or over the values of some sections only."""

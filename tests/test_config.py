@@ -113,6 +113,12 @@ def test_smoke_runs_never_write_into_results():
         assert getattr(small, f"{kind}_dir") == config.ROOT / folder
 
 
+def test_a_further_seed_does_not_draw_over_the_figures_of_the_first():
+    further = load_config("small", seed=1)
+    assert further.results_dir == config.ROOT / "results"  # records carry their seed
+    assert further.figures_dir == further.seed_dir / "figures" / "birds"
+
+
 def test_seeds_and_recipes_share_data_but_not_runs():
     one, other, recipe = load_config(seed=1), load_config(seed=2), load_config(seed=1, recipe="paper")
     assert one.data_dir == other.data_dir == recipe.data_dir
