@@ -1,8 +1,11 @@
 """Records, manifests and the tables made from them."""
 
 import hashlib
+import io
 import json
 import math
+import subprocess
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -158,10 +161,13 @@ def test_a_missing_section_is_refused(tmp_path):
         results.replace_section(path, "scores", "x")
 
 
-def test_the_readme_shows_the_committed_records():
-    root = Path(__file__).resolve().parents[1]
-    tables = results.readme_tables(results.load_records(root / "results"), "small")
-    assert tables and tables in (root / "README.md").read_text(), "run workflow/publish.py"
+def test_the_readme_shows_the_committed_records(tmp_path):
+    committed = subprocess.run(["git", "archive", "HEAD", "README.md", "results"], cwd=Path(__file__).parents[1], capture_output=True)
+    if committed.returncode:
+        pytest.skip("this is no checkout, and a run of one's own may have changed the records")
+    tarfile.open(fileobj=io.BytesIO(committed.stdout)).extractall(tmp_path, filter="data")
+    tables = results.readme_tables(results.load_records(tmp_path / "results"), "small")
+    assert tables and tables in (tmp_path / "README.md").read_text(), "run workflow/publish.py"
 
 
 def test_table_3_has_the_methods_that_hear_and_the_distance_that_the_paper_prints():
