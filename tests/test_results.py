@@ -171,6 +171,15 @@ def test_the_readme_shows_the_committed_records(tmp_path):
     assert tables and tables in (tmp_path / "README.md").read_text(), "run workflow/publish.py"
 
 
+def test_the_readme_leaves_out_seeds_that_only_some_methods_have():
+    row = {"dataset": "birds", "profile": "small", "recipe": "paper", "method": "ours"}
+    scored = [{**row, "chapter": "05_speech_encoder", "metric": "zero_shot_accuracy", "seed": 0, "value": 0.5},
+              {**row, "chapter": "07_scores", "metric": "semantic_colours", "seed": 0, "value": 0.25}]
+    further = [{**scored[0], "seed": 1, "value": 0.75}]
+    assert results.readme_tables(pd.DataFrame(scored + further), "small") == results.readme_tables(pd.DataFrame(scored), "small")
+    assert "seeds: 1." in results.readme_tables(pd.DataFrame(scored), "small")
+
+
 def test_table_3_has_the_methods_that_hear_and_the_distance_that_the_paper_prints():
     chapters = {"chapter": "19_table_3", "dataset": "scenes", "profile": "small", "seed": 0}
     records = pd.DataFrame([{**chapters, "method": "ours", "recipe": "paper", "metric": "fid_lite0_n9", "value": 2.5},
