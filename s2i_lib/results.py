@@ -281,6 +281,7 @@ def _readme_table(chosen: pd.DataFrame, dataset: str, profile: str) -> str:
     table = table[(table[list(names.values())] != "").any(axis=1)]
     counts = ", ".join(f"{heading}: {name}" for name, heading in names.items() if name.endswith(tuple("0123456789")))
     seeds = chosen[chosen.recipe != ""].seed.nunique()
+    seeds = "1" if seeds == 1 else f"up to {seeds} (± is the standard error where a row has several)"
     return f"Data `{dataset}`, profile `{profile}`, seeds: {seeds}. Metrics in full: {counts}.\n\n{markdown(table)}"
 
 
