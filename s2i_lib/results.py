@@ -140,7 +140,7 @@ def score_table(records: pd.DataFrame, metrics: list[str], digits: int = 3) -> p
         return pd.DataFrame(columns=["method", "recipe", *metrics])
     by_seed = chosen.groupby(["method", "recipe", "metric", "seed"], sort=False).value.mean()  # a ruler is recorded twice
     grouped = by_seed.groupby(["method", "recipe", "metric"], sort=False).agg(["mean", "sem", "count"]).reset_index()
-    grouped["text"] = [f"{m:.{digits}f}" + (f" ± {s:.{digits}f}" if c > 1 else "")
+    grouped["text"] = [f"{m:.{digits}f}" + (f" ± {s:.{digits}f}" if c > 1 and s > 0 else "")
                        for m, s, c in zip(grouped["mean"], grouped["sem"], grouped["count"])]
     order = pd.MultiIndex.from_frame(grouped[["method", "recipe"]].drop_duplicates())
     table = grouped.pivot(index=["method", "recipe"], columns="metric", values="text").reindex(order)
