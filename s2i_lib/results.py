@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from s2i_lib import metrics
 from s2i_lib.config import ROOT, Config
 from s2i_lib.datasets import PUBLISHED, has_new_classes
 from s2i_lib.files import save_atomically
@@ -313,17 +314,20 @@ def effect(records: pd.DataFrame, claim) -> dict[str, float]:
         claim: a row of ``claims()``.
 
     Returns:
-        ``value``, ``low`` and ``high`` (95 % interval, nan where nothing gives one), ``seeds`` (0: not run) and ``n``, the number
-        of samples behind one run. An interval joins the error within a run, if the claim's spread has one, and the one between runs.
+        ``value``, ``low`` and ``high`` (95 % interval, nan where nothing gives one), ``seeds`` (0: not run), ``n``, the number
+        of samples behind one run, and ``spread``, what the interval comes from: ``sentences``, ``seeds``, both, ``borrowed`` or
+        nothing. It joins the error within a run, if the claim's spread has one, and the one between runs. Scores of whole sets of
+        pictures that a single run has borrow the latter: ``luck_of_training``.
     """
     chosen = records[records.chapter == claim.chapter]
     if claim.metric == "paired":
         parts = {name: chosen[(chosen.method == claim.method) & (chosen.metric == f"paired_{name}")]
                  for name in ("difference", "low", "high", "seeds")}
         if parts["difference"].empty:
-            return {"value": math.nan, "low": math.nan, "high": math.nan, "seeds": 0, "n": 0}
+            return {"value": math.nan, "low": math.nan, "high": math.nan, "seeds": 0, "n": 0, "spread": ""}
         value, low, high, seeds = (part.value.iloc[0] for part in parts.values())
-        return {"value": value, "low": low, "high": high, "seeds": int(seeds), "n": int(parts["difference"].n.iloc[0])}
+        spread = "sentences" if seeds == 1 else "sentences, seeds"
+        return {"value": value, "low": low, "high": high, "seeds": int(seeds), "n": int(parts["difference"].n.iloc[0]), "spread": spread}
     own = _by_seed(chosen, claim.method, claim.recipe, claim.metric)
     if claim.than_method:
         other = _by_seed(chosen, claim.than_method, claim.than_recipe, claim.metric).reindex(own.index)
@@ -331,12 +335,33 @@ def effect(records: pd.DataFrame, claim) -> dict[str, float]:
     else:
         values, errors = own.value - float(claim.than or 0), own.standard_error
     values = values.dropna()
-    variance = float((errors**2).mean()) if claim.spread == "sentences" else math.nan
+    widths = {}
+    if claim.spread == "sentences" and errors.notna().any():
+        widths["sentences"] = 1.96 * math.sqrt((errors**2).mean())
     if len(values) > 1:
-        variance = values.sem() ** 2 + (0 if math.isnan(variance) else variance)
-    margin = 1.96 * math.sqrt(variance)
+        widths["seeds"] = metrics.half_width(values.sem(), len(values) - 1)
+    elif len(values) == 1 and claim.metric in NETWORKS:
+        luck, freedom = luck_of_training(records, claim.metric)
+        if freedom:
+            widths["borrowed"] = metrics.half_width(luck * math.sqrt(2 if claim.than_method else 1), freedom)
+    margin = math.hypot(*widths.values()) if widths else math.nan
     return {"value": values.mean(), "low": values.mean() - margin, "high": values.mean() + margin, "seeds": len(values),
-            "n": int(own.n.max()) if len(own) else 0}
+            "n": int(own.n.max()) if len(own) else 0, "spread": ", ".join(widths)}
+
+
+def luck_of_training(records: pd.DataFrame, metric: str) -> tuple[float, int]:
+    """Standard deviation of a score between training runs that differ in their seed alone, and its degrees of freedom.
+
+    Pooled over the rows of Table IV, the only ones with several seeds; NaN and 0 where no row has two.
+
+    Args:
+        records: records of one data set and profile.
+        metric: ``FID`` or ``IS``, by whatever network.
+    """
+    rows = _of_any_network(records[records.chapter == "15_table_4"], metric).groupby("recipe").value
+    freedom = rows.count().sub(1).clip(lower=0)
+    total = int(freedom.sum())
+    return (math.sqrt((rows.var() * freedom).sum() / total) if total else math.nan), total
 
 
 def _by_seed(records: pd.DataFrame, method: str, recipe: str, metric: str) -> pd.DataFrame:

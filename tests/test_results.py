@@ -242,23 +242,36 @@ def _measured(*rows):
 def test_an_effect_is_the_difference_of_two_records_with_both_errors():
     records = _measured(("ours", "score", 0, 0.5, 0.03), ("other", "score", 0, 0.3, 0.04))
     found = results.effect(records, _claim(than_method="oth*", than_recipe="paper"))
-    assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100})
+    assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "spread": "sentences"})
 
 
 def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
     rows = [("ours", "fid_n100", seed, value, math.nan) for seed, value in enumerate((10.0, 12.0, 14.0))]
     found = results.effect(_measured(*rows), _claim(metric="fid_n", than="9", spread="seeds"))
     assert found["value"] == pytest.approx(3) and found["seeds"] == 3
-    assert found["high"] - found["value"] == pytest.approx(1.96 * 2 / 3**0.5)
+    assert found["high"] - found["value"] == pytest.approx(4.3027 * 2 / 3**0.5, rel=1e-4)  # Student's t
     alone = results.effect(_measured(rows[0]), _claim(metric="fid_n", spread="seeds"))
     assert alone["value"] == 10 and math.isnan(alone["low"]) and results.verdict(alone, ">") == "one run"
+
+
+def test_a_distance_of_one_run_borrows_the_luck_of_training():
+    seeds = [("norm", 0, 800.0), ("norm", 1, 900.0), ("paper", 0, 1000.0), ("paper", 1, 1100.0), ("paper", 2, 1050.0), ("norm_jel", 0, 5.0)]
+    table_4 = pd.DataFrame([{"chapter": "15_table_4", "method": recipe, "recipe": recipe, "metric": "fid_lite0_n9", "seed": seed,
+                             "value": value, "standard_error": math.nan, "n": 9} for recipe, seed, value in seeds])
+    luck, freedom = results.luck_of_training(table_4, "FID")
+    assert freedom == 3 and luck == pytest.approx(math.sqrt((1 * 5000 + 2 * 2500) / 3))  # a row with a single seed does not count
+    once = _measured(("ours", "fid_lite0_n9", 0, 1000.0, math.nan), ("other", "fid_lite0_n9", 0, 700.0, math.nan))
+    claim = _claim(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
+    found = results.effect(pd.concat([once, table_4]), claim)
+    assert found["value"] == 300 and found["high"] - 300 == pytest.approx(3.1824 * 2**0.5 * luck, rel=1e-4) and found["spread"] == "borrowed"
+    assert results.verdict(results.effect(once, claim), ">") == "one run"  # nobody to borrow from
 
 
 def test_a_paired_effect_is_read_with_its_own_interval():
     records = _measured(*[("A beats B", f"paired_{name}", 0, value, math.nan)
                           for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()])
     found = results.effect(records, _claim(method="A beats B", metric="paired"))
-    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100})
+    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100, "spread": "sentences, seeds"})
 
 
 @pytest.mark.parametrize("chapter", ["1", "a chapter without records"])
