@@ -140,9 +140,9 @@ def score_table(records: pd.DataFrame, metrics: list[str], digits: int = 3) -> p
     if chosen.empty:
         return pd.DataFrame(columns=["method", "recipe", *metrics])
     by_seed = chosen.groupby(["method", "recipe", "metric", "seed"], sort=False).value.mean()  # a ruler is recorded twice
-    grouped = by_seed.groupby(["method", "recipe", "metric"], sort=False).agg(["mean", "sem", "count"]).reset_index()
-    grouped["text"] = [f"{m:.{digits}f}" + (f" ± {s:.{digits}f}" if c > 1 and s > 0 else "")
-                       for m, s, c in zip(grouped["mean"], grouped["sem"], grouped["count"])]
+    grouped = by_seed.groupby(["method", "recipe", "metric"], sort=False).agg(["mean", "sem"]).reset_index()
+    grouped["text"] = [f"{mean:.{digits}f}" + (f" ± {error:.{digits}f}" if error > 0 else "")  # of one seed it is not a number
+                       for mean, error in zip(grouped["mean"], grouped["sem"])]
     order = pd.MultiIndex.from_frame(grouped[["method", "recipe"]].drop_duplicates())
     table = grouped.pivot(index=["method", "recipe"], columns="metric", values="text").reindex(order)
     return table.reindex(columns=metrics).astype(object).fillna("").reset_index()
