@@ -55,6 +55,17 @@ def save_figure(figure: plt.Figure, config: Config, name: str, data: pd.DataFram
     return path
 
 
+def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tuple[str, int]]) -> pd.DataFrame:
+    """`data` for the figure `name`, and what an earlier run plotted there of those `pairs` of dataset and seed that `data` lacks."""
+    path = config.figures_dir / f"{name}.csv"
+    if not path.exists():
+        return data
+    earlier = pd.read_csv(path)
+    wanted = set(pairs) - set(data[["dataset", "seed"]].itertuples(index=False, name=None))
+    kept = [pair in wanted for pair in earlier[["dataset", "seed"]].itertuples(index=False, name=None)]
+    return pd.concat([earlier[kept], data], ignore_index=True)
+
+
 def to_pixels(images) -> np.ndarray:
     """(N, 3, H, W) floats in [-1, 1] or uint8, tensor or array, to (N, H, W, 3) uint8."""
     images = torch.as_tensor(images)

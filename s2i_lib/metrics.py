@@ -222,26 +222,45 @@ def paired_difference(ours: np.ndarray, other: np.ndarray, groups: np.ndarray, r
                       draws: int = 2000, seed: int = 0) -> tuple[float, float, float]:
     """Mean difference of two methods on the same sentences, with a 95 % interval of a bootstrap over groups.
 
-    Whole groups (classes) are drawn, since the sentences of one class are no independent trials. With several training runs, the
-    interval is widened by ``half_width`` between runs, both as independent errors; one run cannot tell the luck of training.
+    Whole groups (classes) are drawn, since the sentences of one class are no independent trials.
 
     Args:
         ours, other: (n,) scores of the same n sentences; rows where either is NaN are left out.
         groups: (n,) class of each sentence.
-        runs: (n,) training run, such as the seed, of each score; None for a single run.
+        runs: (n,) training run, such as the seed, of each score, whose differences are joined by ``mean_over_runs``; None for a
+            single run.
 
     Returns:
         The mean difference and the ends of its interval.
     """
+    if runs is not None:
+        each = [paired_difference(ours[runs == run], other[runs == run], groups[runs == run], None, draws, seed) for run in np.unique(runs)]
+        return mean_over_runs(*map(np.array, zip(*each)))
     kept = ~np.isnan(ours - other)
     difference, codes = (ours - other)[kept], np.unique(groups[kept], return_inverse=True)[1]
     sums, counts = np.bincount(codes, difference), np.bincount(codes)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    mean, (low, high) = difference.mean(), np.quantile(means, [0.025, 0.975])
-    each = [difference[runs[kept] == run].mean() for run in np.unique(runs[kept])] if runs is not None else []
-    between = half_width(np.std(each, ddof=1) / np.sqrt(len(each)), len(each) - 1) if len(each) > 1 else 0.0
-    return float(mean), float(mean - np.hypot(mean - low, between)), float(mean + np.hypot(high - mean, between))
+    low, high = np.quantile(sums[drawn].sum(1) / counts[drawn].sum(1), [0.025, 0.975])
+    return float(difference.mean()), float(low), float(high)
+
+
+def mean_over_runs(values: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> tuple[float, float, float]:
+    """Mean of what several training runs measured on the same sentences, with a 95 % interval.
+
+    The interval within a run tells which sentences were asked. All runs were asked the same, so it does not shrink with their
+    number. Where there are several, it is widened by ``half_width`` between them, both as independent errors; one run cannot tell
+    the luck of training.
+
+    Args:
+        values, lows, highs: (k,) value of each run and the ends of its interval.
+
+    Returns:
+        The mean value and the ends of its interval.
+    """
+    mean, count = values.mean(), len(values)
+    between = half_width(np.std(values, ddof=1) / np.sqrt(count), count - 1) if count > 1 else 0.0
+    below, above = (np.hypot(np.sqrt(((values - ends) ** 2).mean()), between) for ends in (lows, highs))
+    return float(mean), float(mean - below), float(mean + above)
 
 
 def half_width(error: float, freedom: int) -> float:

@@ -129,9 +129,19 @@ def load_records(folder: Path) -> pd.DataFrame:
     """All records of a results folder, one row per measured number; empty when nothing was run."""
     files = sorted((Path(folder) / "records").glob("*.csv"))
     may_be_empty = dict.fromkeys(("value", "standard_error", "seconds"), "")
-    frames = [pd.read_csv(path, keep_default_na=False, na_values=may_be_empty) for path in files]
+    frames = [pd.read_csv(path, keep_default_na=False, na_values=may_be_empty, dtype={"config": str}) for path in files]
     frames = [frame for frame in frames if len(frame)]  # a chapter that measures nothing would turn numbers into objects
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def earlier_records(config: Config, chapter: str) -> pd.DataFrame:
+    """What a chapter about all recipes recorded of one data set and seed, under today's settings; empty if it did not.
+
+    So the seeds of a table can be trained one after the other, on different days or machines.
+    """
+    known = load_records(config.results_dir)
+    same = (known.dataset == config.dataset) & (known.profile == config.profile) & (known.seed == config.seed)
+    return known[same & (known.chapter == chapter) & (known.config == config.fingerprint())]
 
 
 def score_table(records: pd.DataFrame, metrics: list[str], digits: int = 3) -> pd.DataFrame:
@@ -315,19 +325,13 @@ def effect(records: pd.DataFrame, claim) -> dict[str, float]:
 
     Returns:
         ``value``, ``low`` and ``high`` (95 % interval, nan where nothing gives one), ``seeds`` (0: not run), ``n``, the number
-        of samples behind one run, and ``spread``, what the interval comes from: ``sentences``, ``seeds``, both, ``borrowed`` or
-        nothing. It joins the error within a run, if the claim's spread has one, and the one between runs. Scores of whole sets of
+        of samples behind one run, and ``errors``, those that the interval joins: ``sentences``, ``seeds``, both, ``borrowed`` or
+        none. It joins the error within a run, if the claim's spread has one, and the one between runs. Scores of whole sets of
         pictures that a single run has borrow the latter: ``luck_of_training``.
     """
     chosen = records[records.chapter == claim.chapter]
     if claim.metric == "paired":
-        parts = {name: chosen[(chosen.method == claim.method) & (chosen.metric == f"paired_{name}")]
-                 for name in ("difference", "low", "high", "seeds")}
-        if parts["difference"].empty:
-            return {"value": math.nan, "low": math.nan, "high": math.nan, "seeds": 0, "n": 0, "spread": ""}
-        value, low, high, seeds = (part.value.iloc[0] for part in parts.values())
-        spread = "sentences" if seeds == 1 else "sentences, seeds"
-        return {"value": value, "low": low, "high": high, "seeds": int(seeds), "n": int(parts["difference"].n.iloc[0]), "spread": spread}
+        return paired_effect(chosen, claim.method)
     own = _by_seed(chosen, claim.method, claim.recipe, claim.metric)
     if claim.than_method:
         other = _by_seed(chosen, claim.than_method, claim.than_recipe, claim.metric).reindex(own.index)
@@ -346,7 +350,19 @@ def effect(records: pd.DataFrame, claim) -> dict[str, float]:
             widths["borrowed"] = metrics.half_width(luck * math.sqrt(2 if claim.than_method else 1), freedom)
     margin = math.hypot(*widths.values()) if widths else math.nan
     return {"value": values.mean(), "low": values.mean() - margin, "high": values.mean() + margin, "seeds": len(values),
-            "n": int(own.n.max()) if len(own) else 0, "spread": ", ".join(widths)}
+            "n": int(own.n.max()) if len(own) else 0, "errors": ", ".join(widths)}
+
+
+def paired_effect(records: pd.DataFrame, method: str) -> dict[str, float]:
+    """An ``effect`` that was recorded as the paired difference `method`, of one seed or of several: ``metrics.mean_over_runs``."""
+    own = records[(records.method == method) & records.metric.str.startswith("paired_")]
+    if own.empty:
+        return {"value": math.nan, "low": math.nan, "high": math.nan, "seeds": 0, "n": 0, "errors": ""}
+    parts = own.pivot(index="seed", columns="metric", values="value")
+    value, low, high = metrics.mean_over_runs(*(parts[f"paired_{name}"].to_numpy() for name in ("difference", "low", "high")))
+    seeds = int(parts.paired_seeds.sum())
+    return {"value": value, "low": low, "high": high, "seeds": seeds, "n": int(own.n.max()),
+            "errors": "sentences" if seeds == 1 else "sentences, seeds"}
 
 
 def luck_of_training(records: pd.DataFrame, metric: str) -> tuple[float, int]:

@@ -21,3 +21,14 @@ def test_a_figure_with_pictures_is_saved_as_one_small_file(project):
     path = figures.save_figure(figures.image_grid(pictures, columns=2), tiny_config(), "grid")
     assert [file.name for file in path.parent.iterdir()] == ["grid.jpg"]
     assert Image.open(path).size[0] > 64
+
+
+def test_what_an_earlier_run_plotted_of_other_seeds_is_plotted_again(project):
+    config, columns = tiny_config(), ["dataset", "seed", "mean"]
+    new = pd.DataFrame([("birds", 0, 0.5)], columns=columns)
+    pairs = [("birds", 0), ("birds", 1)]
+    assert figures.with_earlier(new, config, "dots", pairs).equals(new)  # nothing was plotted yet
+    earlier = pd.DataFrame([("birds", 0, 0.1), ("birds", 1, 0.2), ("birds", 2, 0.3), ("flowers", 1, 0.4)], columns=columns)
+    figures.save_figure(plt.figure(), config, "dots", earlier)
+    assert figures.with_earlier(new, config, "dots", pairs).to_numpy().tolist() == [["birds", 1, 0.2], ["birds", 0, 0.5]]
+    assert figures.with_earlier(new.head(0), config, "dots", pairs)["mean"].tolist() == [0.1, 0.2]

@@ -306,15 +306,22 @@ def test_paired_difference_knows_the_luck_of_training_from_several_runs():
     rng = np.random.default_rng(0)
     classes, runs = np.tile(np.arange(50), 60), np.repeat([0, 1, 2], 1000)
     ours, other = rng.normal(0.1, 0.1, 3000), np.zeros(3000)
-    mean, low, high = metrics.paired_difference(ours, other, classes)
-    assert metrics.paired_difference(ours, other, classes, np.zeros(3000)) == (mean, low, high)
+    alone = metrics.paired_difference(ours, other, classes)
+    assert metrics.paired_difference(ours, other, classes, np.zeros(3000)) == pytest.approx(alone, abs=1e-12)
     shifted = ours + np.array([-0.3, 0.0, 0.3])[runs]
     means = [shifted[runs == run].mean() for run in range(3)]
-    mean, low, high = metrics.paired_difference(shifted, other, classes, runs)
-    own = metrics.paired_difference(shifted, other, classes)
+    within = [metrics.paired_difference(part, np.zeros(1000), classes[:1000]) for part in shifted.reshape(3, 1000)]
     between = 4.30265273 * np.std(means, ddof=1) / 3**0.5  # 0.74 of 0.3: far wider than what 3,000 sentences leave open
-    assert mean == own[0] and low < 0 < own[1]
-    assert high - mean == pytest.approx(math.sqrt((own[2] - mean) ** 2 + between**2))
+    mean, low, high = metrics.paired_difference(shifted, other, classes, runs)
+    assert mean == pytest.approx(np.mean(means)) and low < 0 < min(value for value, *_ in within[1:])
+    assert high - mean == pytest.approx(math.sqrt(sum((end - value) ** 2 for value, _, end in within) / 3 + between**2))
+    assert mean - low == pytest.approx(math.sqrt(sum((value - end) ** 2 for value, end, _ in within) / 3 + between**2))
+
+
+def test_runs_that_were_asked_the_same_leave_as_much_open_as_one():
+    one = 0.2, 0.1, 0.35
+    assert metrics.mean_over_runs(*(np.array([number]) for number in one)) == pytest.approx(one)
+    assert metrics.mean_over_runs(*(np.full(3, number) for number in one)) == pytest.approx(one)
 
 
 def test_paired_difference_of_a_method_to_itself_is_zero():

@@ -242,7 +242,7 @@ def _measured(*rows):
 def test_an_effect_is_the_difference_of_two_records_with_both_errors():
     records = _measured(("ours", "score", 0, 0.5, 0.03), ("other", "score", 0, 0.3, 0.04))
     found = results.effect(records, _claim(than_method="oth*", than_recipe="paper"))
-    assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "spread": "sentences"})
+    assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "errors": "sentences"})
 
 
 def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
@@ -263,7 +263,7 @@ def test_a_distance_of_one_run_borrows_the_luck_of_training():
     once = _measured(("ours", "fid_lite0_n9", 0, 1000.0, math.nan), ("other", "fid_lite0_n9", 0, 700.0, math.nan))
     claim = _claim(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
     found = results.effect(pd.concat([once, table_4]), claim)
-    assert found["value"] == 300 and found["high"] - 300 == pytest.approx(3.182446305 * 2**0.5 * luck) and found["spread"] == "borrowed"
+    assert found["value"] == 300 and found["high"] - 300 == pytest.approx(3.182446305 * 2**0.5 * luck) and found["errors"] == "borrowed"
     assert results.verdict(results.effect(once, claim), ">") == "one run"  # nobody to borrow from
 
 
@@ -271,7 +271,34 @@ def test_a_paired_effect_is_read_with_its_own_interval():
     records = _measured(*[("A beats B", f"paired_{name}", 0, value, math.nan)
                           for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()])
     found = results.effect(records, _claim(method="A beats B", metric="paired"))
-    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100, "spread": "sentences, seeds"})
+    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100, "errors": "sentences, seeds"})
+
+
+def test_paired_effects_of_several_seeds_are_joined():
+    parts = {"difference": (0.1, 0.3, 0.2), "low": (0.0, 0.2, 0.1), "high": (0.2, 0.4, 0.3), "seeds": (1, 1, 1)}
+    records = _measured(*[("A beats B", f"paired_{name}", seed, value, math.nan)
+                          for name, values in parts.items() for seed, value in enumerate(values)])
+    found = results.effect(records, _claim(method="A beats B", metric="paired"))
+    margin = math.hypot(0.1, 4.30265273 * 0.1 / 3**0.5)  # of the sentences, and Student's t of the seeds
+    assert found == pytest.approx({"value": 0.2, "low": 0.2 - margin, "high": 0.2 + margin, "seeds": 3, "n": 100, "errors": "sentences, seeds"})
+
+
+def test_a_seed_that_was_measured_elsewhere_is_read_if_its_settings_are_today_s(project):
+    for seed in (0, 1):
+        run = results.Run(tiny_config(seed=seed), "15_table_4", shared=True)
+        run.add("norm", "zero_shot_accuracy", 0.5 + seed, n=9, recipe="norm")
+        results.save(run)
+    assert results.earlier_records(tiny_config(seed=1), "15_table_4").value.tolist() == [1.5]
+    assert results.earlier_records(tiny_config(seed=2), "15_table_4").empty
+    assert results.earlier_records(tiny_config(seed=1), "16_table_5").empty
+    changed = tiny_config(seed=1).model_copy(update={"precision": "bfloat16"})
+    assert changed.results_dir == run.config.results_dir and results.earlier_records(changed, "15_table_4").empty
+
+
+def test_a_digest_that_looks_like_a_number_stays_a_text(tmp_path):
+    (tmp_path / "records").mkdir()
+    _measured(("ours", "score", 0, 1.0, 0.1)).assign(config="1234567e8901").to_csv(tmp_path / "records" / "a.csv", index=False)
+    assert results.load_records(tmp_path).config.tolist() == ["1234567e8901"]
 
 
 @pytest.mark.parametrize("chapter", ["1", "a chapter without records"])
