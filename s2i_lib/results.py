@@ -368,13 +368,14 @@ def paired_effect(records: pd.DataFrame, method: str) -> dict[str, float]:
 def luck_of_training(records: pd.DataFrame, metric: str) -> tuple[float, int]:
     """Standard deviation of a score between training runs that differ in their seed alone, and its degrees of freedom.
 
-    Pooled over the rows of Table IV, the only ones with several seeds; NaN and 0 where no row has two.
+    Pooled over what has several seeds: the rows of Table IV and the recipes that chapter 07 scored; NaN and 0 where nothing has.
 
     Args:
         records: records of one data set and profile.
         metric: ``FID`` or ``IS``, by whatever network.
     """
-    rows = _of_any_network(records[records.chapter == "15_table_4"], metric).groupby("recipe").value
+    chosen = records[(records.chapter == "15_table_4") | (records.chapter == "07_scores") & (records.method == "ours")]
+    rows = _of_any_network(chosen, metric).drop_duplicates(["recipe", "seed"]).groupby("recipe").value  # `paper` is scored in both
     freedom = rows.count().sub(1).clip(lower=0)
     total = int(freedom.sum())
     return (math.sqrt((rows.var() * freedom).sum() / total) if total else math.nan), total

@@ -260,6 +260,11 @@ def test_a_distance_of_one_run_borrows_the_luck_of_training():
                              "value": value, "standard_error": math.nan, "n": 9} for recipe, seed, value in seeds])
     luck, freedom = results.luck_of_training(table_4, "FID")
     assert freedom == 3 and luck == pytest.approx(math.sqrt((1 * 5000 + 2 * 2500) / 3))  # a row with a single seed does not count
+    again = table_4[table_4.recipe == "paper"].assign(chapter="07_scores", method="ours")
+    other = again.head(2).assign(recipe="recommended", value=[600.0, 700.0])
+    shuffled = other.assign(method="shuffled speech", recipe="elsewhere")
+    luck_7, freedom_7 = results.luck_of_training(pd.concat([table_4, again, other, shuffled]), "FID")
+    assert freedom_7 == 4 and luck_7 == pytest.approx(math.sqrt((3 * luck**2 + 5000) / 4))  # `paper` counts once
     once = _measured(("ours", "fid_lite0_n9", 0, 1000.0, math.nan), ("other", "fid_lite0_n9", 0, 700.0, math.nan))
     claim = _claim(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
     found = results.effect(pd.concat([once, table_4]), claim)
