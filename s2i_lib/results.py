@@ -144,6 +144,11 @@ def earlier_records(config: Config, chapter: str) -> pd.DataFrame:
     return known[same & (known.chapter == chapter) & (known.config == config.fingerprint())]
 
 
+def earlier_manifest(config: Config, chapter: str) -> dict:
+    """The manifest beside ``earlier_records``: commit, packages, hardware and more, see ``save``."""
+    return json.loads((config.results_dir / "manifests" / f"{Run(config, chapter, shared=True).name}.json").read_text())
+
+
 def score_table(records: pd.DataFrame, metrics: list[str], digits: int = 3) -> pd.DataFrame:
     """Methods and recipes as rows, metrics as columns; mean over seeds, with the standard error where there are several."""
     chosen = records[records.metric.isin(metrics)]

@@ -294,6 +294,7 @@ def test_a_seed_that_was_measured_elsewhere_is_read_if_its_settings_are_today_s(
         run.add("norm", "zero_shot_accuracy", 0.5 + seed, n=9, recipe="norm")
         results.save(run)
     assert results.earlier_records(tiny_config(seed=1), "15_table_4").value.tolist() == [1.5]
+    assert results.earlier_manifest(tiny_config(seed=1), "15_table_4")["hardware"] == results.hardware()
     assert results.earlier_records(tiny_config(seed=2), "15_table_4").empty
     assert results.earlier_records(tiny_config(seed=1), "16_table_5").empty
     changed = tiny_config(seed=1).model_copy(update={"precision": "bfloat16"})
