@@ -14,7 +14,7 @@ source workflow/environment.sh
 part() { printf '\n=== %s (%d s so far)\n' "$1" "$SECONDS"; }
 
 part "1 of 3: tests of the library and the workflow"
-"$PYTHON" -m pytest -n 2 --dist loadfile tests
+"$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 part "2 of 3: the whole workflow, profile smoke"
 rm -rf data/*-smoke runs/*-smoke*
