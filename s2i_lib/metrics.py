@@ -245,10 +245,10 @@ def paired_difference(ours: np.ndarray, other: np.ndarray, groups: np.ndarray, r
 
 
 def mean_over_runs(values: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> tuple[float, float, float]:
-    """Mean of what several training runs measured on the same sentences, with a 95 % interval.
+    """Mean of what several training runs measured on the same classes, with a 95 % interval.
 
-    The interval within a run tells which sentences were asked. All runs were asked the same, so it does not shrink with their
-    number. Where there are several, it is widened by ``half_width`` between them, both as independent errors; one run cannot tell
+    The interval within a run tells which classes were asked for. All runs were asked for the same, so it does not shrink with
+    their number. Where there are several, it is widened by ``half_width`` between them, both as independent errors; one run cannot tell
     the luck of training.
 
     Args:
