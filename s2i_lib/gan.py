@@ -23,8 +23,39 @@ def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Con
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=False)
 
 
+class _ConditionedConv(nn.Conv2d):
+    """A 3x3 convolution of (B, inputs, s, s) features that have a (B, D) condition beside them at every position.
+
+    Gives the numbers of joining the features and a map that repeats the condition, as StackGAN does, for less: what a map
+    of equal values adds depends on the borders alone, so three positions a side tell it for any s of at least 2. The
+    features' share serves any number of conditions.
+    """
+
+    def __init__(self, inputs: int, condition_dim: int, outputs: int):
+        super().__init__(inputs + condition_dim, outputs, 3, padding=1, bias=False)
+        self.shares = (inputs, condition_dim)
+
+    def forward(self, features, *conditions):
+        """A list of (B, outputs, s, s) maps, one for each condition."""
+        for_features, for_condition = self.weight.split(self.shares, dim=1)
+        drawn = F.conv2d(features, for_features, padding=1)
+        nines = [F.conv2d(condition[:, :, None, None].expand(-1, -1, 3, 3), for_condition, padding=1)
+                 for condition in conditions]
+        return [drawn + _stretch(_stretch(nine, drawn.shape[2], 2), drawn.shape[3], 3) for nine in nines]
+
+
+def _stretch(x, size: int, dim: int):
+    """Repeat the middle one of three rows or columns until there are `size`."""
+    first, middle, last = x.split(1, dim)
+    return torch.cat([first, *[middle] * (size - 2), last], dim)
+
+
 def _gated(inputs: int, outputs: int) -> list[nn.Module]:
-    return [_conv(inputs, 2 * outputs), nn.BatchNorm2d(2 * outputs), GLU()]
+    return [_conv(inputs, 2 * outputs), *_gate(outputs)]
+
+
+def _gate(channels: int) -> list[nn.Module]:
+    return [nn.BatchNorm2d(2 * channels), GLU()]
 
 
 def _upsample(inputs: int, outputs: int) -> nn.Sequential:
@@ -79,12 +110,12 @@ class _NextStage(nn.Module):
 
     def __init__(self, channels: int, condition_dim: int):
         super().__init__()
-        self.body = nn.Sequential(*_gated(channels + condition_dim, channels), _GatedResidual(channels),
-                                  _GatedResidual(channels), _upsample(channels, channels // 2))
+        self.join = _ConditionedConv(channels, condition_dim, 2 * channels)
+        self.body = nn.Sequential(*_gate(channels), _GatedResidual(channels), _GatedResidual(channels),
+                                  _upsample(channels, channels // 2))
 
     def forward(self, features, condition):
-        spread = condition[:, :, None, None].expand(-1, -1, *features.shape[2:]).to(features.dtype)
-        return self.body(torch.cat([spread, features], dim=1))
+        return self.body(*self.join(features, condition))
 
 
 def _initialise(module: nn.Module) -> None:
@@ -153,19 +184,19 @@ class Discriminator(nn.Module):
             layers += [_conv(last, target), nn.BatchNorm2d(target), nn.LeakyReLU(0.2)]
             last = target
         self.features = nn.Sequential(*layers)
-        self.joint = nn.Sequential(_conv(last + condition_dim, last), nn.BatchNorm2d(last), nn.LeakyReLU(0.2))
+        self.join = _ConditionedConv(last, condition_dim, last)
+        self.joint = nn.Sequential(nn.BatchNorm2d(last), nn.LeakyReLU(0.2))
         self.conditional, self.unconditional = nn.Conv2d(last, 1, 4), nn.Conv2d(last, 1, 4)
         self.apply(_initialise)
 
     def forward(self, images: torch.Tensor, condition: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Conditional and unconditional logits."""
         features = self.features(images)
-        return self.judge(features, condition), self.unconditional(features).flatten().float()
+        return *self.judge(features, condition), self.unconditional(features).flatten().float()
 
-    def judge(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        """Conditional (B,) logits from (B, 8 width, 4, 4) features, so that features serve several conditions."""
-        spread = condition[:, :, None, None].expand(-1, -1, 4, 4).to(features.dtype)
-        return self.conditional(self.joint(torch.cat([features, spread], dim=1))).flatten().float()
+    def judge(self, features: torch.Tensor, *conditions: torch.Tensor) -> list[torch.Tensor]:
+        """Conditional (B,) logits from (B, 8 width, 4, 4) features for each of the (B, C) conditions."""
+        return [self.conditional(self.joint(joined)).flatten().float() for joined in self.join(features, *conditions)]
 
 
 class StageOne(nn.Module):
@@ -199,16 +230,16 @@ class StageTwo(nn.Module):
             read += [_conv(inputs, outputs, 4, 2), nn.BatchNorm2d(outputs), nn.ReLU()]
         self.read = nn.Sequential(*read)
         last = widths[-1]
-        self.joint = nn.Sequential(*_gated(last + condition_dim, 4 * width), *[_GatedResidual(4 * width) for _ in range(4)])
+        self.join = _ConditionedConv(last, condition_dim, 8 * width)
+        self.joint = nn.Sequential(*_gate(4 * width), *[_GatedResidual(4 * width) for _ in range(4)])
         widths = [4 * width // 2**level for level in range(halvings + 3)]
         self.ups = nn.Sequential(*[_upsample(a, b) for a, b in zip(widths, widths[1:])])
         self.to_rgb = nn.Sequential(_conv(widths[-1], 3), nn.Tanh())
 
     def forward(self, image, embedding):
         condition, mean, log_variance = self.augmentation(embedding)
-        features = self.read(image)
-        spread = condition[:, :, None, None].expand(-1, -1, *features.shape[2:]).to(features.dtype)
-        return self.to_rgb(self.ups(self.joint(torch.cat([features, spread], dim=1)))).float(), mean, log_variance
+        joined, = self.join(self.read(image), condition)
+        return self.to_rgb(self.ups(self.joint(joined))).float(), mean, log_variance
 
 
 class StackGANv1(nn.Module):
@@ -348,16 +379,16 @@ class ProjectionDiscriminator(nn.Module):
         self.sentence = nn.Linear(embedding_dim, 256)
 
     def forward(self, images: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        return self.judge(self.features(images), embedding)
+        return self.judge(self.features(images), embedding)[0]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C) features of (B, 3, size, size) images."""
         return self.blocks(self.from_rgb(images)).flatten(1)
 
-    def judge(self, features: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        """(B,) logits from (B, C) features, so that the features of an image serve several sentences."""
-        fit = (self.look(features) * self.sentence(embedding)).float().sum(dim=1) / 16
-        return self.realism(features).float()[:, 0] + fit
+    def judge(self, features: torch.Tensor, *embeddings: torch.Tensor) -> list[torch.Tensor]:
+        """(B,) logits from (B, C) features for each of the (B, D) embeddings."""
+        look, realism = self.look(features), self.realism(features).float()[:, 0]
+        return [realism + (look * self.sentence(embedding)).float().sum(dim=1) / 16 for embedding in embeddings]
 
 
 def build_gan(gan, embedding_dim: int) -> tuple[nn.Module, nn.ModuleList]:

@@ -627,19 +627,20 @@ def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     torch.clear_autocast_cache()  # else bfloat16 copies of the old weights serve until the step is over
 
 
-def judge_wrong_pairs(discriminator, features, condition, labels, per_image: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Conditional logits of the wrong pairs of Eq. 13: every image with the sentences of its next neighbours in the batch.
+def judge_pairs(discriminator, features, condition, labels, per_image: int = 3) -> tuple[torch.Tensor, ...]:
+    """Conditional logits of the real pairs and of the wrong ones of Eq. 13: every image with its own sentence, and with those
+    of its next neighbours in the batch.
 
     The features of the images are at hand, so several sentences per image cost little and tell more about the mean over
     all wrong sentences that Eq. 13 asks for.
 
     Returns:
-        (B per_image,) logits, and which of them count: neighbours of the same class do not. A mask and no selection, since
-        its length would have to be known before the GPU has come so far.
+        (B,) logits of the real pairs, (B per_image,) of the wrong ones, and which of these count: neighbours of the same
+        class do not. A mask and no selection, since its length would have to be known before the GPU has come so far.
     """
     shifts = range(1, per_image + 1)
-    return (torch.cat([discriminator.judge(features, condition.roll(-shift, 0)) for shift in shifts]),
-            torch.cat([labels != labels.roll(-shift) for shift in shifts]))
+    right, *wrong = discriminator.judge(features, condition, *[condition.roll(-shift, 0) for shift in shifts])
+    return right, torch.cat(wrong), torch.cat([labels != labels.roll(-shift) for shift in shifts])
 
 
 # Every step below updates all networks once and returns its losses as tensors, which nobody reads before they are wanted:
@@ -653,7 +654,7 @@ def stackgan_step(generator, discriminators, optimizers, images, embedding, labe
     condition, discriminator_losses = mean.detach(), []
     for discriminator, real, fake in zip(discriminators, image_pyramid(images, settings.num_scales), fakes):
         features = discriminator.features(real)
-        right, wrong = discriminator.judge(features, condition), judge_wrong_pairs(discriminator, features, condition, labels)
+        right, *wrong = judge_pairs(discriminator, features, condition, labels)
         fake_right, fake_alone = discriminator(fake.detach(), condition)
         alone = discriminator.unconditional(features).flatten().float()
         loss = (losses.discriminator_conditional_loss(right, fake_right)
@@ -684,7 +685,7 @@ def stackgan_v1_step(generator, discriminators, optimizers, images, embedding, l
     fake, mean, log_variance = generator.draw(noise, embedding, stage)
     discriminator, condition = discriminators[stage], mean.detach()
     features = discriminator.features(F.avg_pool2d(images, images.shape[-1] // fake.shape[-1]))
-    right, wrong = discriminator.judge(features, condition), judge_wrong_pairs(discriminator, features, condition, labels)
+    right, *wrong = judge_pairs(discriminator, features, condition, labels)
     fake_right, _ = discriminator(fake.detach(), condition)
     discriminator_loss = losses.stackgan_v1_discriminator_loss(right, fake_right, *wrong)
     _apply(optimizers["discriminators"], discriminator_loss)
@@ -706,9 +707,8 @@ def modulated_step(generator, discriminators, optimizers, images, embedding, lab
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
     fake = generator(noise, embedding)[0]
     real_features, fake_features = discriminator.features(torch.cat([images, fake.detach()])).chunk(2)
-    right = discriminator.judge(real_features, embedding)
-    wrong = discriminator.judge(real_features, embedding.roll(-1, 0))
-    hinge = losses.hinge_discriminator_loss(right, discriminator.judge(fake_features, embedding), wrong, different)
+    right, wrong = discriminator.judge(real_features, embedding, embedding.roll(-1, 0))
+    hinge = losses.hinge_discriminator_loss(right, *discriminator.judge(fake_features, embedding), wrong, different)
     matching = _matching_loss(discriminator, real_features, embedding, labels)
     total, values = hinge + settings.matching_weight * matching, {}
     if (step + 1) % settings.penalty_every == 0:
@@ -718,7 +718,7 @@ def modulated_step(generator, discriminators, optimizers, images, embedding, lab
         values["penalty"] = penalty
     _apply(optimizers["discriminators"], total)
     features = discriminator.features(fake)
-    generator_loss = losses.hinge_generator_loss(discriminator.judge(features, embedding))
+    generator_loss = losses.hinge_generator_loss(*discriminator.judge(features, embedding))
     generator_matching = _matching_loss(discriminator, features, embedding, labels)
     _apply(optimizers["generator"], generator_loss + settings.matching_weight * generator_matching)
     values |= {"discriminator": hinge, "generator": generator_loss, "matching_real": matching,

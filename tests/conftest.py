@@ -4,9 +4,13 @@ Six classes of rendered birds at 32 px. A tone stands for each spoken caption an
 feature, so that speech and image agree on the class and there is something to learn.
 """
 
+import io
 import json
 import shutil
+import subprocess
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +35,21 @@ TINY = {
 def pytest_collection_modifyitems(items):
     """The longest file first: ``run_tests.sh`` hands out whole files in this order, and nobody should wait for it at the end."""
     items.sort(key=lambda item: item.path.name != "test_paper_workflow.py")
+
+
+@pytest.fixture
+def committed(tmp_path):
+    """A function that unpacks paths of the last commit into a folder of the test and returns it."""
+
+    def unpack(*paths: str) -> Path:
+        archive = subprocess.run(["git", "archive", "--format=zip", "HEAD", *paths], cwd=Path(__file__).parents[1],
+                                 capture_output=True)
+        if archive.returncode:
+            pytest.skip("this is no checkout, and a run of one's own may have changed these files")
+        zipfile.ZipFile(io.BytesIO(archive.stdout)).extractall(tmp_path)
+        return tmp_path
+
+    return unpack
 
 
 def tiny_config(seed=0, recipe="paper", **sections):

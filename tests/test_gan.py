@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from s2i_lib.config import GanConfig
 from s2i_lib.gan import (ConditioningAugmentation, Discriminator, Generator, ModulatedGenerator, ProjectionDiscriminator,
-                         StackGANv1, build_gan)
+                         StackGANv1, _ConditionedConv, build_gan)
 
 EMBEDDING, NOISE = 10, 7
 SMALL = {"noise_dim": NOISE, "condition_dim": 6, "generator_width": 8, "discriminator_width": 4}
@@ -142,11 +143,22 @@ def test_augmentation_makes_images_differ_only_when_it_is_on():
 
 def test_the_parts_of_a_discriminator_give_its_answers():
     torch.manual_seed(0)
-    images, condition = torch.randn(3, 3, 32, 32), torch.randn(3, 6)
-    stacked = Discriminator(32, 6, 4).eval()
-    torch.testing.assert_close(stacked.judge(stacked.features(images), condition), stacked(images, condition)[0])
-    projection = ProjectionDiscriminator(6, 32, 4)
-    torch.testing.assert_close(projection.judge(projection.features(images), condition), projection(images, condition))
+    images, one, other = torch.randn(3, 3, 32, 32), torch.randn(3, 6), torch.randn(3, 6)
+    stacked, projection = Discriminator(32, 6, 4).eval(), ProjectionDiscriminator(6, 32, 4)
+    torch.testing.assert_close(stacked.judge(stacked.features(images), one, other),
+                               [stacked(images, condition)[0] for condition in (one, other)])
+    torch.testing.assert_close(projection.judge(projection.features(images), one, other),
+                               [projection(images, condition) for condition in (one, other)])
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 16])
+def test_joining_a_condition_is_the_convolution_of_features_and_a_map_that_repeats_it(size):
+    torch.manual_seed(0)
+    join = _ConditionedConv(5, 7, 6).double()
+    features, *conditions = (torch.randn(2, 5, size, size).double(), *torch.randn(2, 2, 7).double())
+    maps = [condition[:, :, None, None].expand(-1, -1, size, size) for condition in conditions]
+    torch.testing.assert_close(join(features, *conditions),
+                               [F.conv2d(torch.cat([features, spread], dim=1), join.weight, padding=1) for spread in maps])
 
 
 def test_only_the_conditional_answer_hears_the_sentence():

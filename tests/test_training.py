@@ -286,12 +286,12 @@ def test_a_step_never_calls_a_right_sentence_wrong():
     labels = torch.tensor([0, 0, 1, 2, 2])
     sentences = torch.randn(3, EMBEDDING_DIM)[labels]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discriminators[0], "judge", lambda f, c: seen.append((c, judge(f, c))) or seen[-1][1])
+        patch.setattr(discriminators[0], "judge", lambda f, *c: seen.append((c, judge(f, *c))) or seen[-1][1])
         patch.setattr(losses, "discriminator_wrong_loss",
                       lambda wrong, mask: seen.append(wrong[mask]) or wrong_loss(wrong, mask))
         training.stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
                                run.gan, 0)
-    (right, _), *wrong = [entry for entry in seen if isinstance(entry, tuple)][:4]
+    (right, _), *wrong = zip(*seen[0])  # the first four pairs share the features of the real images
     counted = next(entry for entry in seen if torch.is_tensor(entry))
     expected = [[k for k in range(5) if not torch.equal(condition[k], right[k])] for condition, _ in wrong]
     assert expected == [[1, 2, 4], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
