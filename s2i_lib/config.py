@@ -287,7 +287,7 @@ SHAPES: dict[tuple[str, str], dict[str, Any]] = {
         "encoder": {"target_dim": 64}, "scores": {"captions": 11_600}},
     ("smoke", "scenes"): {
         "data": {**_ROOMS, "images_per_train_class": 16, "images_per_test_class": 8, "images_for_judge": 8},
-        "encoder": {"target_dim": None}, "scores": {"captions": 16}},
+        "encoder": {"target_dim": None}, "scores": {"captions": 8}},
     ("small", "scenes"): {
         "data": {**_ROOMS, "images_per_train_class": 643, "images_per_test_class": 171, "images_for_judge": 200},
         "encoder": {"target_dim": None, "epochs": 24}, "scores": {"captions": 240}},
