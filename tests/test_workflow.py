@@ -107,12 +107,13 @@ def test_rooms_run_table_3_and_nothing_that_is_about_birds(tree):
     assert ("19_table_3", ("profile=small", "datasets=scenes", "seeds=0")) in plan
 
 
-def test_further_seeds_train_the_rows_of_table_4_and_nothing_else(tree):
+def test_further_seeds_train_the_rows_of_table_4_and_walk_between_sentences(tree):
     plan = planned(tree, "--config", "profile=small", "datasets=birds,scenes", "more_seeds=1,2")
-    further = [(name, parameters[1], parameters[3]) for name, parameters in plan if "seed=1" in parameters]
+    further = [(name, parameters[1], parameters[-1]) for name, parameters in plan if "seed=1" in parameters]
     assert sorted(further) == [("05_speech_encoder", "dataset=birds", "recipe=paper"), ("06_gan", "dataset=birds", "recipe=paper"),
-                               ("14_ablation", "dataset=birds", "recipe=norm"), ("14_ablation", "dataset=birds", "recipe=norm_jel")]
-    assert sum("seed=2" in parameters for _, parameters in plan) == 4
+                               ("14_ablation", "dataset=birds", "recipe=norm"), ("14_ablation", "dataset=birds", "recipe=norm_jel"),
+                               ("17_interpolation", "dataset=birds", "seed=1")]
+    assert sum("seed=2" in parameters for _, parameters in plan) == 5
     seeds = {name: parameters[-1] for name, parameters in plan if parameters[-1].startswith("seeds=")}
     assert {name for name, value in seeds.items() if value == "seeds=0,1,2"} == {"15_table_4", "18_what_holds"}
     assert {name for name, value in seeds.items() if value == "seeds=0"} >= {"13_table_2", "16_table_5", "19_table_3"}
