@@ -18,8 +18,8 @@ Usage: ./run_all.sh [options] [Snakemake options and targets]
                    (default: birds,flowers, and with profile paper cub,oxford,places)
   --seed N         training seed (default: 0)
   --seeds N,N,...  several training seeds, one after the other
-  --more-seeds N,N,...  further training seeds for the three rows of Table IV only, which differ least; '' for none
-                   (default: 1,2 with profile small, otherwise none)
+  --more-seeds N,N,...  further training seeds for the three rows of Table IV, which differ least, and for chapter 17;
+                   '' for none (default: 1,2 with profile small, otherwise none)
   --recipes LIST   what to train (default: all): the methods paper, recommended, classifier, text, text_v1, the ablations
                    norm, norm_jel, printed, released, contrastive, all_slots, last_state, one_scale, two_scales, and field
                    (recommended, taught with simulated field speech)
