@@ -8,8 +8,10 @@ from measure import apart, copy_rate, first_call, machine, seconds
 from networks import count_flops, gan_batch, on_gpu, our_step, precision_of
 from tqdm.auto import tqdm
 
-from s2i_lib import metrics, training
+from s2i_lib import metrics
 from s2i_lib.config import load_config
+from s2i_lib.devices import pick_device
+from s2i_lib.training.gan import GanData
 
 KEYS = ["benchmark", "varied", "size", "device", "threads"]
 SHOWN = ["benchmark", "varied", "size", "milliseconds", "images_per_second", "gflop", "peak_mib"]
@@ -29,8 +31,8 @@ def gan_row(varied: str, profile: str, gan: dict, size: int) -> dict:
 
 def data_row(count: int) -> dict:
     """A training batch of 32 out of `count` images that lie in memory."""
-    device, rng = training.pick_device(), np.random.default_rng(0)
-    data = training.GanData(torch.zeros(count, 3, 64, 64, dtype=torch.uint8), torch.zeros(count, dtype=torch.int64),
+    device, rng = pick_device(), np.random.default_rng(0)
+    data = GanData(torch.zeros(count, 3, 64, 64, dtype=torch.uint8), torch.zeros(count, dtype=torch.int64),
                             torch.zeros(count, 2, 128)).to(device)
     taken = statistics.median(seconds(lambda: data.batch(32, rng)) for _ in range(500))  # memory is mapped by the first hundreds
     return {"benchmark": "training batch, 64 px", "varied": "data set", "size": count, "milliseconds": 1000 * taken,

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from s2i_lib import results, training
+from s2i_lib import results
+from s2i_lib.devices import pick_device
 
 COLUMNS = ["benchmark", "unit", "alternative", "ours", "other", "ratio", "ratio_min", "ratio_max", "repeats", "milliseconds",
            "limit", "share_of_limit", "peak_mib", "other_peak_mib", "precision", "device", "threads", "torch", "note"]
@@ -104,7 +105,7 @@ def machine() -> dict:
 
 def matmul_rate(precision: str, size: int | None = None) -> float:
     """Floating point operations per second of a large square matrix product, the best of five."""
-    device = training.pick_device()
+    device = pick_device()
     size = size or (8192 if device.type == "cuda" else 2048)
     left, right = (torch.randn(size, size, device=device, dtype=getattr(torch, precision)) for _ in range(2))
     left @ right
@@ -113,7 +114,7 @@ def matmul_rate(precision: str, size: int | None = None) -> float:
 
 def copy_rate(mebibytes: int = 256) -> float:
     """Bytes per second of a large copy, read and written bytes both counted, the best of five."""
-    source = torch.ones(mebibytes * 2**18, device=training.pick_device())
+    source = torch.ones(mebibytes * 2**18, device=pick_device())
     target = torch.empty_like(source)
     target.copy_(source)
     return 2 * source.nbytes / min(seconds(lambda: target.copy_(source)) for _ in range(5))

@@ -11,10 +11,17 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2i_lib import audio, pipeline, speech, training
+from s2i_lib import audio, recognition, speech
 from s2i_lib.config import Config, load_config
-from s2i_lib.encoders import TextEncoder, encode_characters
-from s2i_lib.gan import build_gan
+from s2i_lib.devices import mixed_precision, pick_device
+from s2i_lib.inference import SpeechToImage, generate
+from s2i_lib.models.gan import build_gan
+from s2i_lib.models.student import SpeechModel
+from s2i_lib.models.text_encoder import TextEncoder, encode_characters
+from s2i_lib.training.common import adam
+from s2i_lib.training.encoder import mask_time
+from s2i_lib.training.gan import compile_networks
+from s2i_lib.training.gan_steps import GAN_STEPS
 
 STEPS = 4  # training steps per measurement
 SLOTS = 2048  # frames that the released code pads every utterance to
@@ -22,8 +29,8 @@ SLOTS = 2048  # frames that the released code pads every utterance to
 
 def precision_of(config: Config) -> str:
     """What ``training.mixed_precision`` chooses on this machine."""
-    device = training.pick_device()
-    with training.mixed_precision(config):
+    device = pick_device()
+    with mixed_precision(config):
         product = torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)
     return str(product.dtype).removeprefix("torch.")
 
@@ -68,7 +75,7 @@ def plain_step(generator, discriminators, optimizers, images, embedding, labels,
 
 def gan_batch(config: Config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Random images, embeddings and labels: the content costs nothing."""
-    settings, device = config.gan, training.pick_device()
+    settings, device = config.gan, pick_device()
     images = torch.rand(settings.batch_size, 3, settings.image_size, settings.image_size, device=device) * 2 - 1
     return (images, torch.randn(settings.batch_size, config.encoder.target_dim or 1024, device=device),
             torch.arange(settings.batch_size, device=device))
@@ -76,20 +83,20 @@ def gan_batch(config: Config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 def our_step(config: Config, batch: tuple) -> Callable[[], None]:
     """One step of ``training.train_gan`` on a fixed batch."""
-    settings, device = config.gan, training.pick_device()
+    settings, device = config.gan, pick_device()
     torch.manual_seed(0)
     networks = [part.to(device, memory_format=torch.channels_last) for part in build_gan(settings, batch[1].shape[1])]
     rates = settings.generator_learning_rate, settings.discriminator_learning_rate
     optimizers = dict(zip(("generator", "discriminators"),
-                          (training.adam(part, rate, (settings.beta1, 0.999)) for part, rate in zip(networks, rates))))
+                          (adam(part, rate, (settings.beta1, 0.999)) for part, rate in zip(networks, rates))))
     average = copy.deepcopy(networks[0]).eval()
     images, count = batch[0].contiguous(memory_format=torch.channels_last), iter(range(10**9))
-    training.compile_networks(*networks, config=config)
+    compile_networks(*networks, config=config)
 
     def step() -> None:
         number = next(count)
-        with training.mixed_precision(config):
-            training.GAN_STEPS[settings.model](*networks, optimizers, images, *batch[1:], settings, number)
+        with mixed_precision(config):
+            GAN_STEPS[settings.model](*networks, optimizers, images, *batch[1:], settings, number)
         training.update_average(average, networks[0], settings.ema_decay, number)
 
     return step
@@ -97,7 +104,7 @@ def our_step(config: Config, batch: tuple) -> Callable[[], None]:
 
 def literal_step(config: Config, batch: tuple) -> Callable[[], None]:
     """The literal step in float32, channels first, with an optimiser per discriminator and the usual running average."""
-    settings, device, plain = config.gan, training.pick_device(), config.model_copy(update={"precision": "float32"})
+    settings, device, plain = config.gan, pick_device(), config.model_copy(update={"precision": "float32"})
     torch.manual_seed(0)
     generator, discriminators = (part.to(device) for part in build_gan(settings, batch[1].shape[1]))
     betas, average = (settings.beta1, 0.999), copy.deepcopy(generator)
@@ -106,7 +113,7 @@ def literal_step(config: Config, batch: tuple) -> Callable[[], None]:
                                      for discriminator in discriminators]}
 
     def step() -> None:
-        with training.mixed_precision(plain):
+        with mixed_precision(plain):
             plain_step(generator, discriminators, optimizers, *batch, settings)
         with torch.no_grad():
             for mean, value in zip(average.parameters(), generator.parameters()):
@@ -199,17 +206,17 @@ def utterances(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def encoder(folder: Path) -> Comparison:
     """One update of the paper's speech encoder at the size of the profile `small`, spectrograms in memory."""
-    config, device = load_config("small", recipe="paper"), training.pick_device()
+    config, device = load_config("small", recipe="paper"), pick_device()
     settings, steps = config.encoder, 2
     log_mel, lengths = utterances(settings.batch_size)
     features, labels = torch.randn(len(lengths), 1280, device=device), torch.arange(len(lengths), device=device)
-    model = training.SpeechModel(config, 1280).to(device)
-    average, optimizer = copy.deepcopy(model), training.adam(model, settings.learning_rate)
+    model = SpeechModel(config, 1280).to(device)
+    average, optimizer = copy.deepcopy(model), adam(model, settings.learning_rate)
 
     def ours() -> None:
         for _ in range(steps):
-            with training.mixed_precision(config):
-                embedded = model.encoder(training.mask_time(log_mel, lengths).to(device), lengths)
+            with mixed_precision(config):
+                embedded = model.encoder(mask_time(log_mel, lengths).to(device), lengths)
             loss = model.loss(embedded, model.targets(features), labels)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -222,7 +229,7 @@ def encoder(folder: Path) -> Comparison:
 
     def padded() -> None:
         for _ in range(steps):
-            batch = F.pad(training.mask_time(log_mel, lengths), (0, SLOTS - log_mel.shape[2])).to(device)
+            batch = F.pad(mask_time(log_mel, lengths), (0, SLOTS - log_mel.shape[2])).to(device)
             loss = model.loss(plain(batch, lengths), model.targets(features), labels)
             plain_optimizer.zero_grad()
             loss.backward()
@@ -239,17 +246,17 @@ def encoder(folder: Path) -> Comparison:
 def latency(folder: Path) -> Comparison:
     """From a recording of four seconds to its first 64 px image, models in memory. Weights do not matter for the time."""
     config = load_config("small", recipe="paper")
-    model = training.SpeechModel(config, 1280)
+    model = SpeechModel(config, 1280)
     generator = build_gan(config.gan, model.encoder.embedding_dim)[0]
-    translator = pipeline.SpeechToImage(config, model, generator)
+    translator = SpeechToImage(config, model, generator)
     waveform = torch.from_numpy(speech.synthesize("this small bird has a red crown, black wings and a short pointed bill"))
     reader = TextEncoder(model.encoder.embedding_dim).eval()
 
     @torch.no_grad()
     def two_stages() -> None:
-        characters = encode_characters(speech.recognize(waveform) or " ")
+        characters = encode_characters(recognition.recognize(waveform) or " ")
         embedding = reader(characters[None], torch.tensor([len(characters)]))
-        training.generate(translator.generator, embedding, config)
+        generate(translator.generator, embedding, config)
 
     return Comparison("speech to first 64 px image", "answers/s", 1, lambda: translator.translate(waveform),
                       {"two stages with whisper tiny": two_stages}, precision=precision_of(config),

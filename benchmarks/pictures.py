@@ -11,9 +11,14 @@ from networks import count_flops, on_gpu
 from PIL import Image
 from torch.nn import functional as F
 
-from s2i_lib import artefacts, encoders, metrics, scoring, training
+from s2i_lib import metrics
 from s2i_lib.config import load_config
-from s2i_lib.datasets import birds
+from s2i_lib.datasets.rendered import birds
+from s2i_lib.devices import pick_device
+from s2i_lib.evaluation import FEATURE_SIZE
+from s2i_lib.features import extract_features, shrink
+from s2i_lib.models.teacher import load_teacher
+from s2i_lib.training.gan import GanData
 from s2i_lib.workers import worker_processes
 
 DRAWN = 16
@@ -24,7 +29,7 @@ COUNT = 30_000  # pictures that the paper scores
 def draw(number: int, size: int = 256) -> np.ndarray:
     """One bird of random attributes."""
     rng = np.random.default_rng(number)
-    return birds.draw({name: str(rng.choice(values)) for name, values in birds.ATTRIBUTES.items()}, rng, size)
+    return birds.SPEC.draw({name: str(rng.choice(values)) for name, values in birds.SPEC.attributes.items()}, rng, size)
 
 
 def rendering(folder: Path) -> Comparison:
@@ -42,13 +47,13 @@ def rendering(folder: Path) -> Comparison:
 def loading(folder: Path, count: int = 256, size: int = 64) -> Comparison:
     """A training batch from pictures that lie in memory, as chapter 06 has them, and from loose PNG files."""
     config = load_config("small", recipe="paper")
-    batch_size, device = config.gan.batch_size, training.pick_device()
+    batch_size, device = config.gan.batch_size, pick_device()
     pixels = np.stack([draw(number) for number in range(8)])[np.arange(count) % 8]
     paths = [folder / f"{number:03d}.png" for number in range(count)]
     for path, image in zip(paths, pixels):
         Image.fromarray(image).save(path, compress_level=1)
-    small = artefacts.shrink(torch.from_numpy(pixels).permute(0, 3, 1, 2), size)
-    data = training.GanData(small, torch.arange(count), torch.randn(count, 2, 128)).to(device)
+    small = shrink(torch.from_numpy(pixels).permute(0, 3, 1, 2), size)
+    data = GanData(small, torch.arange(count), torch.randn(count, 2, 128)).to(device)
     rng = np.random.default_rng(0)
 
     def loose() -> None:
@@ -112,8 +117,8 @@ def reading(folder: Path, count: int = 32) -> Comparison:
     """Generated pictures of 64 px to the features of FID-lite0, beside the Inception network at its own 299 px."""
     from torchvision.models import inception_v3
 
-    device = training.pick_device()
-    network = encoders.load_teacher("efficientnet_lite0", scoring.FEATURE_SIZE).to(device)
+    device = pick_device()
+    network = load_teacher("efficientnet_lite0", FEATURE_SIZE).to(device)
     inception = inception_v3(weights=None, init_weights=False).eval().to(device)
     pixels = torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8)
 
@@ -122,7 +127,7 @@ def reading(folder: Path, count: int = 32) -> Comparison:
         for part in pixels.split(32):
             inception(F.interpolate(part.to(device).float() / 127.5 - 1, (299, 299), mode="bilinear"))
 
-    ours = partial(artefacts.extract_features, network, pixels)
+    ours = partial(extract_features, network, pixels)
     return Comparison("features of generated images", "images/s", count, ours, {"Inception-v3 at 299 px": classical},
                       flops=count_flops(ours), repeats=3,
                       note="another and smaller network; Inception without its weights, which cost nothing")
@@ -149,7 +154,7 @@ def statistics(folder: Path) -> Comparison:
 
     def batches():
         for start in range(0, COUNT, len(part)):
-            yield artefacts.extract_features(network, part[:min(len(part), COUNT - start)], batch_size=len(part))
+            yield extract_features(network, part[:min(len(part), COUNT - start)], batch_size=len(part))
 
     def ours() -> None:
         kept = metrics.FeatureSample(1280)

@@ -27,7 +27,7 @@ import pictures  # noqa: E402
 import sound  # noqa: E402
 from measure import COLUMNS, apart, copy_rate, machine, matmul_rate, measure  # noqa: E402
 
-from s2i_lib import results  # noqa: E402
+from s2i_lib import results
 from s2i_lib.config import ROOT  # noqa: E402
 
 # Each takes an empty folder for its files and gives a Comparison.

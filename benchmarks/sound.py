@@ -10,7 +10,8 @@ import torch
 import torchaudio
 from measure import Comparison
 
-from s2i_lib import artefacts, audio, speech
+from s2i_lib import audio, speech
+from s2i_lib.preparation.features import log_mel_frames
 from s2i_lib.workers import worker_processes
 
 UTTERANCES = 64
@@ -63,13 +64,13 @@ def log_mel(folder: Path) -> Comparison:
     """
     threadpoolctl.threadpool_limits(1, "blas")
     paths = write_utterances(folder)
-    ours = artefacts.log_mel_frames(paths[0]).T
+    ours = log_mel_frames(paths[0]).T
     for other in (librosa_log_mel, torchaudio_log_mel):
         if not np.allclose(ours, other(paths[0]), atol=2e-2):
             raise AssertionError(f"{other.__name__} gives different features")
     samples = sum(soundfile.info(path).frames for path in paths)
     moved = 2 * samples + 2 * audio.NUM_MELS * samples / audio.HOP  # 16 bits in, 16 bits out
-    return Comparison("log-mel from wav", "utterances/s", UTTERANCES, lambda: [artefacts.log_mel_frames(path) for path in paths],
+    return Comparison("log-mel from wav", "utterances/s", UTTERANCES, lambda: [log_mel_frames(path) for path in paths],
                       {"librosa": lambda: [librosa_log_mel(path) for path in paths],
                        "torchaudio": lambda: [torchaudio_log_mel(path) for path in paths]}, moved=moved)
 

@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 import torch
 import torchaudio
+from numpy.typing import ArrayLike
 
 SAMPLE_RATE = 16_000
 NUM_MELS = 40
@@ -75,7 +76,7 @@ def _check_complete(path: Path, samples: np.ndarray) -> None:
         raise AudioError(f"{path}: the file is truncated ({path.stat().st_size} of {promised} bytes)")
 
 
-def save_audio(path: str | Path, waveform, sample_rate: int = SAMPLE_RATE) -> None:
+def save_audio(path: str | Path, waveform: ArrayLike, sample_rate: int = SAMPLE_RATE) -> None:
     """Write a (samples,) waveform in [-1, 1] as 16-bit wav or flac, by the suffix of `path`.
 
     Raises:
@@ -87,7 +88,7 @@ def save_audio(path: str | Path, waveform, sample_rate: int = SAMPLE_RATE) -> No
         raise AudioError(f"{path}: cannot be written; give an existing folder and a name that ends in .wav or .flac") from None
 
 
-def save_whole_audio(path: Path, waveform) -> None:
+def save_whole_audio(path: Path, waveform: ArrayLike) -> None:
     """Write beside `path` and rename, so that a killed worker leaves no half recording; see ``save_audio``."""
     part = path.with_name(f"{path.stem}.part{path.suffix}")
     save_audio(part, waveform)
@@ -102,9 +103,13 @@ def set_level(waveform: torch.Tensor, level: float = LEVEL) -> torch.Tensor:
 @lru_cache(maxsize=4)
 def _mel_filters(sample_rate: int, dtype: torch.dtype) -> torch.Tensor:
     """(402, 40) filters: every frequency twice, for the square of its real and of its imaginary part."""
-    return torchaudio.functional.melscale_fbanks(
-        WINDOW // 2 + 1, LOW_FREQUENCY, sample_rate / 2, NUM_MELS, sample_rate, norm="slaney", mel_scale="slaney"
-    ).to(dtype).repeat_interleave(2, dim=0)
+    return (
+        torchaudio.functional.melscale_fbanks(
+            WINDOW // 2 + 1, LOW_FREQUENCY, sample_rate / 2, NUM_MELS, sample_rate, norm="slaney", mel_scale="slaney"
+        )
+        .to(dtype)
+        .repeat_interleave(2, dim=0)
+    )
 
 
 def log_mel_spectrogram(waveform: torch.Tensor, sample_rate: int = SAMPLE_RATE) -> torch.Tensor:

@@ -13,6 +13,7 @@ import io
 import os
 import sys
 import wave
+from typing import Any
 
 LANGUAGE = b"en-us"  # the accent of the first voice
 # from eSpeak NG's speak_lib.h
@@ -36,7 +37,7 @@ def speak(text: str) -> tuple[bytes, int]:
         raise OSError(f"no voice {LANGUAGE.decode()} in {espeakng_loader.get_data_path()}")
 
     @CALLBACK
-    def keep(samples, count, events):
+    def keep(samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             parts.append(ctypes.string_at(samples, 2 * count))
         return 0  # go on

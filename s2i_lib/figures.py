@@ -1,41 +1,80 @@
 """House style of the figures, and the few drawings that more than one chapter needs.
 
-A drawing is saved as PNG to look at and as PDF to print, a figure with pictures in it as JPEG, and both with a CSV of the plotted
-data where there is data.
+A drawing is saved as PNG to look at and as PDF to print, a figure with pictures in it as JPEG, and both with a CSV of the
+plotted data where there is data.
 """
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from s2i_lib.audio import HOP, SAMPLE_RATE
 from s2i_lib.config import Config
+from s2i_lib.features import to_pixels
+from s2i_lib.files import repository
+from s2i_lib.recipes import RECIPES
 
-RECIPE_COLOURS = {"paper": "#b5651d", "recommended": "#1f6f8b", "classifier": "#8d5b8c", "text": "#5b8c5a",
-                  "text_v1": "#c9a227", "two-stage": "#b03a48", "field": "#6c5ce7"}
+RECIPE_COLOURS = {**{name: recipe.colour for name, recipe in RECIPES.items()}, "two-stage": "#b03a48"}
 INK, GREY = "#26323a", "#8a949b"
 
 
 def use_style() -> None:
     """Switch the notebook to the house style: seaborn's "ticks", without the seconds that importing seaborn takes."""
-    plt.rcParams.update({
-        "axes.prop_cycle": plt.cycler(color=["#1f6f8b", "#b5651d", "#5b8c5a", "#8d5b8c", "#c9a227", GREY]),
-        "axes.axisbelow": True, "axes.linewidth": 1.25, "grid.color": ".8", "grid.linewidth": 1.0, "image.cmap": "magma",
-        "legend.fontsize": 11, "legend.title_fontsize": 12, "lines.solid_capstyle": "round", "patch.edgecolor": "w",
-        "patch.force_edgecolor": True, "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "sans-serif"],
-        **{f"{axis}.{name}": value for axis in ("xtick", "ytick") for name, value in {
-            "color": ".15", "major.size": 6, "minor.size": 4, "major.width": 1.25, "minor.width": 1.0}.items()},
-        "figure.dpi": 90, "savefig.dpi": 160, "savefig.bbox": "tight", "figure.constrained_layout.use": True,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold",
-        "axes.labelsize": 10, "axes.edgecolor": INK, "text.color": INK, "axes.labelcolor": INK, "font.size": 10,
-        "legend.frameon": False, "xtick.labelsize": 9, "ytick.labelsize": 9})
+    style: Any = {
+        "axes.prop_cycle": cycler(color=["#1f6f8b", "#b5651d", "#5b8c5a", "#8d5b8c", "#c9a227", GREY]),
+        "axes.axisbelow": True,
+        "axes.linewidth": 1.25,
+        "grid.color": ".8",
+        "grid.linewidth": 1.0,
+        "image.cmap": "magma",
+        "legend.fontsize": 11,
+        "legend.title_fontsize": 12,
+        "lines.solid_capstyle": "round",
+        "patch.edgecolor": "w",
+        "patch.force_edgecolor": True,
+        "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "sans-serif"],
+        **{
+            f"{axis}.{name}": value
+            for axis in ("xtick", "ytick")
+            for name, value in {
+                "color": ".15",
+                "major.size": 6,
+                "minor.size": 4,
+                "major.width": 1.25,
+                "minor.width": 1.0,
+            }.items()
+        },
+        "figure.dpi": 90,
+        "savefig.dpi": 160,
+        "savefig.bbox": "tight",
+        "figure.constrained_layout.use": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "axes.labelsize": 10,
+        "axes.edgecolor": INK,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "font.size": 10,
+        "legend.frameon": False,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+    }
+    plt.rcParams.update(style)
 
 
-def save_figure(figure: plt.Figure, config: Config, name: str, data: pd.DataFrame | None = None) -> Path:
+def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | None = None) -> Path:
     """Write the figure and, with `data`, the numbers in it as ``<name>.csv``; returns the path of the figure.
 
     A drawing is written as ``<name>.png`` and ``<name>.pdf``. A figure with pictures in it is written as ``<name>.jpg`` with
@@ -56,8 +95,11 @@ def save_figure(figure: plt.Figure, config: Config, name: str, data: pd.DataFram
 
 
 def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tuple[str, int]]) -> pd.DataFrame:
-    """`data` for the figure `name`, and what an earlier run plotted there of those `pairs` of dataset and seed that `data` lacks."""
-    path = config.figures_dir / f"{name}.csv"
+    """`data` for the figure `name`, and what an earlier run plotted there of those `pairs` of dataset and seed that `data`
+    lacks."""
+    committed = repository() / "figures" / config.dataset / f"{name}.csv"
+    own = config.figures_dir / f"{name}.csv"
+    path = own if own.exists() or config.profile == "smoke" else committed
     if not path.exists():
         return data
     earlier = pd.read_csv(path)
@@ -66,15 +108,13 @@ def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tupl
     return pd.concat([earlier[kept], data], ignore_index=True)
 
 
-def to_pixels(images) -> np.ndarray:
+def to_arrays(images: torch.Tensor | NDArray[Any]) -> NDArray[np.uint8]:
     """(N, 3, H, W) floats in [-1, 1] or uint8, tensor or array, to (N, H, W, 3) uint8."""
-    images = torch.as_tensor(images)
-    if images.dtype != torch.uint8:
-        images = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return images.permute(0, 2, 3, 1).numpy()
+    tensor = torch.as_tensor(images)
+    return (tensor if tensor.dtype == torch.uint8 else to_pixels(tensor.float())).permute(0, 2, 3, 1).numpy()
 
 
-def show_image(axis: plt.Axes, image: np.ndarray, title: str = "") -> None:
+def show_image(axis: Axes, image: NDArray[np.uint8], title: str = "") -> None:
     """One (H, W, 3) uint8 image without ticks."""
     axis.imshow(image, interpolation="nearest" if image.shape[0] < 64 else "antialiased")
     axis.set(xticks=[], yticks=[])
@@ -82,8 +122,13 @@ def show_image(axis: plt.Axes, image: np.ndarray, title: str = "") -> None:
     axis.spines[:].set_visible(False)
 
 
-def image_grid(images, columns: int, titles: list[str] | None = None, row_labels: list[str] | None = None,
-               cell: float = 1.1) -> plt.Figure:
+def image_grid(
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    columns: int,
+    titles: list[str] | None = None,
+    row_labels: list[str] | None = None,
+    cell: float = 1.1,
+) -> Figure:
     """A grid of (H, W, 3) uint8 images, row by row, with a title above each or a label left of each row."""
     rows = int(np.ceil(len(images) / columns))
     margin = 0.08 * max(len(line) for label in row_labels for line in label.splitlines()) if row_labels else 0.0  # inches
@@ -97,19 +142,19 @@ def image_grid(images, columns: int, titles: list[str] | None = None, row_labels
     return figure
 
 
-def plot_waveform(axis: plt.Axes, waveform, title: str = "") -> None:
+def plot_waveform(axis: Axes, waveform: ArrayLike, title: str = "") -> None:
     """A (samples,) waveform at 16 kHz over seconds."""
-    waveform = np.asarray(waveform)
-    axis.plot(np.arange(len(waveform)) / SAMPLE_RATE, waveform, linewidth=0.4, color=INK)
-    axis.set(xlabel="time (s)", yticks=[], xlim=(0, len(waveform) / SAMPLE_RATE))
+    samples = np.asarray(waveform)
+    axis.plot(np.arange(len(samples)) / SAMPLE_RATE, samples, linewidth=0.4, color=INK)
+    axis.set(xlabel="time (s)", yticks=[], xlim=(0, len(samples) / SAMPLE_RATE))
     axis.set_title(title, fontsize=9, fontweight="normal")
     axis.spines[["top", "right", "left"]].set_visible(False)
 
 
-def plot_log_mel(axis: plt.Axes, log_mel, title: str = "") -> None:
+def plot_log_mel(axis: Axes, log_mel: ArrayLike, title: str = "") -> None:
     """A (40, frames) log-mel spectrogram over seconds."""
-    log_mel = np.asarray(log_mel)
-    axis.imshow(log_mel, origin="lower", aspect="auto", cmap="magma", extent=(0, log_mel.shape[1] * HOP / SAMPLE_RATE, 0, 40))
+    bands = np.asarray(log_mel)
+    axis.imshow(bands, origin="lower", aspect="auto", cmap="magma", extent=(0, bands.shape[1] * HOP / SAMPLE_RATE, 0, 40))
     axis.set(xlabel="time (s)", ylabel="mel band")
     axis.set_title(title, fontsize=9, fontweight="normal")
 

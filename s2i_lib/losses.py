@@ -17,9 +17,15 @@ def norm_loss(speech: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     return (speech - image).abs().sum(dim=1).mean()
 
 
-def joint_embedding_loss(speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor, alpha: float = 1.0,
-                         beta: float = 1.0, margin_different: float = MARGIN_DIFFERENT,
-                         margin_same: float = MARGIN_SAME) -> torch.Tensor:
+def joint_embedding_loss(
+    speech: torch.Tensor,
+    image: torch.Tensor,
+    labels: torch.Tensor,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    margin_different: float = MARGIN_DIFFERENT,
+    margin_same: float = MARGIN_SAME,
+) -> torch.Tensor:
     """Hinge on dot products: the paired image must beat every other image of the batch by a margin (Eq. 7).
 
     The expectations are means over the pairs (i, j) of the batch with different and with the same class label. The paper
@@ -41,29 +47,34 @@ def distillation_loss(speech: torch.Tensor, image: torch.Tensor) -> torch.Tensor
 
 def teacher_student_terms(speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
     """The three unweighted terms of Eq. 6 by name: ``jel`` (Eq. 7), ``norm`` (Eq. 8) and ``kdl`` (Eq. 9)."""
-    return {"jel": joint_embedding_loss(speech, image, labels), "norm": norm_loss(speech, image),
-            "kdl": distillation_loss(speech, image)}
+    return {
+        "jel": joint_embedding_loss(speech, image, labels),
+        "norm": norm_loss(speech, image),
+        "kdl": distillation_loss(speech, image),
+    }
 
 
 # The terms of Eq. 6 that each row of Table IV trains with.
 TERMS = {"norm": ("norm",), "norm_jel": ("jel", "norm"), "teacher_student": ("jel", "norm", "kdl")}
 
 
-def teacher_student_loss(speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor,
-                         weights: dict[str, float] = PAPER_WEIGHTS) -> torch.Tensor:
+def teacher_student_loss(
+    speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor, weights: dict[str, float] = PAPER_WEIGHTS
+) -> torch.Tensor:
     """L_JEL + lambda_norm L_norm + lambda_KDL L_KDL (Eq. 6), or fewer terms (Table IV): those that `weights` names."""
     terms = teacher_student_terms(speech, image, labels)
-    return sum(weights[name] * terms[name] for name in weights)
+    weighted = [weights[name] * terms[name] for name in weights]
+    return sum(weighted[1:], start=weighted[0])
 
 
-def gradient_sizes(terms: dict[str, torch.Tensor], speech: torch.Tensor) -> dict[str, float]:
+def gradient_magnitudes(terms: dict[str, torch.Tensor], speech: torch.Tensor) -> dict[str, float]:
     """Mean absolute gradient of each term with respect to the (B, D) speech embeddings (Section III-D1)."""
     gradients = {name: torch.autograd.grad(term, speech, retain_graph=True)[0] for name, term in terms.items()}
     return {name: float(gradient.abs().mean()) for name, gradient in gradients.items()}
 
 
 def balanced_weights(sizes: dict[str, float]) -> dict[str, float]:
-    """Weights that give every term the gradient size of the first one, the paper's recipe for its lambdas."""
+    """Weights that give every term the gradient magnitude of the first one, the paper's recipe for its lambdas."""
     reference = next(iter(sizes.values()))
     return {name: reference / max(size, 1e-12) for name, size in sizes.items()}
 
@@ -83,8 +94,9 @@ def released_teacher_student_loss(speech: torch.Tensor, image: torch.Tensor, lab
     return jel + 5.0 * norm + 1000.0 * kdl
 
 
-def contrastive_loss(speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor,
-                     temperature: torch.Tensor | float = 0.07) -> torch.Tensor:
+def contrastive_loss(
+    speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor, temperature: torch.Tensor | float = 0.07
+) -> torch.Tensor:
     """The recommended embedding loss: symmetric cross entropy over cosine similarities, same-class pairs left out.
 
     Another image of the same bird class is no wrong answer, so such pairs are taken out of the denominators.
@@ -113,10 +125,10 @@ def _mean(values: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Te
 
 
 def _bce(logits: torch.Tensor, target: float, counted: torch.Tensor | None = None) -> torch.Tensor:
-    target = torch.full_like(logits, target)
+    targets = torch.full_like(logits, target)
     if counted is None and len(logits):
-        return F.binary_cross_entropy_with_logits(logits, target)
-    return _mean(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), counted)
+        return F.binary_cross_entropy_with_logits(logits, targets)
+    return _mean(F.binary_cross_entropy_with_logits(logits, targets, reduction="none"), counted)
 
 
 def discriminator_conditional_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -143,8 +155,9 @@ def generator_loss(conditional: torch.Tensor, unconditional: torch.Tensor) -> to
     return _bce(conditional, 1.0) + _bce(unconditional, 1.0)
 
 
-def stackgan_v1_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor,
-                                   counted: torch.Tensor | None = None) -> torch.Tensor:
+def stackgan_v1_discriminator_loss(
+    real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor, counted: torch.Tensor | None = None
+) -> torch.Tensor:
     """One stage of StackGAN-v1: (B,) conditional logits; both kinds of wrong pairs share one weight."""
     return _bce(real, 1.0) + (_bce(fake, 0.0) + _bce(wrong, 0.0, counted)) / 2
 
@@ -159,9 +172,10 @@ def conditioning_kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Ten
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).mean()
 
 
-def hinge_discriminator_loss(real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor,
-                             counted: torch.Tensor | None = None) -> torch.Tensor:
-    """Hinge loss over (B,) logits of real, generated and mismatched pairs; both kinds of wrong share the weight."""
+def hinge_discriminator_loss(
+    real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor, counted: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Hinge loss over (B,) logits of real, generated and mismatched pairs; both kinds of mismatch share the weight."""
     return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + _mean(F.relu(1 + wrong), counted)) / 2
 
 
@@ -170,8 +184,9 @@ def hinge_generator_loss(fake: torch.Tensor) -> torch.Tensor:
     return -fake.mean()
 
 
-def matching_aware_gradient_penalty(discriminator: nn.Module, images: torch.Tensor, condition: torch.Tensor,
-                                    power: float = 6.0) -> torch.Tensor:
+def matching_aware_gradient_penalty(
+    discriminator: nn.Module, images: torch.Tensor, condition: torch.Tensor, power: float = 6.0
+) -> torch.Tensor:
     """Norm of the logit's gradient at real, matching pairs, raised to `power` (Tao et al., 2022, Section 3.2).
 
     It makes the discriminator flat around "this picture with this sentence", which is where the generator should end.

@@ -5,9 +5,6 @@ Inception features and may not be compared with one.
 """
 
 import numpy as np
-import torch
-from scipy.special import stdtrit
-from torch.nn import functional as F
 
 
 class FeatureStatistics:
@@ -57,9 +54,9 @@ class FeatureSample:
         """Add (n, dim) features."""
         self.statistics.update(features)
         lots = np.concatenate([self._lots, self._rng.random(len(features))])
-        kept = np.sort(np.argsort(lots)[:self.size])
+        kept = np.sort(np.argsort(lots)[: self.size])
         old = kept[kept < len(self.rows)]
-        self.rows = np.concatenate([self.rows[old], features[kept[len(old):] - len(self.rows)].astype(np.float32)])
+        self.rows = np.concatenate([self.rows[old], features[kept[len(old) :] - len(self.rows)].astype(np.float32)])
         self._lots = lots[kept]
         return self
 
@@ -92,8 +89,9 @@ def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov
     return float(np.square(mean1 - mean2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * trace_root)
 
 
-def kernel_distance(features1: np.ndarray, features2: np.ndarray, subsets: int = 50, subset_size: int = 500,
-                    seed: int = 0) -> tuple[float, float]:
+def kernel_distance(
+    features1: np.ndarray, features2: np.ndarray, subsets: int = 50, subset_size: int = 500, seed: int = 0
+) -> tuple[float, float]:
     """KID: unbiased squared maximum mean discrepancy with the kernel (x.y / D + 1)^3, mean and standard error over subsets.
 
     Args:
@@ -158,8 +156,13 @@ def class_mean_accuracy(speech: np.ndarray, speech_labels: np.ndarray, image: np
     return zero_shot_accuracy(class_prototypes(speech, speech_labels), np.unique(speech_labels), image, image_labels)
 
 
-def retrieval_scores(speech: np.ndarray, speech_labels: np.ndarray, image: np.ndarray, image_labels: np.ndarray,
-                     ranks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
+def retrieval_scores(
+    speech: np.ndarray,
+    speech_labels: np.ndarray,
+    image: np.ndarray,
+    image_labels: np.ndarray,
+    ranks: tuple[int, ...] = (1, 5, 10),
+) -> dict[str, float]:
     """Speech-to-image retrieval over the whole gallery: an image counts as right when it shows the class of the utterance.
 
     Returns:
@@ -172,8 +175,13 @@ def retrieval_scores(speech: np.ndarray, speech_labels: np.ndarray, image: np.nd
     return scores
 
 
-def linear_probe(train_features: np.ndarray, train_answers: np.ndarray, test_features: np.ndarray, test_answers: np.ndarray,
-                 ridge: float = 0.1) -> float:
+def linear_probe(
+    train_features: np.ndarray,
+    train_answers: np.ndarray,
+    test_features: np.ndarray,
+    test_answers: np.ndarray,
+    ridge: float = 0.1,
+) -> float:
     """Share of test answers that a linear read-out gets right: ridge regression on one-hot answers, in closed form.
 
     Args:
@@ -192,7 +200,7 @@ def linear_probe(train_features: np.ndarray, train_answers: np.ndarray, test_fea
 
 
 def oracle_accuracy(mentioned: list[dict[str, str]], labels: np.ndarray, class_attributes: dict[int, dict[str, str]]) -> float:
-    """Class accuracy of a listener who is handed the mentioned attributes exactly and guesses among the classes that fit.
+    """Class accuracy of an oracle that is handed the mentioned attributes exactly and guesses among the classes that fit.
 
     An attribute that differs between the images of a class, and so is not among its attributes, fits it whatever its value.
     """
@@ -203,11 +211,11 @@ def oracle_accuracy(mentioned: list[dict[str, str]], labels: np.ndarray, class_a
     return float(np.mean(credit))
 
 
-def semantic_accuracy(predicted: dict[str, np.ndarray], mentioned: list[dict[str, str]]) -> dict[str, tuple[float, int]]:
+def attribute_accuracy(predicted: dict[str, np.ndarray], mentioned: list[dict[str, str]]) -> dict[str, tuple[float, int]]:
     """Does the image show what was said? Per attribute: share of right predictions where the sentence mentions it, and n.
 
     Args:
-        predicted: attribute -> (n,) values that a judge reads off the generated images.
+        predicted: attribute -> (n,) values that a classifier reads off the generated images.
         mentioned: what each of the n sentences says.
     """
     scores = {}
@@ -216,71 +224,3 @@ def semantic_accuracy(predicted: dict[str, np.ndarray], mentioned: list[dict[str
         if hits:
             scores[attribute] = (float(np.mean(hits)), len(hits))
     return scores
-
-
-def paired_difference(ours: np.ndarray, other: np.ndarray, groups: np.ndarray, runs: np.ndarray | None = None,
-                      draws: int = 2000, seed: int = 0) -> tuple[float, float, float]:
-    """Mean difference of two methods on the same sentences, with a 95 % interval of a bootstrap over groups.
-
-    Whole groups (classes) are drawn, since the sentences of one class are no independent trials.
-
-    Args:
-        ours, other: (n,) scores of the same n sentences; rows where either is NaN are left out.
-        groups: (n,) class of each sentence.
-        runs: (n,) training run, such as the seed, of each score, whose differences are joined by ``mean_over_runs``; None for a
-            single run.
-
-    Returns:
-        The mean difference and the ends of its interval.
-    """
-    if runs is not None:
-        each = [paired_difference(ours[runs == run], other[runs == run], groups[runs == run], None, draws, seed) for run in np.unique(runs)]
-        return mean_over_runs(*map(np.array, zip(*each)))
-    kept = ~np.isnan(ours - other)
-    difference, codes = (ours - other)[kept], np.unique(groups[kept], return_inverse=True)[1]
-    sums, counts = np.bincount(codes, difference), np.bincount(codes)
-    drawn = np.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
-    low, high = np.quantile(sums[drawn].sum(1) / counts[drawn].sum(1), [0.025, 0.975])
-    return float(difference.mean()), float(low), float(high)
-
-
-def mean_over_runs(values: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> tuple[float, float, float]:
-    """Mean of what several training runs measured on the same classes, with a 95 % interval.
-
-    The interval within a run tells which classes were asked for. All runs were asked for the same, so it does not shrink with
-    their number. Where there are several, it is widened by ``half_width`` between them, both as independent errors; one run cannot tell
-    the luck of training.
-
-    Args:
-        values, lows, highs: (k,) value of each run and the ends of its interval.
-
-    Returns:
-        The mean value and the ends of its interval.
-    """
-    mean, count = values.mean(), len(values)
-    between = half_width(np.std(values, ddof=1) / np.sqrt(count), count - 1) if count > 1 else 0.0
-    below, above = (np.hypot(np.sqrt(((values - ends) ** 2).mean()), between) for ends in (lows, highs))
-    return float(mean), float(mean - below), float(mean + above)
-
-
-def half_width(error: float, freedom: int) -> float:
-    """Half of a 95 % interval by Student's t, for a standard error that was estimated with so many degrees of freedom.
-
-    With three runs (2) it is 4.3 errors to either side, not 1.96: three runs know little.
-    """
-    return float(stdtrit(freedom, 0.975) * error)
-
-
-@torch.no_grad()
-def classify(classifier, images: torch.Tensor, batch_size: int = 128) -> dict[str, np.ndarray]:
-    """Probabilities that an ``ImageClassifier`` gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
-    device = next(classifier.parameters()).device
-    parts = [{q: F.softmax(logits, 1).cpu().numpy() for q, logits in classifier(batch.to(device)).items()}
-             for batch in images.split(batch_size)]
-    return {question: np.concatenate([part[question] for part in parts]) for question in parts[0]}
-
-
-def read_attributes(classifier, images: torch.Tensor) -> dict[str, np.ndarray]:
-    """Most probable answer of an ``ImageClassifier`` to each of its questions: question -> (N,) strings."""
-    return {question: np.array(classifier.answers[question])[probabilities.argmax(1)]
-            for question, probabilities in classify(classifier, images).items()}

@@ -9,9 +9,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from s2i_lib import audio, config, encoders, losses, speech, training
+from s2i_lib import audio, losses, speech
 from s2i_lib.config import Config
-from s2i_lib.datasets import cub, oxford, places, published
+from s2i_lib.datasets import DATASETS, PHOTOS
+from s2i_lib.datasets.photos import places, reading
+from s2i_lib.files import repository
+from s2i_lib.models import speech_encoder
+from s2i_lib.training import gan_steps
 
 STATUSES = ("match", "differs", "silent")
 
@@ -29,22 +33,34 @@ def hyperparameters(settings: Config) -> pd.DataFrame:
     Raises:
         ValueError: a key of the table leads nowhere; the message names it.
     """
-    table = pd.read_csv(config.ROOT / "results" / "hyperparameters.csv", keep_default_na=False)
+    table = pd.read_csv(repository() / "results" / "hyperparameters.csv", keep_default_na=False)
     table = table[table.dataset.isin(["", settings.dataset])].reset_index(drop=True)
     with torch.device("meta"):  # only the structure is read
-        network = encoders.SpeechEncoder(settings.encoder.target_dim or 1024, settings.encoder.width, settings.encoder.rnn_dim)
-    rooms = {"config": settings, "network": network, "audio": audio, "encoders": encoders, "losses": losses, "speech": speech,
-             "training": training, "published": published, "cub": cub, "oxford": oxford, "places": places}
-    values = [_read(key, rooms) for key in table.key]
+        network = speech_encoder.SpeechEncoder(
+            settings.encoder.target_dim or 1024, settings.encoder.width, settings.encoder.rnn_dim
+        )
+    sources = {
+        "config": settings,
+        "network": network,
+        "audio": audio,
+        "speech_encoder": speech_encoder,
+        "losses": losses,
+        "speech": speech,
+        "gan_steps": gan_steps,
+        "reading": reading,
+        "subset": places,
+        **{name: DATASETS[name] for name in PHOTOS},
+    }
+    values = [_read(key, sources) for key in table.key]
     table["ours"] = ["none" if value is None else str(value) for value in values]
     table["status"] = [_status(paper, value) for paper, value in zip(table.paper, values)]
     return table[["part", "name", "key", "paper", "source", "ours", "status", "reason"]]
 
 
-def _read(key: str, rooms: dict[str, Any]) -> Any:
+def _read(key: str, sources: dict[str, Any]) -> Any:
     """The value behind a dotted name; the last part may be an argument of a function, which stands for its default."""
     first, *rest = key.split(".")
-    value = rooms.get(first)
+    value = sources.get(first)
     try:
         for name in rest:
             if isinstance(value, dict):

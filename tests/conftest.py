@@ -16,9 +16,16 @@ import numpy as np
 import pytest
 import torch
 
-from s2i_lib import artefacts, audio, config, training
-from s2i_lib.datasets import birds, load_dataset
-from s2i_lib.encoders import ImageClassifier
+from s2i_lib import audio
+from s2i_lib.config import load_config
+from s2i_lib.datasets import load_dataset
+from s2i_lib.datasets.rendered import birds
+from s2i_lib.features import embeddings_path, teacher_path
+from s2i_lib.models.checkpoint import classifier_path, save_weights
+from s2i_lib.models.classifiers import ImageClassifier, classifier_heads
+from s2i_lib.models.student import SpeechModel
+from s2i_lib.preparation.features import write_log_mels
+from s2i_lib.preparation.images import write_images
 
 TEACHER_DIM, EMBEDDING_DIM = 16, 3  # fewer directions than training classes
 TINY = {
@@ -28,7 +35,7 @@ TINY = {
     "encoder": {"target_dim": EMBEDDING_DIM, "width": 2, "rnn_dim": 8, "epochs": 3, "batch_size": 8},
     "gan": {"base_size": 8, "num_scales": 2, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6,
             "condition_dim": 6, "steps": 6, "batch_size": 4},
-    "judge": {"images": 8, "width": 2, "epochs": 1, "batch_size": 4},
+    "classifier": {"images": 8, "width": 2, "epochs": 1, "batch_size": 4},
 }
 
 
@@ -57,7 +64,7 @@ def tiny_config(seed=0, recipe="paper", **sections):
     overrides = {key: dict(value) if isinstance(value, dict) else value for key, value in TINY.items()}
     for name, values in sections.items():
         overrides[name] = {**overrides.get(name, {}), **values} if isinstance(values, dict) else values
-    return config.load_config("smoke", recipe=recipe, seed=seed, overrides=overrides)
+    return load_config("smoke", recipe=recipe, seed=seed, overrides=overrides)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +75,7 @@ def data_root(tmp_path_factory):
         patch.setattr(config, "ROOT", root)
         patch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))  # starts faster
         settings, rng = tiny_config(), np.random.default_rng(0)
-        artefacts.write_images(settings)
+        write_images(settings)
         for split in ("train", "test"):
             dataset = load_dataset("birds", split, settings.data_dir)
             for image, caption in dataset.utterances:
@@ -77,23 +84,23 @@ def data_root(tmp_path_factory):
                 audio.save_audio(path, tone(300.0 * (1 + dataset[image].label), rng.uniform(0.7, 1.1)))
             classes = np.random.default_rng(1).normal(size=(6, TEACHER_DIM))
             features = classes[dataset.labels][:, None] + 0.1 * rng.normal(size=(len(dataset), 2, TEACHER_DIM))
-            np.save(artefacts.teacher_path(settings, split), features.astype(np.float32))
-        artefacts.write_log_mels(settings)
+            np.save(teacher_path(settings, split), features.astype(np.float32))
+        write_log_mels(settings)
         write_judge_lessons(settings, rng)
     return root
 
 
 def write_judge_lessons(settings, rng) -> None:
     """What the attribute judge learns from, and an untrained attribute judge, without the drawing processes."""
-    size, folder = settings.judge_size, settings.data_dir / "judges"
+    size, folder = settings.classifier_size, settings.data_dir / "judges"
     folder.mkdir()
-    attributes = [{name: str(rng.choice(values)) for name, values in birds.ATTRIBUTES.items()} for _ in range(8)]
-    images = [birds.draw(one, rng, size).transpose(2, 0, 1) for one in attributes]
+    attributes = [{name: str(rng.choice(values)) for name, values in birds.SPEC.attributes.items()} for _ in range(8)]
+    images = [birds.SPEC.draw(one, rng, size).transpose(2, 0, 1) for one in attributes]
     np.save(folder / f"images_{size}.npy", np.stack(images))
     (folder / "attributes.json").write_text(json.dumps(attributes))
     torch.manual_seed(0)
-    judge = ImageClassifier(training.judge_heads(settings, "attributes"), size, settings.judge.width)
-    training.save_model(judge, training.judge_path(settings, "attributes"))
+    judge = ImageClassifier(classifier_heads(settings, "attributes"), size, settings.classifier.width)
+    save_weights(judge, classifier_path(settings, "attributes"))
 
 
 @pytest.fixture
@@ -110,8 +117,8 @@ def finished_run(project):
     """The configuration of a run that looks finished: untrained weights in the files of chapters 05 and 06."""
     settings = tiny_config()
     torch.manual_seed(0)
-    training.save_model(training.SpeechModel(settings, TEACHER_DIM), settings.run_dir / "speech_encoder.safetensors")
-    training.save_model(training.build_gan(settings.gan, EMBEDDING_DIM)[0], settings.run_dir / "generator.safetensors")
+    save_weights(SpeechModel(settings, TEACHER_DIM), settings.run_dir / "speech_encoder.safetensors")
+    save_weights(training.build_gan(settings.gan, EMBEDDING_DIM)[0], settings.run_dir / "generator.safetensors")
     (settings.run_dir / "model.json").write_text(json.dumps({"config": settings.model_dump()}))
     return settings
 
@@ -122,7 +129,7 @@ def write_embeddings(settings) -> None:
     settings.encoder_dir.mkdir(parents=True, exist_ok=True)
     for split in ("train", "test"):
         rows = len(load_dataset("birds", split, settings.data_dir).utterances)
-        np.save(training.embeddings_path(settings, split), rng.normal(size=(rows, EMBEDDING_DIM)).astype(np.float32))
+        np.save(embeddings_path(settings, split), rng.normal(size=(rows, EMBEDDING_DIM)).astype(np.float32))
 
 
 def forget_training(settings) -> None:

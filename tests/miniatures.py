@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.signal import lfilter
 
-from s2i_lib.datasets import places
+from s2i_lib.datasets.photos import places
 
 ODD_CAPTIONS = (b"this bird has a 6\xb0 tail and a \xef\xbf\xbd\xef\xbf\xbdred\xef\xbf\xbd\xef\xbf\xbd crown .\r\n\r\n"
                 + b"  a  bird\twith a caf\xc3\xa9\xc2\x85brown back\n" + b"\n \xff\n"

@@ -9,9 +9,13 @@ from conftest import tiny_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts
-from s2i_lib.datasets import RENDERED, DatasetError, birds, dataset_module, flowers, load_dataset, scenes
+from s2i_lib import audio
+from s2i_lib.datasets import RENDERED, get_spec, load_dataset
+from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets.rendered import birds, flowers, rooms
+from s2i_lib.features import load_images, load_log_mels, load_teacher_features
 from s2i_lib.files import save_atomically
+from s2i_lib.preparation.features import write_log_mels, write_teacher_features
 
 MODULES = [birds, flowers]  # whose classes are split; test_scenes.py is about the other
 TABLES = {module: module.class_table() for module in MODULES}
@@ -19,7 +23,7 @@ both = pytest.mark.parametrize("module", MODULES, ids=("birds", "flowers"))
 
 
 def _random_attributes(module, rng) -> dict[str, str]:
-    return {name: str(rng.choice(values)) for name, values in module.ATTRIBUTES.items()}
+    return {name: str(rng.choice(values)) for name, values in module.attributes.items()}
 
 
 # --- classes ---
@@ -37,16 +41,16 @@ def test_any_two_classes_differ_in_three_attributes(module, num_classes, num_tra
 
 @both
 def test_every_value_occurs_in_a_training_class(module):
-    for table in (TABLES[module][:module.NUM_TRAIN_CLASSES], module.class_table(12, 10)[:10]):
-        for name, values in module.ATTRIBUTES.items():
+    for table in (TABLES[module][:module.num_train_classes], module.class_table(12, 10)[:10]):
+        for name, values in module.attributes.items():
             assert {row[name] for row in table} == set(values)
 
 
 @both
 def test_the_values_of_an_attribute_are_about_equally_frequent(module):
-    table, num_train = TABLES[module], module.NUM_TRAIN_CLASSES
-    assert len(table) == module.NUM_CLASSES
-    for name, values in module.ATTRIBUTES.items():
+    table, num_train = TABLES[module], module.num_train_classes
+    assert len(table) == module.num_classes
+    for name, values in module.attributes.items():
         for block in (table[:num_train], table[num_train:]):
             counts = [sum(row[name] == value for row in block) for value in values]
             assert max(counts) - min(counts) <= 1
@@ -58,7 +62,7 @@ def test_no_white_wing_has_white_bars():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_flower_has_a_pattern_in_the_colour_of_its_petals(seed):
-    assert [row for row in flowers.class_table(seed=seed) if row["petal"] == row["second"]] == []
+    assert [row for row in flowers.SPEC.class_table(seed=seed) if row["petal"] == row["second"]] == []
 
 
 @both
@@ -86,27 +90,27 @@ def test_a_picture_follows_its_seed(module, size):
     assert not np.array_equal(picture, module.draw(attributes, np.random.default_rng(6), size))
 
 
-@pytest.mark.parametrize("module, name", [(module, name) for module in MODULES for name in module.ATTRIBUTES])
+@pytest.mark.parametrize("module, name", [(module, name) for module in MODULES for name in module.attributes])
 def test_every_attribute_shows_in_the_picture(module, name):
     start = {**TABLES[module][0], **({"wing": "black"} if module is birds else {})}
     pictures = [module.draw({**start, name: value}, np.random.default_rng(2), 96).tobytes()
-                for value in module.ATTRIBUTES[name]]
-    assert len(set(pictures)) == len(module.ATTRIBUTES[name])
+                for value in module.attributes[name]]
+    assert len(set(pictures)) == len(module.attributes[name])
 
 
-@pytest.mark.parametrize("part", flowers.COLOUR_ATTRIBUTES)
-@pytest.mark.parametrize("pattern", flowers.ATTRIBUTES["pattern"])
+@pytest.mark.parametrize("part", flowers.SPEC.colour_attributes)
+@pytest.mark.parametrize("pattern", flowers.SPEC.attributes["pattern"])
 def test_every_colour_of_a_flower_covers_much_of_it(part, pattern):
     attributes = {**TABLES[flowers][0], "pattern": pattern, "stamens": "none"}
-    one, other = (flowers.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int)
+    one, other = (flowers.SPEC.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int)
                   for colour in ("white", "red"))
     assert (np.abs(one - other).max(-1) > 60).mean() > 0.04
 
 
 def test_a_pattern_shows_even_in_the_colour_of_the_petals():
     flower = {**TABLES[flowers][0], "petal": "orange", "second": "orange"}
-    pictures = [flowers.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
-                for pattern in flowers.ATTRIBUTES["pattern"]]
+    pictures = [flowers.SPEC.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
+                for pattern in flowers.SPEC.attributes["pattern"]]
     assert len(set(pictures)) == 4
 
 
@@ -151,7 +155,7 @@ ATTRIBUTE_WORDS = {birds: {
     "stamens": "stamens", "leaves": "leaves"}}
 # "a spotted breast" says no colour; nor does the word "petals"
 NAMED_BY_OTHERS = {birds: {"breast", "wing", "bill_length", "bill_colour"}, flowers: {"petal", "second"}}
-COLOURED = {birds: (*birds.COLOUR_ATTRIBUTES, "bill_colour"), flowers: flowers.COLOUR_ATTRIBUTES}
+COLOURED = {birds: (*birds.SPEC.colour_attributes, "bill_colour"), flowers: flowers.SPEC.colour_attributes}
 
 
 def _says(words: str, sentence: str) -> bool:
@@ -179,7 +183,7 @@ def test_a_sentence_names_every_part_it_reports(module, seed):
     assert 2 <= len(mentioned) <= 5 and mentioned.items() <= attributes.items()
     words = ATTRIBUTE_WORDS[module]
     assert [name for name in mentioned if not _says(words[name], sentence)] == [], sentence
-    for name in set(module.ATTRIBUTES) - set(mentioned) - NAMED_BY_OTHERS[module]:
+    for name in set(module.attributes) - set(mentioned) - NAMED_BY_OTHERS[module]:
         assert not _says(words[name], sentence), f"{name}: {sentence}"
 
 
@@ -188,10 +192,10 @@ def test_a_sentence_names_every_part_it_reports(module, seed):
 def test_the_colours_of_a_flower_go_to_their_parts(seed):
     rng = np.random.default_rng(seed)
     flower = {**_random_attributes(flowers, rng), "petal": "blue", "second": "red", "centre": "yellow"}
-    sentence, mentioned = flowers.describe(flower, rng)
+    sentence, mentioned = flowers.SPEC.describe(flower, rng)
     assert ("second" in mentioned) == ("pattern" in mentioned)
     assert set(mentioned.values()).isdisjoint({"none", "single"})
-    colour = {name: f"({COLOUR_WORDS[flower[name]]})" for name in flowers.COLOUR_ATTRIBUTES}
+    colour = {name: f"({COLOUR_WORDS[flower[name]]})" for name in flowers.SPEC.colour_attributes}
     pattern = ATTRIBUTE_WORDS[flowers]["pattern"]
     said = {"petal": f"{colour['petal']} (petals|flower)|petals[a-z ]* are [a-z ,]*{colour['petal']}",
             "second": f"{colour['second']} (inner parts|{pattern})|inner ring of [a-z ]*{colour['second']}|"
@@ -204,7 +208,7 @@ def test_the_colours_of_a_flower_go_to_their_parts(seed):
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_a_sentence_is_one_plain_sentence(module, seed):
-    attributes = TABLES[module][seed % module.NUM_CLASSES]
+    attributes = TABLES[module][seed % module.num_classes]
     sentence, _ = module.describe(attributes, np.random.default_rng(seed))
     assert re.fullmatch(r"[a-z]+(,? [a-z]+){5,17}\.", sentence), sentence
     assert not re.search(r"\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b", sentence), sentence
@@ -217,7 +221,7 @@ def test_a_sentence_is_one_plain_sentence(module, seed):
 def test_the_splits_have_disjoint_classes(project):
     run = tiny_config()
     splits = {split: load_dataset("birds", split, run.data_dir) for split in ("train", "test", "judge")}
-    assert {split: len(dataset) for split, dataset in splits.items()} == {"train": 12, "test": 4, "judge": 4}
+    assert {split: len(dataset) for split, dataset in splits.items()} == {"train": 12, "test": 4, "classifier": 4}
     assert set(splits["train"].labels) == {0, 1, 2, 3} and set(splits["test"].labels) == set(splits["judge"].labels) == {4, 5}
     rows = [{(record.label, record.row) for record in splits[split]} for split in ("test", "judge")]
     assert rows[0].isdisjoint(rows[1])
@@ -226,7 +230,7 @@ def test_the_splits_have_disjoint_classes(project):
 def test_a_record_is_the_picture_that_was_drawn(project):
     run = tiny_config()
     record = load_dataset("birds", "train", run.data_dir)[4]
-    drawn = birds.draw(record.attributes, np.random.default_rng([run.data.seed, record.label, record.row]), 32)
+    drawn = birds.SPEC.draw(record.attributes, np.random.default_rng([run.data.seed, record.label, record.row]), 32)
     assert np.array_equal(record.image, drawn)
     assert len(record.captions) == 10 and record.captions[0].mentioned.items() <= record.attributes.items()
 
@@ -235,7 +239,7 @@ def test_utterances_come_in_the_order_of_the_images(project):
     dataset = load_dataset("birds", "train", tiny_config().data_dir)
     assert dataset.utterances == [(image, caption) for image in range(12) for caption in range(2)]
     for row, (image, caption) in enumerate(dataset.utterances):
-        assert dataset.caption(row) is dataset[image].captions[caption]
+        assert dataset.utterances[row].caption is dataset[image].captions[caption]
         assert dataset[image].speech[caption].is_file()
     assert len({path for record in dataset for path in record.speech}) == 24
 
@@ -257,14 +261,13 @@ def test_an_unknown_data_set_or_split_is_refused(project, name, split, reason):
 
 
 def test_the_module_of_a_data_set_is_found():
-    assert [dataset_module(name) for name in RENDERED] == [*MODULES, scenes]
+    assert [get_spec(name) for name in RENDERED] == [*MODULES, rooms]
 
 
 def test_spectrograms_come_in_the_order_of_the_utterances(project):
-    from s2i_lib import audio
 
     run = tiny_config()
-    dataset, log_mels = load_dataset("birds", "test", run.data_dir), artefacts.load_log_mels(run, "test")
+    dataset, log_mels = load_dataset("birds", "test", run.data_dir), load_log_mels(run, "test")
     assert len(log_mels) == len(dataset.utterances) == 8
     for row, (image, caption) in enumerate(dataset.utterances):
         expected = audio.log_mel_spectrogram(audio.load_audio(dataset[image].speech[caption]))
@@ -275,24 +278,24 @@ def test_finished_spectrograms_are_kept(project):
     run = tiny_config()
     path = run.data_dir / "log_mel_train.npy"
     before = path.stat().st_mtime_ns
-    artefacts.write_log_mels(run)
+    write_log_mels(run)
     assert path.stat().st_mtime_ns == before
 
 
 def test_images_are_averaged_down(project):
     dataset = load_dataset("birds", "test", tiny_config().data_dir)
-    images = artefacts.load_images(dataset, 8)
+    images = load_images(dataset, 8)
     assert images.shape == (4, 3, 8, 8) and images.dtype == torch.uint8
     assert images[1, 2, 0, 3] == pytest.approx(dataset[1].image[:4, 12:16, 2].mean(), abs=0.51)
     with pytest.raises(ValueError, match="does not divide"):
-        artefacts.load_images(dataset, 20)
+        load_images(dataset, 20)
 
 
 def test_teacher_features_hold_both_views_in_order(project):
     run = tiny_config(teacher={"image_size": 32})
-    means = artefacts.write_teacher_features(run, lambda images: images.mean(dim=(2, 3))[:, :2] + images[:, :2, 0, 0])
+    means = write_teacher_features(run, lambda images: images.mean(dim=(2, 3))[:, :2] + images[:, :2, 0, 0])
     assert means is None
-    dataset, features = load_dataset("birds", "test", run.data_dir), artefacts.load_teacher_features(run, "test")
+    dataset, features = load_dataset("birds", "test", run.data_dir), load_teacher_features(run, "test")
     assert features.shape == (4, 2, 2)
     for record, (plain, mirrored) in zip(dataset, features):
         pixels = record.image[..., :2] / 255

@@ -5,8 +5,11 @@ import torch
 from torch.nn import functional as F
 
 from s2i_lib.config import GanConfig
-from s2i_lib.gan import (ConditioningAugmentation, Discriminator, Generator, ModulatedGenerator, ProjectionDiscriminator,
-                         StackGANv1, _ConditionedConv, build_gan)
+from s2i_lib.gan import _ConditionedConv
+from s2i_lib.models.gan import build_gan
+from s2i_lib.models.modulated import ModulatedGenerator, ProjectionDiscriminator
+from s2i_lib.models.stackgan import ConditioningAugmentation, Discriminator, Generator
+from s2i_lib.models.stackgan_v1 import StackGANv1
 
 EMBEDDING, NOISE = 10, 7
 SMALL = {"noise_dim": NOISE, "condition_dim": 6, "generator_width": 8, "discriminator_width": 4}
@@ -145,9 +148,9 @@ def test_the_parts_of_a_discriminator_give_its_answers():
     torch.manual_seed(0)
     images, one, other = torch.randn(3, 3, 32, 32), torch.randn(3, 6), torch.randn(3, 6)
     stacked, projection = Discriminator(32, 6, 4).eval(), ProjectionDiscriminator(6, 32, 4)
-    torch.testing.assert_close(stacked.judge(stacked.features(images), one, other),
+    torch.testing.assert_close(stacked.conditional_logits(stacked.features(images), one, other),
                                [stacked(images, condition)[0] for condition in (one, other)])
-    torch.testing.assert_close(projection.judge(projection.features(images), one, other),
+    torch.testing.assert_close(projection.conditional_logits(projection.features(images), one, other),
                                [projection(images, condition) for condition in (one, other)])
 
 

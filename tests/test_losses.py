@@ -104,7 +104,7 @@ def test_the_released_loss_is_what_its_description_says():
 def test_balanced_weights_give_every_term_the_same_gradient():
     speech, image = _pair()
     speech.requires_grad_()
-    sizes = losses.gradient_sizes(losses.teacher_student_terms(speech, image, LABELS), speech)
+    sizes = losses.gradient_magnitudes(losses.teacher_student_terms(speech, image, LABELS), speech)
     weights = losses.balanced_weights(sizes)
     assert weights["jel"] == 1.0
     for name, weight in weights.items():

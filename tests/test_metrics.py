@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import metrics
-from s2i_lib.encoders import ImageClassifier
+from s2i_lib import metrics, statistics
+from s2i_lib.models.classifiers import ImageClassifier, predict, predict_attributes
 
 few = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 2**31)
@@ -266,7 +266,7 @@ def test_semantic_accuracy_counts_only_what_was_mentioned():
     predicted = {"crown": np.array(["red", "red", "blue"]), "wing": np.array(["red", "black", "black"]),
                  "tail": np.array(["red", "red", "red"])}
     mentioned = [{"crown": "red"}, {"crown": "blue", "wing": "black"}, {"wing": "black"}]
-    assert metrics.semantic_accuracy(predicted, mentioned) == {"crown": (0.5, 2), "wing": (1.0, 2)}
+    assert metrics.attribute_accuracy(predicted, mentioned) == {"crown": (0.5, 2), "wing": (1.0, 2)}
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def classifier():
 
 def test_classify_gives_probabilities_in_any_batching(classifier):
     images = torch.rand(7, 3, 16, 16) * 2 - 1
-    whole, parts = metrics.classify(classifier, images), metrics.classify(classifier, images, batch_size=3)
+    whole, parts = predict(classifier, images), predict(classifier, images, batch_size=3)
     for question, answers in (("crown", 3), ("crest", 2)):
         assert whole[question].shape == (7, answers)
         np.testing.assert_allclose(whole[question].sum(1), 1.0, rtol=1e-5)
@@ -287,7 +287,7 @@ def test_classify_gives_probabilities_in_any_batching(classifier):
 def test_read_attributes_takes_the_most_probable_answer(classifier):
     with torch.no_grad():
         classifier.heads["crown"].bias += torch.tensor([0.0, 100.0, 0.0])
-    assert metrics.read_attributes(classifier, torch.zeros(4, 3, 16, 16))["crown"].tolist() == ["blue"] * 4
+    assert predict_attributes(classifier, torch.zeros(4, 3, 16, 16))["crown"].tolist() == ["blue"] * 4
 
 
 def test_paired_difference_is_a_mean_with_an_interval_over_classes():
@@ -297,7 +297,7 @@ def test_paired_difference_is_a_mean_with_an_interval_over_classes():
     other = rng.random(400)
     ours = other + effect
     ours[0] = np.nan
-    mean, low, high = metrics.paired_difference(ours, other, classes)
+    mean, low, high = statistics.paired_difference(ours, other, classes)
     assert mean == pytest.approx(effect[1:].mean()) and low < mean < high
     assert high - low == pytest.approx(2 * 1.96 * effect[::10].std() / np.sqrt(40), rel=0.25)  # sentences are no trials
 
@@ -306,13 +306,13 @@ def test_paired_difference_knows_the_luck_of_training_from_several_runs():
     rng = np.random.default_rng(0)
     classes, runs = np.tile(np.arange(50), 60), np.repeat([0, 1, 2], 1000)
     ours, other = rng.normal(0.1, 0.1, 3000), np.zeros(3000)
-    alone = metrics.paired_difference(ours, other, classes)
-    assert metrics.paired_difference(ours, other, classes, np.zeros(3000)) == pytest.approx(alone, abs=1e-12)
+    alone = statistics.paired_difference(ours, other, classes)
+    assert statistics.paired_difference(ours, other, classes, np.zeros(3000)) == pytest.approx(alone, abs=1e-12)
     shifted = ours + np.array([-0.3, 0.0, 0.3])[runs]
     means = [shifted[runs == run].mean() for run in range(3)]
-    within = [metrics.paired_difference(part, np.zeros(1000), classes[:1000]) for part in shifted.reshape(3, 1000)]
+    within = [statistics.paired_difference(part, np.zeros(1000), classes[:1000]) for part in shifted.reshape(3, 1000)]
     between = 4.30265273 * np.std(means, ddof=1) / 3**0.5  # 0.74 of 0.3: far wider than what 3,000 sentences leave open
-    mean, low, high = metrics.paired_difference(shifted, other, classes, runs)
+    mean, low, high = statistics.paired_difference(shifted, other, classes, runs)
     assert mean == pytest.approx(np.mean(means)) and low < 0 < min(value for value, *_ in within[1:])
     assert high - mean == pytest.approx(math.sqrt(sum((end - value) ** 2 for value, _, end in within) / 3 + between**2))
     assert mean - low == pytest.approx(math.sqrt(sum((value - end) ** 2 for value, end, _ in within) / 3 + between**2))
@@ -320,10 +320,10 @@ def test_paired_difference_knows_the_luck_of_training_from_several_runs():
 
 def test_runs_that_were_asked_the_same_leave_as_much_open_as_one():
     one = 0.2, 0.1, 0.35
-    assert metrics.mean_over_runs(*(np.array([number]) for number in one)) == pytest.approx(one)
-    assert metrics.mean_over_runs(*(np.full(3, number) for number in one)) == pytest.approx(one)
+    assert statistics.mean_over_runs(*(np.array([number]) for number in one)) == pytest.approx(one)
+    assert statistics.mean_over_runs(*(np.full(3, number) for number in one)) == pytest.approx(one)
 
 
 def test_paired_difference_of_a_method_to_itself_is_zero():
     values = np.random.default_rng(0).random(30)
-    assert metrics.paired_difference(values, values, np.arange(30) % 5) == (0.0, 0.0, 0.0)
+    assert statistics.paired_difference(values, values, np.arange(30) % 5) == (0.0, 0.0, 0.0)

@@ -20,9 +20,17 @@ from miniatures import CUB_NAMES, MINIATURES, SIZES, Handler, captions, cub_file
 from PIL import Image
 from scipy.io import savemat
 
-from s2i_lib import artefacts, config
 from s2i_lib.__main__ import main
-from s2i_lib.datasets import PUBLISHED, DatasetError, cub, dataset_module, downloads, load_dataset, oxford, places, published
+from s2i_lib.datasets import PUBLISHED, get_spec, load_dataset
+from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets.photos import cub, oxford, places
+from s2i_lib.datasets.photos.availability import missing_parts
+from s2i_lib.datasets.photos.downloads import ATTEMPTS
+from s2i_lib.datasets.photos.reading import crop_window, read_pixels
+from s2i_lib.datasets.photos.stackgan_lists import read_pickled_list
+from s2i_lib.features import load_images
+from s2i_lib.preparation.images import write_images
+from s2i_lib.preparation.speech import write_speech
 
 # images per class as the publishers list them (class 1, 2, ...; CUB's other classes have 60)
 CUB_SMALLER_CLASSES = {
@@ -42,7 +50,7 @@ def root(tmp_path, monkeypatch):
     """An empty project that expects miniatures."""
     monkeypatch.setattr(config, "ROOT", tmp_path)
     for name, sizes in SIZES.items():
-        monkeypatch.setattr(dataset_module(name), "SPLIT_SIZES", sizes)
+        monkeypatch.setattr(get_spec(name), "SPLIT_SIZES", sizes)
     return tmp_path
 
 
@@ -71,21 +79,21 @@ def command(capsys, *arguments: str) -> tuple[int, str, str]:
 
 def test_the_splits_of_cub_have_the_sizes_of_table_1():
     sizes = {number: CUB_SMALLER_CLASSES.get(number, 60) for number in range(1, 201)}
-    assert len(cub.TRAIN_CLASSES) == cub.NUM_TRAIN_CLASSES == 150 and len(cub.TEST_CLASSES) == 50
+    assert len(cub.TRAIN_CLASSES) == cub.SPEC.num_train_classes == 150 and len(cub.TEST_CLASSES) == 50
     assert set(cub.TEST_CLASSES) == CUB_TEST_CLASSES and set(cub.TRAIN_CLASSES) == set(sizes) - CUB_TEST_CLASSES
     assert {"train": sum(sizes[number] for number in cub.TRAIN_CLASSES),
-            "test": sum(sizes[number] for number in cub.TEST_CLASSES)} == cub.SPLIT_SIZES == {"train": 8855, "test": 2933}
+            "test": sum(sizes[number] for number in cub.TEST_CLASSES)} == cub.SPEC.split_sizes == {"train": 8855, "test": 2933}
 
 
 def test_the_splits_of_oxford_have_the_sizes_of_table_1():
-    assert oxford.TEST_CLASSES == tuple(range(1, 21)) and len(oxford.TRAIN_CLASSES) == oxford.NUM_TRAIN_CLASSES == 82
+    assert oxford.TEST_CLASSES == tuple(range(1, 21)) and len(oxford.TRAIN_CLASSES) == oxford.SPEC.num_train_classes == 82
     assert set(oxford.TRAIN_CLASSES) | set(oxford.TEST_CLASSES) == set(range(1, 103))
-    assert oxford.SPLIT_SIZES == {"train": 8189 - sum(OXFORD_TEST_SIZES), "test": sum(OXFORD_TEST_SIZES)}
-    assert oxford.SPLIT_SIZES == {"train": 7034, "test": 1155}
+    assert oxford.SPEC.split_sizes == {"train": 8189 - sum(OXFORD_TEST_SIZES), "test": sum(OXFORD_TEST_SIZES)}
+    assert oxford.SPEC.split_sizes == {"train": 7034, "test": 1155}
 
 
 def test_the_splits_of_places_are_those_of_the_paper():
-    assert places.SPLIT_SIZES["test"] == 2870 and sum(places.SPLIT_SIZES.values()) == 13_803 and len(places.CLASSES) == 7
+    assert places.SPEC.split_sizes["test"] == 2870 and sum(places.SPEC.split_sizes.values()) == 13_803 and len(places.CLASSES) == 7
 
 
 # --- reading ---
@@ -123,8 +131,8 @@ def test_places_is_read(data):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_load_dataset_gives_the_usual_records(data, name):
     settings = paper_config(name)
-    artefacts.write_images(settings)
-    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in dataset_module(name).read(data / name)}
+    write_images(settings)
+    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in get_spec(name).read(data / name)}
     for split, size in SIZES[name].items():
         dataset = load_dataset(name, split, settings.data_dir)
         assert len(dataset) == size and list(dataset.labels) == sorted(dataset.labels)
@@ -133,8 +141,8 @@ def test_load_dataset_gives_the_usual_records(data, name):
             photo = photos[record.speech[0].resolve() if name == "places" else record.name]
             assert (record.name, record.label, record.split) == (photo.name, photo.label, photo.split) and not record.attributes
             assert [(caption.text, caption.mentioned) for caption in record.captions] == [(text, {}) for text in photo.captions]
-            assert np.array_equal(record.image, published.read_pixels(photo, 16)) and record.image.shape == (16, 16, 3)
-    assert artefacts.load_images(load_dataset(name, "train", settings.data_dir), 8).shape == (SIZES[name]["train"], 3, 8, 8)
+            assert np.array_equal(record.image, read_pixels(photo, 16)) and record.image.shape == (16, 16, 3)
+    assert load_images(load_dataset(name, "train", settings.data_dir), 8).shape == (SIZES[name]["train"], 3, 8, 8)
     assert len({path for split in SIZES[name] for record in load_dataset(name, split, settings.data_dir)
                 for path in record.speech}) == sum(SIZES[name].values()) * (1 if name == "places" else 10)
 
@@ -143,8 +151,8 @@ def test_the_papers_own_speech_is_used_where_it_is_there(data, capsys):
     speech = {f"CUB_200_2011_audio/audio/0/{name}_{k}.wav": recording(1.0, k) for name in CUB_NAMES for k in range(10)}
     put(data / "cub", speech)
     settings = paper_config("cub")
-    artefacts.write_images(settings)
-    artefacts.write_speech(settings)  # nothing is spoken
+    write_images(settings)
+    write_speech(settings)  # nothing is spoken
     record = load_dataset("cub", "test", settings.data_dir)[1]
     assert record.recorded and [path.resolve() for path in record.speech] == [
         data / "cub" / f"CUB_200_2011_audio/audio/0/{CUB_NAMES[3]}_{k}.wav" for k in range(10)]
@@ -153,21 +161,21 @@ def test_the_papers_own_speech_is_used_where_it_is_there(data, capsys):
     code, _, sentence = command(capsys, "verify", "--dataset", "cub")
     assert code == 2 and f"{CUB_NAMES[3]}_9.wav" in sentence
     with pytest.raises(DatasetError, match=f"{CUB_NAMES[3]}_9.wav is missing"):
-        artefacts.write_speech(settings)
+        write_speech(settings)
 
 
 def test_grey_images_become_rgb(data):
     grey = next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[1])
     assert Image.open(grey.path).mode == "L"
-    pixels = published.read_pixels(grey, 16)
+    pixels = read_pixels(grey, 16)
     assert pixels.shape == (16, 16, 3) and np.ptp(pixels, axis=2).max() == 0
 
 
 def test_photos_of_another_size_are_not_mixed(data):
-    artefacts.write_images(paper_config("oxford"))
+    write_images(paper_config("oxford"))
     other = paper_config("oxford").model_copy(update={"data": paper_config("oxford").data.model_copy(update={"image_size": 32})})
     with pytest.raises(DatasetError, match="remove that folder"):
-        artefacts.write_images(other)
+        write_images(other)
 
 
 def test_a_photo_set_has_no_judge_images_and_names_its_folder(data):
@@ -190,7 +198,7 @@ def boxes(draw):
 @given(boxes(), st.sampled_from([0.5, 2 / 3, 0.75, 1.0]))
 def test_an_object_fills_its_crop_and_is_not_cut(case, ratio):
     (x, y, across, down), width, height = case
-    left, top, right, bottom = published.crop_window((x, y, across, down), width, height, ratio)
+    left, top, right, bottom = crop_window((x, y, across, down), width, height, ratio)
     assert 0 <= left <= x and x + across <= right <= width and 0 <= top <= y and y + down <= bottom <= height
     pixels = max(np.ceil(x + across) - np.floor(x), np.ceil(y + down) - np.floor(y))  # the box in whole pixels
     assert pixels / max(right - left, bottom - top) >= ratio
@@ -199,26 +207,26 @@ def test_an_object_fills_its_crop_and_is_not_cut(case, ratio):
 
 
 def test_a_crop_is_centred_unless_the_picture_ends():
-    assert published.crop_window((100, 100, 60, 30), 300, 300) == (90, 75, 170, 155)
-    assert published.crop_window((280, 0, 20, 30), 300, 300) == (260, 0, 300, 40)
-    assert published.crop_window((0, 10, 400, 50), 500, 80) == (0, 0, 500, 80)
+    assert crop_window((100, 100, 60, 30), 300, 300) == (90, 75, 170, 155)
+    assert crop_window((280, 0, 20, 30), 300, 300) == (260, 0, 300, 40)
+    assert crop_window((0, 10, 400, 50), 500, 80) == (0, 0, 500, 80)
 
 
 @pytest.mark.parametrize("box", [(10, 10, 0, 5), (500, 0, 20, 20), (-30, 0, 20, 20)])
 def test_a_box_outside_its_picture_is_refused(box):
     with pytest.raises(ValueError, match="300 x 200"):
-        published.crop_window(box, 300, 200)
+        crop_window(box, 300, 200)
 
 
 def test_the_bird_is_cropped_and_the_flower_is_not(data):
     bird = next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[2])
     with Image.open(bird.path) as image:
         expected = image.crop((14, 0, 40, 26)).resize((16, 16), Image.Resampling.BICUBIC)
-    np.testing.assert_allclose(published.read_pixels(bird, 16), expected, atol=1)
+    np.testing.assert_allclose(read_pixels(bird, 16), expected, atol=1)
     flower = oxford.read(data / "oxford")[0]
     with Image.open(flower.path) as image:
         expected = image.crop((0, 7, 30, 37)).resize((16, 16), Image.Resampling.BICUBIC)
-    np.testing.assert_allclose(published.read_pixels(flower, 16), expected, atol=1)
+    np.testing.assert_allclose(read_pixels(flower, 16), expected, atol=1)
 
 
 # --- the choice of Places ---
@@ -328,8 +336,8 @@ def test_the_first_broken_file_is_named(data, capsys, damage):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_wrong_counts_are_refused(data, name, monkeypatch, capsys):
-    dataset_module(name).read(data / name)  # the choice of Places is written down
-    monkeypatch.setattr(dataset_module(name), "SPLIT_SIZES", {"train": SIZES[name]["train"], "test": 2933})
+    get_spec(name).read(data / name)  # the choice of Places is written down
+    monkeypatch.setattr(get_spec(name), "SPLIT_SIZES", {"train": SIZES[name]["train"], "test": 2933})
     code, _, sentence = command(capsys, "verify", "--dataset", name)
     assert code == 2 and "instead of 2933" in sentence and str(data / name) in sentence
 
@@ -399,7 +407,7 @@ def test_no_bytes_make_the_pickle_reader_fail_otherwise(tmp_path_factory, conten
     path = tmp_path_factory.getbasetemp() / "any.pickle"
     path.write_bytes(content)
     try:
-        assert isinstance(published.read_pickled_list(path, str), list)
+        assert isinstance(read_pickled_list(path, str), list)
     except DatasetError as error:
         assert "any.pickle" in str(error)
 
@@ -411,7 +419,7 @@ def test_status_tells_how_to_get_what_is_missing(root, capsys):
     code, out, _ = command(capsys, "status")
     assert code == 0
     for name in PUBLISHED:
-        for part in dataset_module(name).PARTS:
+        for part in get_spec(name).parts:
             assert all(word in out for word in (part.archive, part.licence, part.url or part.source))
         assert str(root / "data" / name) in out
     assert "1.15GB" in out and not (root / "data").exists()
@@ -421,7 +429,7 @@ def test_status_tells_what_is_there(data, capsys):
     (data / "oxford" / "imagelabels.mat").unlink()
     code, out, _ = command(capsys, "status", "--dataset", "oxford")
     assert code == 0 and "incomplete" in out and "there    photographs: jpg" in out and "missing  classes: imagelabels.mat" in out
-    assert [part.what for part in published.missing_parts("oxford")] == ["classes"]
+    assert [part.what for part in missing_parts("oxford")] == ["classes"]
 
 
 @pytest.mark.parametrize("name, action", [("birds", "status"), ("cubs", "fetch"), ("flowers", "verify")])
@@ -448,9 +456,9 @@ def server(root, monkeypatch):
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = archives, [], []
     parts = [replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}", checksum=hashlib.md5(content).hexdigest())
-             for part, content in zip(oxford.PARTS[:2], archives.values())]
+             for part, content in zip(oxford.SPEC.parts[:2], archives.values())]
     monkeypatch.setattr(oxford, "IMAGES", parts[0])
-    monkeypatch.setattr(oxford, "PARTS", (*parts, *oxford.PARTS[2:]))
+    monkeypatch.setattr(oxford, "PARTS", (*parts, *oxford.SPEC.parts[2:]))
     monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     thread = threading.Thread(target=web.serve_forever, args=(0.01,))
@@ -522,7 +530,7 @@ def test_an_address_that_has_moved_is_explained(server, root, capsys):
 def test_a_server_that_is_away_is_explained(server, root, capsys):
     server.mood = ["busy"] * 10
     code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
-    assert code == 2 and "check the network" in sentence and len(server.asked) == downloads.ATTEMPTS
+    assert code == 2 and "check the network" in sentence and len(server.asked) == ATTEMPTS
 
 
 # --- archives ---

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from miniatures import CUB_NAMES, Handler, cub_files, oxford_files, places_files, put, tar
 
-from s2i_lib import config
 from s2i_lib.__main__ import main
-from s2i_lib.datasets import dataset_module, downloads, weights
+from s2i_lib.datasets import get_spec
+from s2i_lib.datasets.photos.weights import PARTS
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {
@@ -27,7 +27,7 @@ TINY = {
     "encoder": {"width": 2, "rnn_dim": 8, "epochs": 2, "batch_size": 8},
     "gan": {"base_size": 8, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6, "condition_dim": 6, "steps": 10,
             "batch_size": 6},
-    "judge": {"network": "residual", "width": 4, "epochs": 4, "batch_size": 4, "learning_rate": 2e-3},
+    "classifier": {"network": "residual", "width": 4, "epochs": 4, "batch_size": 4, "learning_rate": 2e-3},
     "scores": {"network": "lite0", "captions": 12, "gallery_sentences": 2, "gallery_samples": 2, "inception_splits": 2}}
 # three training and two test classes of each, more pictures of the miniatures of test_paper_data.py
 NAMES = CUB_NAMES + tuple(f"{species}_{k:04d}_{k}" for species in (
@@ -42,7 +42,7 @@ SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "pl
 def archives(name: str) -> dict[str, bytes]:
     """The published archives of a data set by file name."""
     packed = {}
-    for part in (part for part in dataset_module(name).PARTS if not part.optional):
+    for part in (part for part in get_spec(name).parts if not part.optional):
         folders = tuple(path.partition("/")[0] for path in part.unpacked)
         content = {path: data for path, data in FILES[name].items() if path.startswith(folders)}
         packed[part.archive] = content.get(part.archive) or tar(content)
@@ -77,12 +77,12 @@ def tree(tmp_path_factory):
 
 def fetch_and_verify(name: str, root: Path, web: ThreadingHTTPServer, patch: pytest.MonkeyPatch) -> None:
     """What a user does: fetch what is open, put the rest into its place by hand, fetch again, verify."""
-    module, packed = dataset_module(name), archives(name)
-    web.files |= {part.archive: packed[part.archive] for part in module.PARTS if part.url}
+    module, packed = get_spec(name), archives(name)
+    web.files |= {part.archive: packed[part.archive] for part in module.parts if part.url}
     parts = tuple(replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}",
-                          checksum=hashlib.md5(packed[part.archive]).hexdigest()) if part.url else part for part in module.PARTS)
-    for attribute in [key for key, value in vars(module).items() if value in module.PARTS]:
-        patch.setattr(module, attribute, parts[module.PARTS.index(getattr(module, attribute))])
+                          checksum=hashlib.md5(packed[part.archive]).hexdigest()) if part.url else part for part in module.parts)
+    for attribute in [key for key, value in vars(module).items() if value in module.parts]:
+        patch.setattr(module, attribute, parts[module.parts.index(getattr(module, attribute))])
     patch.setattr(module, "PARTS", parts)
     patch.setattr(module, "SPLIT_SIZES", SIZES[name])  # the only place that knows how many pictures are published
     assert main(["data", "fetch", "--dataset", name]) == 0
@@ -131,7 +131,7 @@ def test_every_table_is_made_of_photographs(executed, number, rows):
 def test_photographs_are_scored_without_attributes_and_by_named_networks(executed):
     records = pd.concat([pd.read_csv(path) for path in executed.glob("results/records/cub-paper-s0*.csv")])
     scores = set(records[records.chapter == "07_scores"].metric)
-    assert {"fid_lite0_n12", "kid_lite0_n12", "is_judge_n12", "class_seen"} <= scores
+    assert {"fid_lite0_n12", "kid_lite0_n12", "is_classifier_n12", "class_correct"} <= scores
     assert not any(name.startswith("semantic") for name in scores)
     methods = set(records[records.chapter == "12_two_stage"].method)
     assert {"two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "StackGAN-v2"} <= methods
@@ -166,7 +166,7 @@ def test_a_dry_run_without_data_prints_the_plan_and_what_is_missing(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("cub", "oxford", "places", "weights"):
         assert f"put it into {tmp_path / 'data' / name} " in done.stdout
-    for part in weights.PARTS:
+    for part in PARTS:
         assert done.stdout.count(part.archive + ",") == 1 and part.url in done.stdout
     for chapter in ("01_data", "07_scores", "12_two_stage", "14_ablation", "21_paper_profile", "22_inception"):
         assert f"{chapter}.ipynb" in done.stdout + done.stderr

@@ -10,7 +10,8 @@ import pytest
 import torch
 from conftest import tiny_config, write_embeddings
 
-from s2i_lib import parallel, training
+from s2i_lib.training import distributed
+from s2i_lib.training.gan import train_gan
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """
@@ -60,18 +61,18 @@ def test_two_processes_train_one_model_and_one_process_goes_on(project, tmp_path
     state = torch.load(run.run_dir / "gan.ckpt")
     assert state["position"] == run.gan.steps and (run.run_dir / "generator.safetensors").exists()
     before = (run.run_dir / "generator.safetensors").read_bytes()
-    training.train_gan(run)  # one process finds everything done
+    train_gan(run)  # one process finds everything done
     assert (run.run_dir / "generator.safetensors").read_bytes() == before
     assert np.isfinite([row["generator"] for row in state["history"]]).all()
 
 
 def test_alone_nothing_is_divided_and_nothing_waits(monkeypatch):
-    assert parallel.count() == 1 and parallel.rank() == 0 and parallel.share([1, 2, 3]) == [1, 2, 3]
-    parallel.wait()
+    assert distributed.world_size() == 1 and distributed.rank() == 0 and distributed.shard([1, 2, 3]) == [1, 2, 3]
+    distributed.barrier()
     gradient = torch.nn.Parameter(torch.ones(2))
     gradient.grad = torch.ones(2)
-    parallel.average_gradients([gradient])
+    distributed.all_reduce_gradients([gradient])
     assert gradient.grad.tolist() == [1, 1]
     monkeypatch.setattr(parallel, "count", lambda: 2)
     with pytest.raises(ValueError, match="cannot be divided among 2 processes"):
-        parallel.share([1, 2, 3])
+        distributed.shard([1, 2, 3])

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from s2i_lib import config, protocol
 from s2i_lib.config import load_config
-from s2i_lib.datasets import PUBLISHED, dataset_module
+from s2i_lib.datasets import PUBLISHED, get_spec
+from s2i_lib.protocol import STATUSES, hyperparameters
 
 # what profile `paper` on photographs, with the paper's own recipe, never reads
 UNUSED = {"data.images_per_train_class", "data.images_per_test_class", "data.images_for_judge", "data.seed", "judge.images",
@@ -15,7 +15,7 @@ UNUSED = {"data.images_per_train_class", "data.images_per_test_class", "data.ima
 
 @pytest.fixture(params=PUBLISHED)
 def table(request):
-    return protocol.hyperparameters(load_config("paper", request.param, "paper"))
+    return hyperparameters(load_config("paper", request.param, "paper"))
 
 
 def leaves(values: dict, path: str = "") -> set[str]:
@@ -32,7 +32,7 @@ def test_every_value_of_the_configuration_is_explained_or_unused(table):
 
 
 def test_every_row_has_a_source_or_a_reason(table):
-    assert set(table.status) <= set(protocol.STATUSES) and not table.duplicated(["part", "name"]).any()
+    assert set(table.status) <= set(STATUSES) and not table.duplicated(["part", "name"]).any()
     for row in table.itertuples():
         assert row.source if row.paper else row.reason and not row.source, row.name
         assert row.status != "differs" or row.reason, f"{row.name} differs without a reason"
@@ -44,22 +44,22 @@ def test_only_the_voice_differs_from_what_the_paper_states(table):
 
 def test_our_values_are_read_from_the_configuration():
     changed = load_config("paper", "cub", "paper", overrides={"encoder": {"epochs": 7}, "gan": {"kl_weight": 3.0}})
-    rows = protocol.hyperparameters(changed).set_index("key")
+    rows = hyperparameters(changed).set_index("key")
     assert rows.ours["config.encoder.epochs"] == "7" and rows.status["config.encoder.epochs"] == "differs"
     assert rows.ours["config.gan.kl_weight"] == "3.0" and rows.status["config.gan.kl_weight"] == "silent"
 
 
-@pytest.mark.parametrize("key", ["config.gan.stpes", "losses.joint_embedding_loss.gamma", "cub.SPLIT_SIZES.val", "nothing.here"])
+@pytest.mark.parametrize("key", ["config.gan.stpes", "losses.joint_embedding_loss.gamma", "cub.SPEC.split_sizes.val", "nothing.here"])
 def test_a_key_that_leads_nowhere_is_named(tmp_path, monkeypatch, key):
     row = {"part": "x", "name": "x", "dataset": "", "key": key, "paper": "", "source": "", "reason": "none"}
     (tmp_path / "results").mkdir()
     pd.DataFrame([row]).to_csv(tmp_path / "results" / "hyperparameters.csv", index=False)
     monkeypatch.setattr(config, "ROOT", tmp_path)
     with pytest.raises(ValueError, match=key):
-        protocol.hyperparameters(load_config("paper", "cub", "paper"))
+        hyperparameters(load_config("paper", "cub", "paper"))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_one_picture_is_drawn_per_caption(name):
     settings = load_config("paper", name, "paper")
-    assert settings.scores.captions == settings.data.spoken_captions * dataset_module(name).SPLIT_SIZES["test"]
+    assert settings.scores.captions == settings.data.spoken_captions * get_spec(name).split_sizes["test"]

@@ -22,7 +22,7 @@ def run(project):
 
 
 def test_records_come_back_as_they_were_saved(run):
-    saved = results.save(run)
+    saved = results.save_run(run)
     loaded = results.load_records(run.config.results_dir)
     pd.testing.assert_frame_equal(loaded, saved, check_dtype=False)
     assert loaded.config.tolist() == [run.config.fingerprint()] * 2
@@ -30,17 +30,17 @@ def test_records_come_back_as_they_were_saved(run):
 
 
 def test_saving_again_replaces_the_records(run):
-    results.save(run)
+    results.save_run(run)
     run.records.pop()
-    results.save(run)
+    results.save_run(run)
     assert len(results.load_records(run.config.results_dir)) == 1
 
 
 def test_records_of_several_runs_are_put_together(run):
     other = results.Run(tiny_config(seed=3, recipe="recommended"), "scores")
     other.add("ours", "fid_lite0_n32", 13.5, n=32)
-    results.save(run)
-    results.save(other)
+    results.save_run(run)
+    results.save_run(other)
     assert sorted(results.load_records(run.config.results_dir).value) == [1.0, 12.5, 13.5]
 
 
@@ -58,7 +58,7 @@ def test_a_shared_run_belongs_to_no_recipe(project):
 def test_a_manifest_names_inputs_and_outputs_by_their_checksums(run, project):
     file = project / "input.npy"
     file.write_bytes(b"some bytes")
-    results.save(run, inputs=[file])
+    results.save_run(run, inputs=[file])
     manifest = json.loads((run.config.results_dir / "manifests" / f"{run.name}.json").read_text())
     assert list(manifest["inputs"].values()) == [hashlib.sha256(b"some bytes").hexdigest()]
     assert manifest["fingerprint"] == run.config.fingerprint() and manifest["packages"]["torch"]
@@ -68,13 +68,13 @@ def test_a_manifest_names_inputs_and_outputs_by_their_checksums(run, project):
 def test_a_quick_second_execution_does_not_hide_how_long_the_first_took(run, project):
     path = run.config.results_dir / "manifests" / f"{run.name}.json"
     run.started -= 100
-    results.save(run)
+    results.save_run(run)
     run.started += 100
-    results.save(run)
+    results.save_run(run)
     manifest = json.loads(path.read_text())
     assert manifest["seconds"] < 50 and manifest["longest_seconds"] >= 100
     path.write_text(path.read_text().replace(manifest["fingerprint"], "another"))
-    results.save(run)
+    results.save_run(run)
     assert json.loads(path.read_text())["longest_seconds"] < 50  # another configuration takes its own time
 
 
@@ -167,18 +167,18 @@ def test_the_readme_shows_the_committed_records(committed):
 def test_the_readme_leaves_out_seeds_that_only_some_methods_have():
     row = {"dataset": "birds", "profile": "small", "recipe": "paper", "method": "ours"}
     scored = [{**row, "chapter": "05_speech_encoder", "metric": "zero_shot_accuracy", "seed": 0, "value": 0.5},
-              {**row, "chapter": "07_scores", "metric": "semantic_colours", "seed": 0, "value": 0.25}]
+              {**row, "chapter": "07_scores", "metric": "colour_attribute_accuracy", "seed": 0, "value": 0.25}]
     further = [{**scored[0], "seed": 1, "value": 0.75}]
     assert results.readme_tables(pd.DataFrame(scored + further), "small") == results.readme_tables(pd.DataFrame(scored), "small")
     assert "seeds: 1." in results.readme_tables(pd.DataFrame(scored), "small")
 
 
 def test_table_3_has_the_methods_that_hear_and_the_distance_that_the_paper_prints():
-    chapters = {"chapter": "19_table_3", "dataset": "scenes", "profile": "small", "seed": 0}
+    chapters = {"chapter": "19_table_3", "dataset": "rooms", "profile": "small", "seed": 0}
     records = pd.DataFrame([{**chapters, "method": "ours", "recipe": "paper", "metric": "fid_lite0_n9", "value": 2.5},
                             {**chapters, "chapter": "13_table_2", "method": "ours", "recipe": "recommended", "metric": "fid_lite0_n9",
                              "value": 7.5}])
-    table = results.table_3(records, "scenes", "small").set_index("method")
+    table = results.table_3(records, "rooms", "small").set_index("method")
     assert list(table.index) == ["two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "classifier-based", "ours, paper",
                                  "ours, recommended"]
     assert table.loc["ours, paper", ["FID-lite0", "paper's FID", "status"]].tolist() == ["2.500", "83.06", "not comparable"]
@@ -213,15 +213,15 @@ def test_what_the_paper_does_not_have_is_never_compared_with_it():
 def test_a_claim_about_fid_reads_whatever_network_looked():
     for network in ("lite0", "inception"):
         records = _measured(("ours", f"fid_{network}_n100", 0, 0.5, 0.0), ("other", f"fid_{network}_n100", 0, 0.3, 0.0))
-        assert results.effect(records, _claim(metric="FID", than_method="other", than_recipe="paper"))["value"] == pytest.approx(0.2)
+        assert results.effect(records, _write_data_stamp(metric="FID", than_method="other", than_recipe="paper"))["value"] == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("dataset, name", [("birds", "zero_shot_accuracy"), ("cub", "zero_shot_accuracy"), ("scenes", "class_accuracy")])
+@pytest.mark.parametrize("dataset, name", [("birds", "zero_shot_accuracy"), ("cub", "zero_shot_accuracy"), ("rooms", "class_accuracy")])
 def test_an_accuracy_is_zero_shot_only_on_new_classes(dataset, name):
     assert results.class_metric(dataset) == name
 
 
-def _claim(**changes):
+def _write_data_stamp(**changes):
     fields = {"chapter": "1", "method": "ours", "recipe": "paper", "metric": "score", "than_method": "", "than_recipe": "", "than": "",
               "sense": ">", "spread": "sentences"}
     return SimpleNamespace(**{**fields, **changes})
@@ -234,16 +234,16 @@ def _measured(*rows):
 
 def test_an_effect_is_the_difference_of_two_records_with_both_errors():
     records = _measured(("ours", "score", 0, 0.5, 0.03), ("other", "score", 0, 0.3, 0.04))
-    found = results.effect(records, _claim(than_method="oth*", than_recipe="paper"))
+    found = results.effect(records, _write_data_stamp(than_method="oth*", than_recipe="paper"))
     assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "errors": "sentences"})
 
 
 def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
     rows = [("ours", "fid_n100", seed, value, math.nan) for seed, value in enumerate((10.0, 12.0, 14.0))]
-    found = results.effect(_measured(*rows), _claim(metric="fid_n", than="9", spread="seeds"))
+    found = results.effect(_measured(*rows), _write_data_stamp(metric="fid_n", than="9", spread="seeds"))
     assert found["value"] == pytest.approx(3) and found["seeds"] == 3
     assert found["high"] - found["value"] == pytest.approx(4.30265273 * 2 / 3**0.5)  # Student's t
-    alone = results.effect(_measured(rows[0]), _claim(metric="fid_n", spread="seeds"))
+    alone = results.effect(_measured(rows[0]), _write_data_stamp(metric="fid_n", spread="seeds"))
     assert alone["value"] == 10 and math.isnan(alone["low"]) and results.verdict(alone, ">") == "one run"
 
 
@@ -251,15 +251,15 @@ def test_a_distance_of_one_run_borrows_the_luck_of_training():
     seeds = [("norm", 0, 800.0), ("norm", 1, 900.0), ("paper", 0, 1000.0), ("paper", 1, 1100.0), ("paper", 2, 1050.0), ("norm_jel", 0, 5.0)]
     table_4 = pd.DataFrame([{"chapter": "15_table_4", "method": recipe, "recipe": recipe, "metric": "fid_lite0_n9", "seed": seed,
                              "value": value, "standard_error": math.nan, "n": 9} for recipe, seed, value in seeds])
-    luck, freedom = results.luck_of_training(table_4, "FID")
+    luck, freedom = results.between_seed_deviation(table_4, "FID")
     assert freedom == 3 and luck == pytest.approx(math.sqrt((1 * 5000 + 2 * 2500) / 3))  # a row with a single seed does not count
     again = table_4[table_4.recipe == "paper"].assign(chapter="07_scores", method="ours")
     other = again.head(2).assign(recipe="recommended", value=[600.0, 700.0])
-    shuffled = other.assign(method="shuffled speech", recipe="elsewhere")
-    luck_7, freedom_7 = results.luck_of_training(pd.concat([table_4, again, other, shuffled]), "FID")
+    shuffled = other.assign(method="mismatched speech", recipe="elsewhere")
+    luck_7, freedom_7 = results.between_seed_deviation(pd.concat([table_4, again, other, shuffled]), "FID")
     assert freedom_7 == 4 and luck_7 == pytest.approx(math.sqrt((3 * luck**2 + 5000) / 4))  # `paper` counts once
     once = _measured(("ours", "fid_lite0_n9", 0, 1000.0, math.nan), ("other", "fid_lite0_n9", 0, 700.0, math.nan))
-    claim = _claim(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
+    claim = _write_data_stamp(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
     found = results.effect(pd.concat([once, table_4]), claim)
     assert found["value"] == 300 and found["high"] - 300 == pytest.approx(3.182446305 * 2**0.5 * luck) and found["errors"] == "borrowed"
     assert results.verdict(results.effect(once, claim), ">") == "one run"  # nobody to borrow from
@@ -268,7 +268,7 @@ def test_a_distance_of_one_run_borrows_the_luck_of_training():
 def test_a_paired_effect_is_read_with_its_own_interval():
     records = _measured(*[("A beats B", f"paired_{name}", 0, value, math.nan)
                           for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()])
-    found = results.effect(records, _claim(method="A beats B", metric="paired"))
+    found = results.effect(records, _write_data_stamp(method="A beats B", metric="paired"))
     assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100, "errors": "sentences, seeds"})
 
 
@@ -276,7 +276,7 @@ def test_paired_effects_of_several_seeds_are_joined():
     parts = {"difference": (0.1, 0.3, 0.2), "low": (0.0, 0.2, 0.1), "high": (0.2, 0.4, 0.3), "seeds": (1, 1, 1)}
     records = _measured(*[("A beats B", f"paired_{name}", seed, value, math.nan)
                           for name, values in parts.items() for seed, value in enumerate(values)])
-    found = results.effect(records, _claim(method="A beats B", metric="paired"))
+    found = results.effect(records, _write_data_stamp(method="A beats B", metric="paired"))
     margin = math.hypot(0.1, 4.30265273 * 0.1 / 3**0.5)  # of the sentences, and Student's t of the seeds
     assert found == pytest.approx({"value": 0.2, "low": 0.2 - margin, "high": 0.2 + margin, "seeds": 3, "n": 100, "errors": "sentences, seeds"})
 
@@ -285,7 +285,7 @@ def test_a_seed_that_was_measured_elsewhere_is_read_if_its_settings_are_today_s(
     for seed in (0, 1):
         run = results.Run(tiny_config(seed=seed), "15_table_4", shared=True)
         run.add("norm", "zero_shot_accuracy", 0.5 + seed, n=9, recipe="norm")
-        results.save(run)
+        results.save_run(run)
     assert results.earlier_records(tiny_config(seed=1), "15_table_4").value.tolist() == [1.5]
     assert results.earlier_manifest(tiny_config(seed=1), "15_table_4")["hardware"] == results.hardware()
     assert results.earlier_records(tiny_config(seed=2), "15_table_4").empty
@@ -304,7 +304,7 @@ def test_a_digest_that_looks_like_a_number_stays_a_text(tmp_path):
 @pytest.mark.parametrize("metric", ["score", "paired"])
 def test_what_was_not_run_has_no_verdict(metric, chapter):
     records = _measured(("other", "score", 0, 1.0, 0.1))
-    assert results.verdict(results.effect(records, _claim(metric=metric, chapter=chapter)), ">") == "not run"
+    assert results.verdict(results.effect(records, _write_data_stamp(metric=metric, chapter=chapter)), ">") == "not run"
 
 
 def test_a_chapter_that_measured_nothing_leaves_the_types_of_the_others(tmp_path):
@@ -336,7 +336,7 @@ def test_every_claim_names_a_record_that_some_chapter_writes_or_says_why_not():
     assert claims[claims.sense == ""].note.str.len().gt(10).all()
     for claim in claims[claims.sense != ""].itertuples():
         text = (notebooks / f"{claim.chapter}.ipynb").read_text()
-        name = claim.metric.removesuffix("_n").removeprefix("semantic_")
+        name = claim.metric.removesuffix("_n").removeprefix("attribute_accuracy_")
         if claim.metric == "paired":
             name = claim.method.partition(":")[0].removeprefix("on real speech, ").removeprefix("in the field, ")
         assert name in text or name in Path(results.__file__).with_name("scoring.py").read_text(), f"{claim.claim}: {name}"

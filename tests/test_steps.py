@@ -8,7 +8,10 @@ import torch
 from conftest import EMBEDDING_DIM, tiny_config
 from torch.nn import functional as F
 
-from s2i_lib import losses, training
+from s2i_lib import losses
+from s2i_lib.training.common import adam
+from s2i_lib.training.gan import compile_networks
+from s2i_lib.training.gan_steps import GAN_STEPS, _apply, stackgan_step
 
 LABELS = torch.tensor([0, 1, 1, 2, 3, 3])
 
@@ -62,7 +65,7 @@ def test_the_stackgan_step_is_the_literal_one():
         torch.manual_seed(step)
         data = batch(gan)
         torch.manual_seed(step + 10)
-        training.stackgan_step(*ours, optimizers, *data, gan, step)
+        stackgan_step(*ours, optimizers, *data, gan, step)
         torch.manual_seed(step + 10)
         literal_stackgan_step(*plain, plain_optimizers, *data, gan)
     for one, other, before in zip(ours, plain, start):
@@ -91,7 +94,7 @@ def test_no_step_reads_a_number_back(recipe, monkeypatch):
         for name in ("item", "tolist", "__bool__", "__float__", "__int__", "nonzero"):
             patch.setattr(torch.Tensor, name, forbidden)
         patch.setattr(torch.Tensor, "__getitem__", select)
-        values = training.GAN_STEPS[gan.model](*parts, optimizers, *data, gan, gan.penalty_every - 1)
+        values = GAN_STEPS[gan.model](*parts, optimizers, *data, gan, gan.penalty_every - 1)
     assert all(torch.is_tensor(value) and not value.requires_grad for value in values.values())
 
 
@@ -100,7 +103,7 @@ def test_the_update_of_the_generator_leaves_no_gradient_in_the_discriminators():
     loss = sum(losses.generator_loss(*d(image, torch.randn(6, gan.condition_dim)))
                for d, image in zip(discriminators, generator(torch.randn(6, gan.noise_dim), torch.randn(6, EMBEDDING_DIM))))
     full = torch.autograd.grad(loss, list(generator.first.parameters()), retain_graph=True)
-    training._apply(torch.optim.SGD(generator.parameters(), 0.0), loss)
+    _apply(torch.optim.SGD(generator.parameters(), 0.0), loss)
     assert all(parameter.grad is None for parameter in discriminators.parameters())
     assert all(torch.equal(a, b.grad) for a, b in zip(full, generator.first.parameters()))
 
@@ -128,12 +131,12 @@ def test_compiled_networks_keep_their_weights_names_and_numbers(monkeypatch):
     gan, ours, optimizers = networks("paper")
     plain, plain_optimizers = networks("paper")[1:]
     names = [list(part.state_dict()) for part in ours]
-    training.compile_networks(*ours, config=tiny_config())
+    compile_networks(*ours, config=tiny_config())
     assert [list(part.state_dict()) for part in ours] == names
     data = batch(gan)
     for parts, chosen in ((ours, optimizers), (plain, plain_optimizers)):
         torch.manual_seed(0)
-        training.stackgan_step(*parts, chosen, *data, gan, 0)
+        stackgan_step(*parts, chosen, *data, gan, 0)
     for one, other in zip(ours, plain):
         for a, b in zip(one.state_dict().values(), other.state_dict().values()):
             torch.testing.assert_close(a, b)
@@ -150,6 +153,6 @@ def test_a_checkpoint_of_one_kind_of_adam_fits_the_other():
     for fused in (True, None):
         first = torch.optim.Adam(module.parameters(), 1e-2, fused=fused)
         train(first)
-        other = training.adam(copy.deepcopy(module), 1e-2) if fused else torch.optim.Adam(module.parameters(), 1e-2, fused=True)
+        other = adam(copy.deepcopy(module), 1e-2) if fused else torch.optim.Adam(module.parameters(), 1e-2, fused=True)
         other.load_state_dict(first.state_dict())
         train(other)

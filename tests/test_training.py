@@ -17,7 +17,19 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import nn
 
-from s2i_lib import config, losses, training
+from s2i_lib import losses
+from s2i_lib.config import load_config
+from s2i_lib.devices import mixed_precision, pick_device
+from s2i_lib.features import load_speech_data
+from s2i_lib.inference import embed_inputs, generate
+from s2i_lib.models.checkpoint import classifier_path, load_speech_model
+from s2i_lib.models.classifiers import classifier_heads
+from s2i_lib.models.student import SpeechModel, TargetSpace
+from s2i_lib.training.classifiers import train_classifier
+from s2i_lib.training.common import Checkpoint, STUDENT_SECTIONS, augment, epoch_batches, rate_schedule, seed_step
+from s2i_lib.training.encoder import _encoder_batches, class_mean_features, gradient_magnitudes, mask_time, measure_weights, score_unseen, splice_speech, train_encoder
+from s2i_lib.training.gan import load_gan_data, train_gan
+from s2i_lib.training.gan_steps import GAN_STEPS, _apply, image_pyramid, stackgan_step
 
 MODELS = {"paper": "stackgan_v2", "recommended": "modulated"}
 
@@ -28,7 +40,7 @@ class Interrupted(RuntimeError):
 
 def _interrupt(monkeypatch, writes: int, calls: int) -> None:
     """Let a loop write its first checkpoints and stop it at a later step, as a power cut would."""
-    original, counted = training.Checkpoint.save, []
+    original, counted = Checkpoint.save, []
 
     def save(self, position, force=False):
         counted.append(position)
@@ -37,7 +49,7 @@ def _interrupt(monkeypatch, writes: int, calls: int) -> None:
         if len(counted) <= writes:
             original(self, position, force)
 
-    monkeypatch.setattr(training.Checkpoint, "save", save)
+    monkeypatch.setattr(Checkpoint, "save", save)
 
 
 def _assert_same_weights(one: dict, other: dict) -> None:
@@ -63,10 +75,10 @@ def _interrupt_and_resume(monkeypatch, train, run, path, writes, calls):
 @pytest.mark.parametrize("writes, calls", [(1, 2), (1, 3)], ids=["at a checkpoint", "after a checkpoint"])
 def test_an_interrupted_encoder_ends_like_an_uninterrupted_one(project, monkeypatch, recipe, writes, calls):
     run = tiny_config(recipe=recipe, encoder={"epochs": 4})
-    history, path = training.train_encoder(run), run.run_dir / "speech_encoder.safetensors"
+    history, path = train_encoder(run), run.run_dir / "speech_encoder.safetensors"
     weights = load_file(path)
     forget_training(run)
-    resumed = _interrupt_and_resume(monkeypatch, training.train_encoder, run, path, writes, calls)
+    resumed = _interrupt_and_resume(monkeypatch, train_encoder, run, path, writes, calls)
     _assert_same_weights(load_file(path), weights)
     assert _numbers(resumed).equals(_numbers(history))
 
@@ -77,10 +89,10 @@ def test_an_interrupted_gan_ends_like_an_uninterrupted_one(project, monkeypatch,
     run = tiny_config(recipe=recipe)
     assert run.gan.model == MODELS[recipe]
     write_embeddings(run)
-    history, path = training.train_gan(run), run.run_dir / "generator.safetensors"
+    history, path = train_gan(run), run.run_dir / "generator.safetensors"
     weights, last = load_file(path), torch.load(run.run_dir / "gan.ckpt")
     forget_training(run)
-    resumed = _interrupt_and_resume(monkeypatch, training.train_gan, run, path, writes, calls)
+    resumed = _interrupt_and_resume(monkeypatch, train_gan, run, path, writes, calls)
     _assert_same_weights(load_file(path), weights)
     _assert_same_weights(torch.load(run.run_dir / "gan.ckpt")["discriminators"], last["discriminators"])
     assert _numbers(resumed).equals(_numbers(history))
@@ -116,11 +128,11 @@ def test_a_killed_process_goes_on_where_it_stopped(project, one_thread):
     time.sleep(np.random.default_rng().uniform(0, 0.1))  # any moment will do, also one in the middle of a write
     process.kill()
     assert process.wait() == -signal.SIGKILL and not path.exists()
-    assert training.Checkpoint(checkpoint, run.fingerprint(*training.STUDENT_SECTIONS, "gan")).position >= 1
-    training.train_gan(run)
+    assert Checkpoint(checkpoint, run.fingerprint(*STUDENT_SECTIONS, "gan")).position >= 1
+    train_gan(run)
     resumed = load_file(path)
     forget_training(run)
-    training.train_gan(run)
+    train_gan(run)
     _assert_same_weights(resumed, load_file(path))
 
 
@@ -128,54 +140,54 @@ def test_seeds_change_the_result(project):
     weights = []
     for seed in (0, 1):
         run = tiny_config(seed, encoder={"epochs": 1})
-        training.train_encoder(run)
+        train_encoder(run)
         weights.append(load_file(run.run_dir / "speech_encoder.safetensors"))
     assert not torch.equal(weights[0]["encoder.rnn.weight_hh_l0"], weights[1]["encoder.rnn.weight_hh_l0"])
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(project):
-    training.train_encoder(tiny_config(encoder={"epochs": 1}))
+    train_encoder(tiny_config(encoder={"epochs": 1}))
     with pytest.raises(ValueError, match="written under another configuration: remove it"):
-        training.train_encoder(tiny_config(encoder={"epochs": 1, "learning_rate": 0.5}))
+        train_encoder(tiny_config(encoder={"epochs": 1, "learning_rate": 0.5}))
 
 
 def test_the_encoder_does_not_mind_other_settings_of_the_gan(project, monkeypatch):
-    history = training.train_encoder(tiny_config(encoder={"epochs": 1}))
-    monkeypatch.setattr(training.SpeechModel, "loss", None)  # a step would fail
-    assert training.train_encoder(tiny_config(encoder={"epochs": 1}, gan={"steps": 99})).equals(history)
+    history = train_encoder(tiny_config(encoder={"epochs": 1}))
+    monkeypatch.setattr(SpeechModel, "loss", None)  # a step would fail
+    assert train_encoder(tiny_config(encoder={"epochs": 1}, gan={"steps": 99})).equals(history)
 
 
 def test_a_finished_run_is_not_trained_again(project, monkeypatch):
     run = tiny_config(encoder={"epochs": 2})
-    history = training.train_encoder(run)
-    monkeypatch.setattr(training.SpeechModel, "loss", None)  # a step would fail
-    assert training.train_encoder(run).equals(history)
+    history = train_encoder(run)
+    monkeypatch.setattr(SpeechModel, "loss", None)  # a step would fail
+    assert train_encoder(run).equals(history)
 
 
 @pytest.mark.parametrize("loss", ["teacher_student", "norm", "norm_jel", "contrastive", "released"])
 def test_the_encoder_learns_a_tiny_set(project, loss):
     # three components tell four classes apart; the others are the noise of single images
     run = tiny_config(encoder={"loss": loss, "target_dim": 3, "width": 4, "epochs": 25, "learning_rate": 1e-2})
-    history = training.train_encoder(run)
+    history = train_encoder(run)
     assert history.loss.iloc[-1] < 0.6 * history.loss.iloc[0]
-    data, model = training.load_speech_data(run, "train"), training.load_speech_model(run)
-    assert training.score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
+    data, model = load_speech_data(run, "train"), load_speech_model(run)
+    assert score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
 
 
 def test_the_text_encoder_learns_a_tiny_set_and_is_the_reader_of_both_painters(project):
     settings = {"width": 8, "epochs": 25, "learning_rate": 1e-2}
     run = tiny_config(recipe="text", encoder=settings)
-    history = training.train_encoder(run)
+    history = train_encoder(run)
     assert history.loss.iloc[-1] < 0.8 * history.loss.iloc[0]
-    reader = training.load_speech_model(tiny_config(recipe="text_v1", encoder=settings))
-    _assert_same_weights(reader.state_dict(), training.load_speech_model(run).state_dict())
+    reader = load_speech_model(tiny_config(recipe="text_v1", encoder=settings))
+    _assert_same_weights(reader.state_dict(), load_speech_model(run).state_dict())
 
 
 def test_the_classifier_learns_the_training_classes_and_is_not_scored_in_the_space_of_images(project):
     run = tiny_config(recipe="classifier", encoder={"width": 4, "epochs": 25, "learning_rate": 1e-2})
-    history = training.train_encoder(run)
+    history = train_encoder(run)
     assert history.loss.iloc[-1] < 0.6 * np.log(run.data.num_train_classes) and "zero_shot" not in history
-    assert training.load_speech_model(run).head.out_features == run.data.num_train_classes
+    assert load_speech_model(run).head.out_features == run.data.num_train_classes
 
 
 def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monkeypatch):
@@ -184,11 +196,11 @@ def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monke
     stages, draw = [], training.build_gan(run.gan, EMBEDDING_DIM)[0].__class__.draw
     monkeypatch.setattr("s2i_lib.gan.StackGANv1.draw", lambda self, noise, embedding, stage:
                         stages.append(stage) or draw(self, noise, embedding, stage))
-    history, path = training.train_gan(run), run.run_dir / "generator.safetensors"
+    history, path = train_gan(run), run.run_dir / "generator.safetensors"
     assert stages == [0, 0, 0, 1, 1, 1]
     weights = load_file(path)
     forget_training(run)
-    resumed = _interrupt_and_resume(monkeypatch, training.train_gan, run, path, writes=4, calls=5)
+    resumed = _interrupt_and_resume(monkeypatch, train_gan, run, path, writes=4, calls=5)
     _assert_same_weights(load_file(path), weights)
     assert _numbers(resumed).equals(_numbers(history))
 
@@ -198,7 +210,7 @@ def test_the_average_never_leaks_into_the_trained_generator(project):
     for decay in (0.2, 0.999):
         run = tiny_config(gan={"ema_decay": decay})
         write_embeddings(run)
-        training.train_gan(run)
+        train_gan(run)
         states[decay] = torch.load(run.run_dir / "gan.ckpt")
         forget_training(run)
     for part in ("generator", "discriminators"):
@@ -209,7 +221,7 @@ def test_the_average_never_leaks_into_the_trained_generator(project):
 def test_the_written_generator_is_the_average(project):
     run = tiny_config()
     write_embeddings(run)
-    training.train_gan(run)
+    train_gan(run)
     _assert_same_weights(load_file(run.run_dir / "generator.safetensors"), torch.load(run.run_dir / "gan.ckpt")["average"])
 
 
@@ -243,7 +255,7 @@ def test_a_batch_of_one_class_does_no_harm(project, recipe):
     optimizers = {"generator": torch.optim.Adam(generator.parameters()),
                   "discriminators": torch.optim.Adam(discriminators.parameters())}
     batch = torch.rand(4, 3, 16, 16), torch.randn(4, EMBEDDING_DIM), torch.zeros(4, dtype=torch.long)
-    values = training.GAN_STEPS[run.gan.model](generator, discriminators, optimizers, *batch, run.gan, 0)
+    values = GAN_STEPS[run.gan.model](generator, discriminators, optimizers, *batch, run.gan, 0)
     assert np.isfinite(list(values.values())).all()
     assert all(torch.isfinite(p).all() for network in (generator, discriminators) for p in network.parameters())
 
@@ -252,7 +264,7 @@ def test_a_batch_of_one_class_does_no_harm(project, recipe):
 def test_a_gan_step_trains_every_network(project, recipe):
     run = tiny_config(recipe=recipe)
     write_embeddings(run)
-    training.train_gan(run)
+    train_gan(run)
     torch.manual_seed(run.seed)
     fresh = dict(zip(("generator", "discriminators"), training.build_gan(run.gan, EMBEDDING_DIM)))
     trained = torch.load(run.run_dir / "gan.ckpt")
@@ -264,7 +276,7 @@ def test_a_gan_step_trains_every_network(project, recipe):
 def test_a_batch_pairs_images_with_sentences_and_labels(project):
     run = tiny_config()
     write_embeddings(run)
-    data = training.load_gan_data(run)
+    data = load_gan_data(run)
     images, embedding, labels = data.batch(64, np.random.default_rng(3))
     assert images.shape == (64, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
     class_of = {row.numpy().tobytes(): int(label) for rows, label in zip(data.embeddings, data.labels) for row in rows}
@@ -282,14 +294,14 @@ def test_a_step_never_calls_a_right_sentence_wrong():
     generator, discriminators = training.build_gan(run.gan, EMBEDDING_DIM)
     optimizers = {"generator": torch.optim.SGD(generator.parameters(), 0.0),
                   "discriminators": torch.optim.SGD(discriminators.parameters(), 0.0)}
-    judge, wrong_loss = discriminators[0].judge, losses.discriminator_wrong_loss
+    judge, wrong_loss = discriminators[0].classifier, losses.discriminator_wrong_loss
     labels = torch.tensor([0, 0, 1, 2, 2])
     sentences = torch.randn(3, EMBEDDING_DIM)[labels]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discriminators[0], "judge", lambda f, *c: seen.append((c, judge(f, *c))) or seen[-1][1])
         patch.setattr(losses, "discriminator_wrong_loss",
                       lambda wrong, mask: seen.append(wrong[mask]) or wrong_loss(wrong, mask))
-        training.stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
+        stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
                                run.gan, 0)
     (right, _), *wrong = zip(*seen[0])  # the first four pairs share the features of the real images
     counted = next(entry for entry in seen if torch.is_tensor(entry))
@@ -305,7 +317,7 @@ def test_generate_refuses_the_training_mode():
     run = tiny_config()
     generator, _ = training.build_gan(run.gan, EMBEDDING_DIM)
     with pytest.raises(ValueError, match=r"call generator.eval\(\)"):
-        training.generate(generator, torch.zeros(2, EMBEDDING_DIM), run)
+        generate(generator, torch.zeros(2, EMBEDDING_DIM), run)
 
 
 @pytest.mark.parametrize("recipe", MODELS)
@@ -313,16 +325,16 @@ def test_generated_images_do_not_depend_on_the_batch_size(recipe):
     run = tiny_config(recipe=recipe, gan={"augment_condition": False})
     torch.manual_seed(0)
     generator, embeddings = training.build_gan(run.gan, EMBEDDING_DIM)[0].eval(), torch.randn(7, EMBEDDING_DIM)
-    images = training.generate(generator, embeddings, run, seed=5)
+    images = generate(generator, embeddings, run, seed=5)
     assert images.shape == (7, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
-    parts = training.generate(generator, embeddings, run, seed=5, batch_size=2)
+    parts = generate(generator, embeddings, run, seed=5, batch_size=2)
     torch.testing.assert_close(parts, images, atol=1e-5, rtol=1e-4)
-    assert not torch.allclose(training.generate(generator, embeddings, run, seed=6), images)
+    assert not torch.allclose(generate(generator, embeddings, run, seed=6), images)
 
 
 def test_a_missing_model_names_the_cure(project):
     with pytest.raises(FileNotFoundError, match="run_all.sh"):
-        training.load_speech_model(tiny_config())
+        load_speech_model(tiny_config())
 
 
 # --- the parts of the loops ---
@@ -331,7 +343,7 @@ def test_a_missing_model_names_the_cure(project):
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(0, 5), st.integers(0, 5))
 def test_an_epoch_covers_everything_once(items, size, seed, epoch):
-    batches = training.epoch_batches(items, size, seed, epoch)
+    batches = epoch_batches(items, size, seed, epoch)
     covered = np.concatenate(batches)
     assert len(set(covered)) == len(covered) and set(covered) <= set(range(items))
     assert len(covered) == items if items < size else items - len(covered) < size
@@ -339,13 +351,13 @@ def test_an_epoch_covers_everything_once(items, size, seed, epoch):
 
 
 def test_epochs_are_shuffled_differently():
-    one, other = (np.concatenate(training.epoch_batches(50, 10, 0, epoch)) for epoch in (0, 1))
+    one, other = (np.concatenate(epoch_batches(50, 10, 0, epoch)) for epoch in (0, 1))
     assert one.tolist() != other.tolist() != sorted(other)
 
 
 def test_the_learning_rate_warms_up_and_decays_to_zero():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=2.0)
-    schedule, rates = training.rate_schedule(optimizer, 200), []
+    schedule, rates = rate_schedule(optimizer, 200), []
     for _ in range(200):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
@@ -356,7 +368,7 @@ def test_the_learning_rate_warms_up_and_decays_to_zero():
 
 def test_a_constant_learning_rate_only_warms_up():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=2.0)
-    schedule, rates = training.rate_schedule(optimizer, 200, constant=True), []
+    schedule, rates = rate_schedule(optimizer, 200, constant=True), []
     for _ in range(200):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
@@ -368,16 +380,16 @@ def test_time_masks_silence_short_stretches():
     torch.manual_seed(0)
     log_mel, lengths = torch.randn(6, 40, 120), torch.tensor([120, 110, 100, 90, 80, 70])
     original = log_mel.clone()
-    masked = training.mask_time(log_mel, lengths, masks=2, width=20)
+    masked = mask_time(log_mel, lengths, masks=2, width=20)
     assert torch.equal(log_mel, original)
     changed = (masked != original).any(1).sum(1)
     assert changed.max() <= 40 and changed.sum() > 0
-    assert torch.equal(training.mask_time(log_mel, lengths, masks=0), original)
+    assert torch.equal(mask_time(log_mel, lengths, masks=0), original)
 
 
 def test_targets_are_standardised():
     features = torch.randn(500, 4) * torch.tensor([1.0, 5.0, 2.0, 30.0]) + 7
-    targets = training.TargetSpace(4).fit(features[:, None], np.zeros(500))(features)
+    targets = TargetSpace(4).fit(features[:, None], np.zeros(500))(features)
     torch.testing.assert_close(targets.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(targets.std(0), torch.ones(4))
 
@@ -386,47 +398,47 @@ def test_class_means_of_discriminant_targets_are_white():
     torch.manual_seed(0)
     labels = np.repeat(np.arange(12), 50)
     features = (torch.randn(12, 6)[labels] + 0.1 * torch.randn(600, 6)) @ torch.randn(6, 6) + 3
-    targets = training.TargetSpace(6, 3).fit(features[:, None], labels)(features)
+    targets = TargetSpace(6, 3).fit(features[:, None], labels)(features)
     means = torch.stack([targets[labels == label].mean(0) for label in range(12)])
     torch.testing.assert_close(torch.cov(means.T), torch.eye(3), atol=1e-3, rtol=0)
     with pytest.raises(ValueError, match="lower target_dim"):
-        training.TargetSpace(6, 3).fit(features[:150, None], labels[:150])
+        TargetSpace(6, 3).fit(features[:150, None], labels[:150])
 
 
 def test_discriminant_targets_ignore_what_varies_within_a_class():
     torch.manual_seed(0)
     labels = np.repeat(np.arange(20), 30)
     signal, pose = torch.randn(20, 2)[labels], 10 * torch.randn(600, 2)  # the pose is five times louder than the class
-    targets = training.TargetSpace(4, 2).fit(torch.cat([signal, pose], 1)[:, None], labels)
+    targets = TargetSpace(4, 2).fit(torch.cat([signal, pose], 1)[:, None], labels)
     weights = targets.map * torch.cat([signal, pose], 1).std(0)[:, None]
     assert weights[2:].abs().max() < 0.5 * weights[:2].abs().max()
 
 
 def test_class_features_are_class_means(project):
-    data = training.load_speech_data(tiny_config(), "train")
-    means = training.class_features(data)
+    data = load_speech_data(tiny_config(), "train")
+    means = class_mean_features(data)
     for label in set(data.labels):
         expected = data.features[data.labels == label].mean(dim=(0, 1))
         torch.testing.assert_close(means[data.labels == label], expected.expand(3, 2, -1))
 
 
 def test_where_every_image_is_described_by_itself_it_is_its_own_class(project):
-    data = training.load_speech_data(tiny_config(encoder={"alike": "image"}), "train")
-    assert len(set(data.alike)) == len(data.labels) > len(set(data.labels))
-    torch.testing.assert_close(training.class_features(data)[:, 0], data.features.mean(1))
-    *_, labels = next(training._encoder_batches(data, tiny_config(encoder={"alike": "image"}), epoch=0))
+    data = load_speech_data(tiny_config(encoder={"positives": "image"}), "train")
+    assert len(set(data.positives)) == len(data.labels) > len(set(data.labels))
+    torch.testing.assert_close(class_mean_features(data)[:, 0], data.features.mean(1))
+    *_, labels = next(_encoder_batches(data, tiny_config(encoder={"positives": "image"}), epoch=0))
     assert set(labels.tolist()) <= set(range(len(data.labels))) and len(set(labels.tolist())) > len(set(data.labels))
 
 
 def test_a_class_judge_knows_all_classes_where_none_is_new():
-    assert training.judge_heads(config.load_config("small", "birds"), "classes")["class"] == tuple(map(str, range(150, 200)))
-    assert training.judge_heads(config.load_config("small", "scenes"), "classes")["class"] == tuple("0123456")
+    assert classifier_heads(load_config("small", "birds"), "classes")["class"] == tuple(map(str, range(150, 200)))
+    assert classifier_heads(load_config("small", "rooms"), "classes")["class"] == tuple("0123456")
 
 
 def test_splicing_joins_a_beginning_and_an_end():
     torch.manual_seed(0)
     log_mel, lengths, features = torch.randn(3, 40, 200), torch.tensor([200, 150, 100]), torch.eye(3)
-    spliced, new_lengths, mixed = training.splice_speech(log_mel, lengths, features)
+    spliced, new_lengths, mixed = splice_speech(log_mel, lengths, features)
     share = float(mixed[0, 0])
     assert 0.3 <= share <= 0.7
     torch.testing.assert_close(mixed[1], torch.tensor([1 - share, share, 0.0]))
@@ -438,40 +450,40 @@ def test_splicing_joins_a_beginning_and_an_end():
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.lists(st.integers(64, 200), min_size=2, max_size=5))
 def test_a_spliced_utterance_is_never_too_short_for_the_encoder(seed, lengths):
-    training.seed_step(seed, 0)
+    seed_step(seed, 0)
     log_mel, features = torch.zeros(len(lengths), 40, max(lengths)), torch.eye(len(lengths))
-    spliced, new_lengths, _ = training.splice_speech(log_mel, torch.tensor(lengths), features)
+    spliced, new_lengths, _ = splice_speech(log_mel, torch.tensor(lengths), features)
     assert min(lengths) <= new_lengths.min() and new_lengths.max() == spliced.shape[2] <= max(lengths)
 
 
 def test_a_coordinate_that_hardly_varies_does_not_explode():
     features = torch.randn(500, 3) * torch.tensor([1.0, 1.0, 1e-7])
-    targets = training.TargetSpace(3).fit(features[:, None], np.zeros(500))
+    targets = TargetSpace(3).fit(features[:, None], np.zeros(500))
     assert targets(features + torch.tensor([0.0, 0.0, 0.01]))[:, 2].abs().max() < 1.0
 
 
 def test_measured_weights_balance_the_terms(project):
     run = tiny_config()
-    data = training.load_speech_data(run, "train")
+    data = load_speech_data(run, "train")
     torch.manual_seed(0)
-    model = training.SpeechModel(run, TEACHER_DIM)
+    model = SpeechModel(run, TEACHER_DIM)
     model.targets.fit(data.features, data.labels)
     before = copy.deepcopy(model.state_dict())
-    weights, sizes = training.measure_weights(model, data, run), training.gradient_sizes(model, data, run)
+    weights, sizes = measure_weights(model, data, run), gradient_magnitudes(model, data, run)
     assert [float(w) * size for w, size in zip(weights, sizes.values())] == pytest.approx([sizes["jel"]] * 3)
     _assert_same_weights(model.state_dict(), before)  # measuring does not train
 
 
 def test_the_image_pyramid_averages():
     images = torch.rand(2, 3, 16, 16)
-    small, large = training.image_pyramid(images, 2)
+    small, large = image_pyramid(images, 2)
     assert torch.equal(large, images)
     torch.testing.assert_close(small[1, 2, 3, 5], images[1, 2, 6:8, 10:12].mean())
 
 
 def test_augmentation_mirrors_half_of_the_images():
     images = torch.randint(0, 256, (400, 3, 4, 4), dtype=torch.uint8)
-    augmented = training.augment(images, np.random.default_rng(0))
+    augmented = augment(images, np.random.default_rng(0))
     plain, mirrored = images.float() / 127.5 - 1, images.flip(-1).float() / 127.5 - 1
     is_plain = torch.isclose(augmented, plain, atol=1e-6).flatten(1).all(1)
     is_mirrored = torch.isclose(augmented, mirrored, atol=1e-6).flatten(1).all(1)
@@ -481,9 +493,9 @@ def test_augmentation_mirrors_half_of_the_images():
 def test_embeddings_keep_the_order_of_the_utterances(project):
     run = tiny_config()
     torch.manual_seed(0)
-    model, log_mels = training.SpeechModel(run, TEACHER_DIM).eval(), training.load_log_mels(run, "test")
+    model, log_mels = SpeechModel(run, TEACHER_DIM).eval(), training.load_log_mels(run, "test")
     assert len(set(log_mels.lengths)) > 1
-    together = training.embed_inputs(model, log_mels, run, batch_size=3)
+    together = embed_inputs(model, log_mels, run, batch_size=3)
     for row, embedding in enumerate(together):
         alone = model.embed(log_mels[row][None], torch.tensor([log_mels.lengths[row]])).detach()
         np.testing.assert_allclose(embedding, alone[0], atol=1e-4)
@@ -491,7 +503,7 @@ def test_embeddings_keep_the_order_of_the_utterances(project):
 
 def test_the_generator_hears_the_direction_of_an_embedding_only():
     torch.manual_seed(0)
-    model = training.SpeechModel(tiny_config(), TEACHER_DIM).eval()
+    model = SpeechModel(tiny_config(), TEACHER_DIM).eval()
     batch = torch.randn(3, 40, 100), torch.tensor([100, 80, 64])
     raw, heard = model.encoder(*batch), model.embed(*batch)
     torch.testing.assert_close(heard.norm(dim=1), torch.full((3,), EMBEDDING_DIM**0.5))
@@ -501,37 +513,37 @@ def test_the_generator_hears_the_direction_of_an_embedding_only():
 @pytest.mark.parametrize("kind, questions", [("classes", 1), ("attributes", 11)])
 def test_a_judge_is_trained_once_and_scored_on_the_test_images(project, kind, questions):
     run = tiny_config()
-    path = training.judge_path(run, kind)
+    path = classifier_path(run, kind)
     path.unlink(missing_ok=True)
-    scores = training.train_judge(run, kind)
+    scores = train_classifier(run, kind)
     assert len(scores) == questions and scores.accuracy.between(0, 1).all() and (scores.n == 4).all()
     written = path.stat().st_mtime_ns
-    assert training.train_judge(run, kind).equals(scores)
+    assert train_classifier(run, kind).equals(scores)
     assert path.stat().st_mtime_ns == written
 
 
 def test_mixed_precision_follows_the_configuration():
     for precision, expected in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        with training.mixed_precision(tiny_config(precision=precision)):
-            product = torch.ones(2, 2, device=training.pick_device()) @ torch.ones(2, 2, device=training.pick_device())
+        with mixed_precision(tiny_config(precision=precision)):
+            product = torch.ones(2, 2, device=pick_device()) @ torch.ones(2, 2, device=pick_device())
         assert product.dtype == expected
 
 
 def test_in_mixed_precision_too_an_update_is_seen_by_what_follows_in_the_same_step():
     torch.manual_seed(0)
     network, x = nn.Linear(8, 8), torch.randn(4, 8)
-    with training.mixed_precision(tiny_config(precision="bfloat16")):
+    with mixed_precision(tiny_config(precision="bfloat16")):
         before = network(x)
-        training._apply(torch.optim.SGD(network.parameters(), lr=1.0), before.float().square().sum())
+        _apply(torch.optim.SGD(network.parameters(), lr=1.0), before.float().square().sum())
         after = network(x)
-    with training.mixed_precision(tiny_config(precision="bfloat16")):
+    with mixed_precision(tiny_config(precision="bfloat16")):
         assert torch.equal(network(x), after) and not torch.equal(before, after)
 
 
 @pytest.mark.parametrize("turns, ways", [(False, 2), (True, 8)])
 def test_a_picture_is_mirrored_and_where_it_has_no_upper_side_turned(turns, ways):
     image = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(1, 3, 4, 4)
-    seen = training.augment(image.expand(200, -1, -1, -1), np.random.default_rng(0), turns)
+    seen = augment(image.expand(200, -1, -1, -1), np.random.default_rng(0), turns)
     allowed = [side.rot90(k, (2, 3)) for side in (image, image.flip(3)) for k in range(4 if turns else 1)]
     found = {next(i for i, way in enumerate(allowed) if torch.equal(one[None], training.to_signed(way))) for one in seen}
     assert len(found) == len(allowed) == ways

@@ -150,7 +150,7 @@ def test_cells_about_attributes_are_left_out_for_photographs_only():
     kept = run_chapter.without_attributes(notebook)
     nbformat.validate(nbformat.from_dict(kept))
     assert [cell["cell_type"] for cell in kept["cells"]] == ["markdown", "markdown", "code"] and "Left out" in kept["cells"][1]["source"]
-    assert [run_chapter.has_attributes({"dataset": name}) for name in ("birds", "scenes", "cub", "places")] == [True, True, False, False]
+    assert [run_chapter.has_attributes({"dataset": name}) for name in ("birds", "rooms", "cub", "places")] == [True, True, False, False]
     assert run_chapter.has_attributes({"datasets": "birds,flowers"}) and run_chapter.has_attributes({})
     assert not run_chapter.has_attributes({"datasets": "cub,oxford"})
 

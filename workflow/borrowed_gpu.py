@@ -48,46 +48,56 @@ def run_benchmarks(out: Path) -> None:
 
 def prepare(config) -> None:
     """Chapters 01 to 04: pictures, speech, spectrograms, teacher features and judges. What is there is kept."""
-    from s2i_lib import artefacts, training
-    from s2i_lib.encoders import load_teacher
+    from s2i_lib import figures, results
+    from s2i_lib.config import load_config
+    from s2i_lib.devices import mixed_precision, pick_device
+    from s2i_lib.evaluation import Evaluator, sample_images
+    from s2i_lib.features import embeddings_path, load_speech_data
+    from s2i_lib.models.checkpoint import load_generator, load_speech_model
+    from s2i_lib.models.teacher import load_teacher
+    from s2i_lib.preparation.features import write_log_mels, write_teacher_features
+    from s2i_lib.preparation.images import write_images
+    from s2i_lib.preparation.speech import write_speech
+    from s2i_lib.training.classifiers import train_classifier
+    from s2i_lib.training.encoder import train_encoder, write_embeddings
+    from s2i_lib.training.gan import train_gan
 
     say(f"drawing and speaking {config.data_dir.name}")
-    artefacts.write_images(config)
-    artefacts.write_speech(config)
-    artefacts.write_log_mels(config)
-    teacher = load_teacher(config.teacher.name, config.teacher.image_size, power=config.teacher.power).to(training.pick_device())
-    with training.mixed_precision(config):
-        artefacts.write_teacher_features(config, teacher)
+    write_images(config)
+    write_speech(config)
+    write_log_mels(config)
+    teacher = load_teacher(config.teacher.name, config.teacher.image_size, power=config.teacher.power).to(pick_device())
+    with mixed_precision(config):
+        write_teacher_features(config, teacher)
     for kind in ("attributes", "classes"):
-        training.train_judge(config, kind)
+        train_classifier(config, kind)
 
 
 def train_and_score(config) -> None:
     """Chapters 05 to 07 for one recipe: train what is missing, score it, write records, a manifest and a figure."""
     import numpy as np
 
-    from s2i_lib import figures, results, scoring, training
 
-    if not training.embeddings_path(config, "train").exists():
+    if not embeddings_path(config, "train").exists():
         say(f"{config.recipe}: encoder")
-        training.train_encoder(config)
-        model = training.load_speech_model(config).to(training.pick_device())
+        train_encoder(config)
+        model = load_speech_model(config).to(pick_device())
         for split in ("test", "train"):  # the last one says that both are there
-            training.write_embeddings(config, model, split, training.load_speech_data(config, split))
+            write_embeddings(config, model, split, load_speech_data(config, split))
     say(f"{config.recipe}: generator")
     run = results.Run(config, chapter="borrowed_gpu")
-    history = training.train_gan(config)
+    history = train_gan(config)
     say(f"{config.recipe}: scores")
-    examiner, embeddings = scoring.Examiner(config), np.load(training.embeddings_path(config, "test"))
-    generator = training.load_generator(config, embeddings.shape[1])
-    examiner.score(run, "ours", examiner.read_generated(config, generator, embeddings[examiner.rows]), config.recipe)
+    evaluator, embeddings = Evaluator(config), np.load(embeddings_path(config, "test"))
+    generator = load_generator(config, embeddings.shape[1])
+    evaluator.score(run, "ours", evaluator.predict_generated(config, generator, embeddings[evaluator.rows]), config.recipe)
     run.add("ours", "training_seconds", history.seconds.iloc[-1], n=config.gan.steps)
-    pictures = next(scoring.paint(config, generator, scoring.torch.from_numpy(embeddings[examiner.rows[:12]])))
+    pictures = next(sample_images(config, generator, scoring.torch.from_numpy(embeddings[evaluator.rows[:12]])))
     figures.use_style()
-    figures.save_figure(figures.image_grid(figures.to_pixels(pictures), 6), config, f"borrowed_gpu_{config.recipe}")
+    figures.save_figure(figures.image_grid(figures.to_arrays(pictures), 6), config, f"borrowed_gpu_{config.recipe}")
     weights = {name: value.half() for name, value in generator.state_dict().items() if value.is_floating_point()}
     training.save_file(weights, config.run_dir / "generator_half.safetensors")
-    results.save(run, outputs=[config.run_dir / "generator.safetensors"])
+    results.save_run(run, outputs=[config.run_dir / "generator.safetensors"])
 
 
 def merge(out: Path) -> None:
@@ -113,7 +123,6 @@ def work(options: argparse.Namespace) -> None:
     if options.wheels:
         install(options.wheels, out / "site")
     sys.path.insert(0, str(REPOSITORY))
-    from s2i_lib.config import load_config
 
     overrides = {"data": {"spoken_captions": options.captions}, "encoder": {"epochs": options.epochs},
                  "gan": {"steps": options.steps}, "scores": {"captions": 2000}} if options.profile == "large" else {}

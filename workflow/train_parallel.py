@@ -12,8 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the library needs no installation
 
-from s2i_lib import parallel, training  # noqa: E402
-from s2i_lib.config import PROFILE_NAMES, RECIPE_NAMES, load_config  # noqa: E402
+from s2i_lib.config import PROFILE_NAMES, RECIPE_NAMES, load_config
+from s2i_lib.training import distributed
+from s2i_lib.training.encoder import train_encoder
+from s2i_lib.training.gan import train_gan  # noqa: E402
 
 
 def main() -> None:
@@ -25,12 +27,12 @@ def main() -> None:
     parser.add_argument("--recipe", choices=RECIPE_NAMES, default="recommended")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    parallel.start()
+    distributed.init_process_group()
     config = load_config(options.profile, options.dataset, options.recipe, options.seed)
-    history = {"encoder": training.train_encoder, "gan": training.train_gan}[options.what](config)
-    parallel.wait()
-    if parallel.rank() == 0:
-        print(f"{options.what} of {config.run_dir.name}: {parallel.count()} processes, {len(history)} rows of history")
+    history = {"encoder": train_encoder, "gan": train_gan}[options.what](config)
+    distributed.barrier()
+    if distributed.rank() == 0:
+        print(f"{options.what} of {config.run_dir.name}: {distributed.world_size()} processes, {len(history)} rows of history")
 
 
 if __name__ == "__main__":

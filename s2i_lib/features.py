@@ -1,0 +1,200 @@
+"""What chapters 01 to 05 have left on disk, as networks read it: pictures, spectrograms, sentences, teacher features,
+embeddings."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from s2i_lib import audio
+from s2i_lib.config import Config
+from s2i_lib.datasets import SpokenImages, load_dataset
+from s2i_lib.files import save_array
+from s2i_lib.models.pretrained import FidInception
+from s2i_lib.models.teacher import Teacher
+from s2i_lib.models.text_encoder import encode_characters
+from s2i_lib.recognition import plain_words
+
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class LogMels:
+    """Spectrograms of different length in one array: ``log_mels[i]`` is a (40, frames) float32 tensor."""
+
+    frames: NDArray[np.float16]  # (total frames, 40) float16
+    offsets: NDArray[np.int64]  # (utterances + 1,) int64
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        start, stop = self.offsets[index], self.offsets[index + 1]
+        return torch.from_numpy(self.frames[start:stop].astype(np.float32)).T
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(utterances,) lengths in frames."""
+        return np.diff(self.offsets)
+
+    def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some utterances as one padded batch, see ``audio.collate_log_mels``."""
+        return audio.collate_log_mels([self[i] for i in indices])
+
+
+@dataclass
+class Sentences:
+    """What a text encoder reads, with the interface of ``LogMels``: U sentences of different length."""
+
+    texts: list[str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(sentences,) lengths in characters."""
+        return np.array([len(text) for text in self.texts])
+
+    def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some sentences as (B, longest) characters, 0 where they have ended, and (B,) lengths."""
+        rows = [encode_characters(self.texts[i] or " ") for i in indices]  # a recognizer may have heard nothing
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
+
+
+def load_sentences(dataset: SpokenImages) -> Sentences:
+    """The spoken captions of a split as plain words, in the row order of ``SpokenImages.utterances``."""
+    return Sentences([plain_words(utterance.caption.text) for utterance in dataset.utterances])
+
+
+def load_log_mels(config: Config, split: str) -> LogMels:
+    """The spectrograms of one split (or of ``degraded_train``) in the row order of ``SpokenImages.utterances``."""
+    path = config.data_dir / f"log_mel_{split}.npy"
+    return LogMels(np.load(path, mmap_mode="r"), np.load(path.with_name(f"log_mel_{split}_offsets.npy")))
+
+
+# --- pictures ---
+
+
+def image_shards(dataset: SpokenImages) -> Iterator[torch.Tensor]:
+    """The (n, 3, size, size) uint8 images of a split, one class at a time."""
+    for shard, records in itertools.groupby(dataset, key=lambda record: record.shard):
+        rows = [record.row for record in records]
+        yield torch.from_numpy(np.load(shard)[rows]).permute(0, 3, 1, 2)
+
+
+def load_images(dataset: SpokenImages, size: int) -> torch.Tensor:
+    """Every image of a split, area-averaged down to (N, 3, size, size) uint8.
+
+    Raises:
+        ValueError: `size` does not divide the stored size.
+    """
+    images, start = torch.empty(len(dataset), 3, size, size, dtype=torch.uint8), 0
+    for pixels in image_shards(dataset):  # into their places: a second copy of all would not fit everywhere
+        images[start : start + len(pixels)] = shrink(pixels, size)
+        start += len(pixels)
+    return images
+
+
+def shrink(pixels: torch.Tensor, size: int) -> torch.Tensor:
+    """Average (N, 3, S, S) uint8 pixels down to (N, 3, size, size) uint8; `size` must divide S."""
+    if pixels.shape[-1] % size:
+        raise ValueError(f"size {size} does not divide the stored image size {pixels.shape[-1]}")
+    return F.avg_pool2d(pixels.float(), pixels.shape[-1] // size).round().to(torch.uint8)
+
+
+def to_signed(images: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels to floats in [-1, 1], the range of the generators."""
+    return images.float() / 127.5 - 1
+
+
+def to_pixels(images: torch.Tensor) -> torch.Tensor:
+    """Floats in [-1, 1], the range of the generators, to uint8 pixels."""
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+# --- the teacher's view of them ---
+
+
+@torch.no_grad()
+def extract_features(teacher: torch.nn.Module, images: torch.Tensor, batch_size: int = 32) -> Floats:
+    """(N, 3, H, W) uint8 images to (N, D) float32 teacher features, a batch at a time."""
+    return np.concatenate([teacher(batch.float() / 255).float().cpu().numpy() for batch in images.split(batch_size)])
+
+
+def cached_features(teacher: Teacher | FidInception, images: torch.Tensor, folder: Path) -> Floats:
+    """``extract_features``, kept in `folder` under a hash of the pixels and of the network: real pictures are read once.
+
+    A picture or a weight that changes makes another hash, so that nothing old is ever taken for new.
+    """
+    digest = hashlib.sha256(f"{teacher.name} {teacher.image_size} {teacher.power} {teacher.mean.device.type}".encode())
+    for tensor in [*teacher.state_dict().values(), *images]:
+        digest.update(tensor.cpu().contiguous().numpy().data)
+    path = folder / f"{teacher.name}_{digest.hexdigest()[:16]}.npy"
+    if not path.exists():
+        features = np.concatenate([extract_features(teacher, part) for part in images.split(256)])
+        save_array(path, features)
+    return np.load(path)
+
+
+def teacher_path(config: Config, split: str) -> Path:
+    """Where the teacher features of a split are kept."""
+    return config.data_dir / f"{config.teacher.name}_{config.fingerprint('teacher')}_{split}.npy"
+
+
+def load_teacher_features(config: Config, split: str) -> Floats:
+    """(N, V, D) float32 teacher features of a split, one row per view; the first is the image as it is."""
+    return np.load(teacher_path(config, split))
+
+
+# --- speech beside pictures ---
+
+
+@dataclass
+class SpeechData:
+    """One split as an encoder sees it. U utterances of N images.
+
+    Attributes:
+        inputs: U spectrograms or, for a text encoder, U sentences.  image_of: (U,) image index of each utterance.
+        labels: (N,) classes.  positives: (N,) equal for images that one sentence describes equally well.  features: (N, 2, D)
+            teacher features of the image and of its mirror image.
+    """
+
+    dataset: SpokenImages
+    inputs: LogMels | Sentences
+    image_of: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    positives: NDArray[np.int64]
+    features: torch.Tensor
+
+
+def load_speech_data(config: Config, split: str) -> SpeechData:
+    """Everything that chapters 01-04 wrote about one split; degraded speech is for training, tests use the recordings."""
+    dataset = load_dataset(config.dataset, split, config.data_dir)
+    image_of = dataset.image_of
+    source = "degraded_train" if config.encoder.speech == "degraded" and split == "train" else split
+    inputs = load_sentences(dataset) if config.encoder.input == "text" else load_log_mels(config, source)
+    return SpeechData(
+        dataset,
+        inputs,
+        image_of,
+        dataset.labels,
+        positive_labels(config, dataset),
+        torch.from_numpy(load_teacher_features(config, split)),
+    )
+
+
+def positive_labels(config: Config, dataset: SpokenImages) -> NDArray[np.int64]:
+    """(N,) equal numbers for images that one sentence describes equally well, see ``EncoderConfig.positives``."""
+    return dataset.labels if config.encoder.positives == "class" else np.arange(len(dataset))
+
+
+def embeddings_path(config: Config, split: str) -> Path:
+    """Where the chapter that trains the encoder leaves the (U, D) embeddings of a split."""
+    return config.encoder_dir / f"embeddings_{split}.npy"

@@ -1,0 +1,127 @@
+"""The classifiers that score images: what reads attributes or classes off a picture, real or generated."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from s2i_lib.config import Config
+from s2i_lib.datasets import get_spec
+from s2i_lib.datasets.photos import weights
+from s2i_lib.models.teacher import resize
+
+Heads = Mapping[str, tuple[str, ...]]  # question -> its possible answers
+
+
+class _Residual(nn.Module):
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(F.avg_pool2d(self.body(x) + self.skip(x), 2))
+
+
+class ImageClassifier(nn.Module):
+    """A small residual network with one softmax head per question.
+
+    Args:
+        heads: question -> its possible answers, for example ``{"crown": ("black", "white"), ...}``.
+        image_size: side in pixels of the images it reads, a multiple of 8.
+        width: channels of the first layer.
+    """
+
+    def __init__(self, heads: Heads, image_size: int, width: int = 32):
+        super().__init__()
+        self.answers, self.image_size, self.width = {q: tuple(a) for q, a in heads.items()}, image_size, width
+        depth = int(np.log2(image_size // 8))
+        channels = [width * min(2**level, 4) for level in range(depth + 1)]
+        self.stem = nn.Conv2d(3, channels[0], 6, stride=2, padding=2)
+        self.blocks = nn.Sequential(*[_Residual(a, b) for a, b in pairwise(channels)])
+        self.dropout = nn.Dropout(0.2)
+        self.heads = nn.ModuleDict({q: nn.Linear(channels[-1] * 16, len(a)) for q, a in self.answers.items()})
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
+        features = self.blocks(F.relu(self.stem(resize(images, self.image_size))))
+        features = self.dropout(F.adaptive_avg_pool2d(features, 4).flatten(1).float())
+        return {question: head(features) for question, head in self.heads.items()}
+
+
+class InceptionClassifier(nn.Module):
+    """Inception-v3 with one softmax head per question, to be fine-tuned from torchvision's ImageNet weights (Section IV-A).
+
+    It has the interface of ``ImageClassifier`` and sees every picture at 299 px, in the range of its weights.
+
+    Args:
+        heads: question -> its possible answers.
+        path: torchvision's state dict to start from; None for a network whose weights are loaded afterwards.
+    """
+
+    def __init__(self, heads: Heads, path: str | Path | None = None):
+        super().__init__()
+        from torchvision.models import inception_v3
+
+        self.answers, self.image_size = {q: tuple(a) for q, a in heads.items()}, 299
+        self.network = inception_v3(weights=None, init_weights=False, aux_logits=False, transform_input=False)
+        if path is not None:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            self.network.load_state_dict({key: value for key, value in state.items() if not key.startswith("Aux")})
+        self.network.fc = nn.Identity()
+        self.heads = nn.ModuleDict({q: nn.Linear(2048, len(a)) for q, a in self.answers.items()})
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
+        features = self.network(resize(images, self.image_size)).float()
+        return {question: head(features) for question, head in self.heads.items()}
+
+
+def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
+    """Questions and answers of a classifier: ``attributes`` (one question per attribute) or ``classes`` (the test classes,
+    which are all classes if there are no new ones to test)."""
+    if kind == "attributes":
+        return dict(get_spec(config.dataset).attributes)
+    new = range(config.data.num_train_classes, config.data.num_classes)
+    return {"class": tuple(str(label) for label in new or range(config.data.num_classes))}
+
+
+def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "ImageClassifier | InceptionClassifier":
+    """The untrained network of a classifier; `pretrained`: an Inception starts from its ImageNet weights, which must be
+    there."""
+    heads = classifier_heads(config, kind)
+    if kind == "classes" and config.classifier.network == "inception":
+        return InceptionClassifier(heads, weights.find(weights.INCEPTION) if pretrained else None)
+    return ImageClassifier(heads, config.classifier_size, config.classifier.width)
+
+
+@torch.no_grad()
+def predict(
+    classifier: ImageClassifier | InceptionClassifier, images: torch.Tensor, batch_size: int = 128
+) -> dict[str, NDArray[np.float32]]:
+    """Probabilities that an ``ImageClassifier`` gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
+    device = next(classifier.parameters()).device
+    parts = [
+        {q: F.softmax(logits, 1).cpu().numpy() for q, logits in classifier(batch.to(device)).items()}
+        for batch in images.split(batch_size)
+    ]
+    return {question: np.concatenate([part[question] for part in parts]) for question in parts[0]}
+
+
+def predict_attributes(classifier: ImageClassifier | InceptionClassifier, images: torch.Tensor) -> dict[str, NDArray[np.str_]]:
+    """Most probable answer of an ``ImageClassifier`` to each of its questions: question -> (N,) strings."""
+    return {
+        question: np.array(classifier.answers[question])[probabilities.argmax(1)]
+        for question, probabilities in predict(classifier, images).items()
+    }

@@ -1,0 +1,129 @@
+"""The recommended generator, whose blocks the sentence modulates, and its discriminator."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+PATCH = 2  # the blocks of the modulated networks end at half the resolution, which saves three quarters of the work
+
+
+class _Modulation(nn.Module):
+    """Scale and shift every channel by functions of the condition."""
+
+    def __init__(self, condition_dim: int, channels: int):
+        super().__init__()
+        last = nn.Linear(128, 2 * channels)
+        self.scale_shift = nn.Sequential(nn.Linear(condition_dim, 128), nn.ReLU(), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        scale, shift = self.scale_shift(condition)[:, :, None, None].to(x.dtype).chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+class _ModulatedBlock(nn.Module):
+    """Upsample, then two modulated convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, condition_dim: int):
+        super().__init__()
+        self.modulate1, self.conv1 = _Modulation(condition_dim, inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.modulate2, self.conv2 = _Modulation(condition_dim, outputs), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        y = F.leaky_relu(self.modulate1(x, condition), 0.2)
+        y = self.conv1(F.interpolate(y, scale_factor=2, mode="nearest"))
+        y = self.conv2(F.leaky_relu(self.modulate2(y, condition), 0.2))
+        return F.interpolate(self.skip(x), scale_factor=2, mode="nearest") + y
+
+
+class ModulatedGenerator(nn.Module):
+    """The recommended generator: the condition modulates every residual block (the DF-GAN family, Tao et al., 2022).
+
+    Same inputs and outputs as `Generator`, with a single scale. It has no normalisation layers, so an image never depends
+    on its batch. The last layer alone works at the full resolution.
+
+    Args:
+        embedding_dim: D of the speech embedding.
+        noise_dim: length of the noise vector z.
+        width: channels at the largest feature map; they double towards 4x4, up to 4 times as many.
+        size: side of the image, 8 times a power of two.
+
+    Raises:
+        ValueError: `size` below 8.
+    """
+
+    def __init__(self, embedding_dim: int, noise_dim: int = 100, width: int = 32, size: int = 64):
+        super().__init__()
+        self.noise_dim = noise_dim
+        if size < 4 * PATCH:
+            raise ValueError(f"size is {size}; the modulated generator draws {4 * PATCH} pixels or more")
+        levels = int(math.log2(size // PATCH // 4))
+        channels = [width * min(2 ** (levels - level), 4) for level in range(levels + 1)]
+        self.embed = nn.Linear(embedding_dim, 256)
+        self.project = nn.Linear(noise_dim, channels[0] * 16)
+        self.blocks = nn.ModuleList([_ModulatedBlock(a, b, 256 + noise_dim) for a, b in pairwise(channels)])
+        self.to_rgb = nn.Sequential(
+            nn.LeakyReLU(0.2),
+            nn.Upsample(scale_factor=PATCH, mode="nearest"),
+            nn.Conv2d(channels[-1], 3, 5, padding=2),
+            nn.Tanh(),
+        )
+
+    def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
+        """(B, noise_dim) and (B, D) to a list with one (B, 3, size, size) image batch in [-1, 1]."""
+        condition = torch.cat([self.embed(embedding), noise], dim=1)
+        x = self.project(noise).view(len(noise), -1, 4, 4)
+        for block in self.blocks:
+            x = block(x, condition)
+        return [self.to_rgb(x).float()]
+
+
+class _DownBlock(nn.Module):
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.LeakyReLU(0.2),
+        )
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.gain = nn.Parameter(torch.full((1,), 0.3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.skip(F.avg_pool2d(x, 2)) + self.gain * self.body(x)
+
+
+class ProjectionDiscriminator(nn.Module):
+    """One discriminator: residual blocks to 4x4, then "is it real?" plus "does the look fit the sentence?".
+
+    (B, 3, size, size) images and (B, D) embeddings to (B,) logits. The second part is an inner product of two 256-d
+    vectors, the look of the image and the sentence (Miyato and Koyama, 2018).
+    """
+
+    def __init__(self, embedding_dim: int, size: int = 64, width: int = 32):
+        super().__init__()
+        levels = int(math.log2(size // PATCH // 4))
+        channels = [width * min(2**level, 4) for level in range(levels + 1)]
+        self.from_rgb = nn.Sequential(nn.PixelUnshuffle(PATCH), nn.Conv2d(3 * PATCH**2, channels[0], 3, padding=1))
+        self.blocks = nn.Sequential(*[_DownBlock(a, b) for a, b in pairwise(channels)])
+        self.realism = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(channels[-1] * 16, 1))
+        self.look = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(channels[-1] * 16, 256))
+        self.sentence = nn.Linear(embedding_dim, 256)
+
+    def forward(self, images: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+        return self.conditional_logits(self.features(images), embedding)[0]
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, C) features of (B, 3, size, size) images."""
+        return self.blocks(self.from_rgb(images)).flatten(1)
+
+    def conditional_logits(self, features: torch.Tensor, *embeddings: torch.Tensor) -> list[torch.Tensor]:
+        """(B,) logits from (B, C) features for each of the (B, D) embeddings."""
+        look, realism = self.look(features), self.realism(features).float()[:, 0]
+        return [realism + (look * self.sentence(embedding)).float().sum(dim=1) / 16 for embedding in embeddings]

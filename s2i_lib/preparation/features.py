@@ -1,0 +1,130 @@
+"""Spectrograms (chapters 03 and 20) and teacher features (chapter 04) on disk."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2i_lib import acoustics, audio
+from s2i_lib.acoustics import Conditions
+from s2i_lib.config import Config
+from s2i_lib.datasets import load_dataset
+from s2i_lib.features import LogMels, extract_features, image_shards, teacher_path
+from s2i_lib.files import save_array
+from s2i_lib.models.teacher import Teacher, teacher_views
+from s2i_lib.preparation.speech import clean_recording, degradation_seed, load_conditions, write_unseen_synthesizer
+from s2i_lib.progress import bar
+from s2i_lib.workers import parallel_map
+
+
+def write_log_mels(config: Config) -> None:
+    """Compute the spectrogram of every utterance (chapter 03): ``log_mel_<split>.npy`` and ``..._offsets.npy``."""
+    for split in ("train", "test"):
+        path = config.data_dir / f"log_mel_{split}.npy"
+        if path.exists():
+            continue
+        dataset = load_dataset(config.dataset, split, config.data_dir)
+        paths = [utterance.recording for utterance in dataset.utterances]
+        spectrograms = [log_mel_frames(path) for path in bar(paths, desc=f"log-mel {split}", unit="utterance")]
+        _save_log_mels(path, _join_frames(spectrograms))
+
+
+def write_degraded_log_mels(config: Config) -> None:
+    """Compute the spectrograms of simulated degraded versions of the training utterances (chapter 20).
+
+    Each is recorded once, under random conditions (``acoustics.draw_conditions``), and kept as the split ``degraded_train``.
+    """
+    path = config.data_dir / "log_mel_degraded_train.npy"
+    if path.exists():
+        return
+    dataset = load_dataset(config.dataset, "train", config.data_dir)
+    paths = [utterance.recording for utterance in dataset.utterances]
+    conditions = acoustics.draw_conditions(len(paths), "train", config.data.seed)
+    _save_log_mels(path, degraded_log_mels(paths, conditions, degradation_seed(config, "train")))
+
+
+def _join_frames(spectrograms: list[NDArray[np.float16]]) -> "LogMels":
+    return LogMels(np.concatenate(spectrograms), np.cumsum([0] + [len(frames) for frames in spectrograms]))
+
+
+def _save_log_mels(path: Path, log_mels: "LogMels") -> None:
+    offsets = path.with_name(f"{path.stem}_offsets.npy")
+    save_array(offsets, log_mels.offsets)
+    save_array(path, log_mels.frames)
+
+
+def log_mel_frames(path: Path) -> NDArray[np.float16]:
+    """The spectrogram of a sound file as (frames, 40) float16, the form in which it is kept."""
+    return audio.log_mel_spectrogram(audio.load_audio(path)).T.half().numpy()
+
+
+def degraded_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 0) -> LogMels:
+    """The spectrograms of clean recordings after simulated degradation, see ``acoustics.record``.
+
+    Args:
+        paths: clean recordings, for example those of ``dataset.utterances``.
+        conditions: one per recording.
+        seed: equal seeds give equal rooms and noises, whatever the other conditions are.
+    """
+    return _join_frames(_simulate(paths, list(range(len(paths))), conditions, seed))
+
+
+def sweep_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 0) -> list[LogMels]:
+    """The spectrograms of all recordings under each of some conditions, one ``LogMels`` per condition.
+
+    A recording meets the same room and the same noise in all of them; see ``degraded_log_mels``.
+    """
+    rows = list(range(len(paths))) * len(conditions)
+    frames = _simulate(paths, rows, [each for each in conditions for _ in paths], seed)
+    return [_join_frames(frames[start : start + len(paths)]) for start in range(0, len(frames), len(paths))]
+
+
+def unseen_synthesizer_log_mels(config: Config, rows: NDArray[np.int64]) -> LogMels:
+    """The spectrograms of some test utterances in the voice of ``write_unseen_synthesizer``, in the order of `rows`.
+
+    Where the data set asks for degraded speech, they are degraded under the conditions, and in the room, that chapter 02 drew
+    for the same utterance in the first voice.
+    """
+    paths = write_unseen_synthesizer(config, rows)
+    if config.data.speech == "clean":
+        return _join_frames([log_mel_frames(path) for path in paths])
+    dataset, table = load_dataset(config.dataset, "test", config.data_dir), load_conditions(config, "test")
+    recordings = [clean_recording(config, utterance.recording) for utterance in dataset.utterances]  # babble is mixed from them
+    for row, path in zip(rows, paths):
+        recordings[row] = path
+    conditions = [Conditions(**drawn) for drawn in table.iloc[rows].to_dict("records")]
+    return _join_frames(_simulate(recordings, [int(row) for row in rows], conditions, degradation_seed(config, "test")))
+
+
+def _simulate(paths: list[Path], rows: list[int], conditions: list[Conditions], seed: int) -> list[NDArray[np.float16]]:
+    jobs, frames = list(zip(rows, conditions, strict=True)), partial(_degraded_frames, paths, seed)
+    return list(parallel_map(frames, jobs, desc="log-mel, degraded", unit="utterance", chunksize=64))
+
+
+def _degraded_frames(paths: list[Path], seed: int, job: tuple[int, Conditions]) -> NDArray[np.float16]:
+    row, conditions = job
+    return audio.log_mel_spectrogram(acoustics.record(paths, row, conditions, seed)).T.half().numpy()
+
+
+def write_teacher_features(config: Config, teacher: Teacher) -> None:
+    """The V views of every image, see ``models.teacher.teacher_views``, through the teacher (chapter 04).
+
+    Writes ``<teacher>_<split>.npy``, (N, V, D) float32.
+    """
+    for split in ("train", "test"):
+        path = teacher_path(config, split)
+        if path.exists():
+            continue
+        dataset, views = load_dataset(config.dataset, split, config.data_dir), []
+        for pixels in bar(image_shards(dataset), desc=f"teacher {split}", total=len(set(dataset.labels)), unit="class"):
+            views.append(
+                np.stack(
+                    [
+                        extract_features(teacher, view, config.teacher.batch_size)
+                        for view in teacher_views(pixels, config.teacher.views)
+                    ],
+                    axis=1,
+                )
+            )
+        save_array(path, np.concatenate(views))

@@ -1,0 +1,114 @@
+"""Spoken captions on disk (chapter 02), their degraded versions and an unseen synthesizer (chapters 19 and 20), transcripts
+(chapter 12)."""
+
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from s2i_lib import acoustics, audio, recognition, speech
+from s2i_lib.config import Config
+from s2i_lib.datasets import DatasetError, load_dataset
+from s2i_lib.files import save_text
+from s2i_lib.workers import parallel_map
+
+
+def write_speech(config: Config) -> None:
+    """Speak the captions of both splits into ``speech/<class>/<image>_<caption>.wav`` (chapter 02).
+
+    Where the data set asks for degraded speech, these are simulated; the voice itself is in ``clean/``, and the conditions of
+    every recording are in ``conditions_<split>.csv``, see ``load_conditions``. Captions that people have recorded are
+    left alone.
+
+    Raises:
+        DatasetError: such a recording is missing.
+    """
+    datasets = {split: load_dataset(config.dataset, split, config.data_dir) for split in ("train", "test")}
+    for path in (path for dataset in datasets.values() for record in dataset if record.recorded for path in record.speech):
+        if not path.exists():
+            raise DatasetError(f"recording {path} is missing: unpack the recordings again")
+    jobs = [
+        (utterance.caption.text, utterance.recording)
+        for dataset in datasets.values()
+        for utterance in dataset.utterances
+        if not dataset[utterance.image].recorded
+    ]
+    if config.data.speech == "clean":
+        speech.speak_captions(jobs)
+        return
+    speech.speak_captions([(text, clean_recording(config, path)) for text, path in jobs])
+    for split, dataset in datasets.items():
+        recordings = [utterance.recording for utterance in dataset.utterances]
+        conditions = acoustics.draw_conditions(len(recordings), split, config.data.seed)
+        acoustics.write_degraded_speech(
+            [clean_recording(config, path) for path in recordings], recordings, conditions, seed=degradation_seed(config, split)
+        )
+        table = pd.DataFrame(map(asdict, conditions)).to_csv(index_label="utterance")
+        save_text(config.data_dir / f"conditions_{split}.csv", table)
+
+
+def clean_recording(config: Config, recording: Path) -> Path:
+    """The voice before it was degraded: where chapter 02 keeps what `recording` was made from; the recording itself if it is
+    clean."""
+    if config.data.speech == "clean":
+        return recording
+    return config.data_dir / "clean" / recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
+
+
+def degradation_seed(config: Config, split: str) -> int:
+    """The seed of the rooms and noises of a split; no two splits of a data set share one."""
+    return 2 * config.data.seed + (split == "test")
+
+
+def load_conditions(config: Config, split: str) -> pd.DataFrame:
+    """How every recording of degraded speech was made: the fields of ``acoustics.Conditions``, rows as
+    ``SpokenImages.utterances``.
+
+    Raises:
+        DatasetError: the recordings are clean, or chapter 02 has not written them yet.
+    """
+    path = config.data_dir / f"conditions_{split}.csv"
+    if not path.exists():
+        raise DatasetError(f"no degraded recordings in {config.data_dir}: clean speech has none, else run chapter 02 first")
+    return pd.read_csv(path, index_col="utterance")
+
+
+def write_unseen_synthesizer(config: Config, rows: NDArray[np.int64]) -> list[Path]:
+    """Let a synthesizer that no training uses say some utterances of the test split.
+
+    Writes clean recordings ``espeak/<class>/<image>_<caption>.flac``, see ``speech.synthesize``, and gives their paths in the
+    order of `rows`. Recordings that exist are kept.
+    """
+    dataset, jobs = load_dataset(config.dataset, "test", config.data_dir), []
+    for utterance in (dataset.utterances[row] for row in rows):
+        place = utterance.recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
+        jobs.append((utterance.caption.text, config.data_dir / "espeak" / place))
+    speech.speak_captions(jobs, voice=speech.UNSEEN_SYNTHESIZER)
+    return [path for _, path in jobs]
+
+
+def write_transcripts(config: Config, recognizer: str, rows: NDArray[np.int64]) -> list[str]:
+    """What a recognizer makes of some utterances of the test split, in the order of `rows` (chapter 12).
+
+    Kept in ``transcripts_<recognizer>.json``, written every 64 utterances, so that a killed run goes on where it stopped.
+    """
+    dataset, path = load_dataset(config.dataset, "test", config.data_dir), config.data_dir / f"transcripts_{recognizer}.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    files = {int(row): dataset.utterances[row].recording for row in rows}
+    missing = [row for row in files if str(row) not in known]
+    texts = parallel_map(
+        partial(_listen, recognizer), [files[row] for row in missing], desc=recognizer, unit="utterance", chunksize=4
+    )
+    for count, (row, text) in enumerate(zip(missing, texts, strict=True), 1):
+        known[str(row)] = text
+        if count % 64 == 0 or count == len(missing):
+            save_text(path, json.dumps(known))
+    return [known[str(int(row))] for row in rows]
+
+
+def _listen(recognizer: str, path: Path) -> str:
+    return recognition.recognize(audio.load_audio(path), recognizer)

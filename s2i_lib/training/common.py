@@ -1,0 +1,122 @@
+"""What the training loops have in common: seeds, batches, schedules, averaged weights, checkpoints.
+
+All randomness of a step comes from ``seed_step(seed, step)``, so a checkpoint needs no generator states and a run that was
+killed ends with the same numbers as one that was not. Nothing is selected by a test score: the last weights are used.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from s2i_lib.devices import pick_device, to_device
+from s2i_lib.features import to_signed
+from s2i_lib.files import save_atomically
+from s2i_lib.training import distributed
+
+CHECKPOINT_SECONDS = 30.0
+# what a trained student depends on; a checkpoint made under other values is refused
+STUDENT_SECTIONS = ("dataset", "profile", "recipe", "seed", "precision", "data", "teacher", "encoder")
+
+
+def adam(module: nn.Module, rate: float, betas: tuple[float, float] = (0.9, 0.999), **options: Any) -> torch.optim.Adam:
+    """Adam over the parameters of a module; on a GPU in one kernel. Checkpoints of either kind fit the other."""
+    return torch.optim.Adam(module.parameters(), rate, betas, fused=True if pick_device().type == "cuda" else None, **options)
+
+
+def seed_step(seed: int, step: int) -> np.random.Generator:
+    """Seed torch for one step and return the NumPy generator of that step.
+
+    Processes that train together agree on the rows of a batch, from NumPy, and differ in the noise, from torch.
+    """
+    torch.manual_seed((seed * 1_000_003 + step + distributed.rank() * 2**40) % 2**63)
+    return np.random.default_rng([seed, step])
+
+
+def epoch_batches(num_items: int, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """A seeded permutation of the items cut into full batches; a short last batch is dropped unless it is the only one."""
+    order = np.random.default_rng([seed, epoch]).permutation(num_items)
+    count = max(1, num_items // batch_size)
+    return [order[i * batch_size : (i + 1) * batch_size] for i in range(count)]
+
+
+class _Stateful(Protocol):
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Any) -> Any: ...
+
+
+class Checkpoint:
+    """Everything a loop needs to go on: modules, optimisers, position and history, in one file replaced atomically.
+
+    Raises:
+        ValueError: the file was written under another configuration.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, **parts: _Stateful):
+        self.path, self.parts, self.position = path, parts, 0
+        self.history: list[dict[str, Any]] = []
+        self.fingerprint, self._saved = fingerprint, time.monotonic()
+        if not path.exists():
+            return
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["fingerprint"] != self.fingerprint:
+            raise ValueError(f"{path} was written under another configuration: remove it to train again")
+        self.position, self.history = state["position"], state["history"]
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+
+    def save(self, position: int, force: bool = False) -> None:
+        """Note that `position` steps are done; write to disk when the last write is half a minute old."""
+        self.position = position
+        if distributed.rank() or (not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS):
+            return
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
+        state |= {"position": position, "history": self.history, "fingerprint": self.fingerprint}
+        save_atomically(self.path, lambda file: torch.save(state, file))
+        self._saved = time.monotonic()
+
+
+def rate_schedule(optimizer: torch.optim.Optimizer, total: int, constant: bool = False) -> torch.optim.lr_scheduler.LRScheduler:
+    """Half a cosine from the given rate to zero, or the constant rate, after a warm-up of 2 % of the steps."""
+    warmup = max(1, total // 50)
+
+    def factor(step: int) -> float:
+        return min((step + 1) / warmup, 1.0 if constant else 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def averaged(module: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of the weights and normalisation statistics of `module`, itself under ``.module``.
+
+    Call ``update_parameters(module)`` after every step. Early in a run the decay is lower, (step + 1) / (step + 10), or the
+    untrained weights would stay for long; after the first step the average is the module itself. It never flows back.
+    """
+
+    def update(averages: Any, values: Any, _: torch.Tensor | int) -> None:
+        if not averages[0].is_floating_point():
+            for mean, value in zip(averages, values, strict=True):
+                mean.copy_(value)
+            return
+        step = int(average.n_averaged)
+        get_ema_multi_avg_fn(min(decay, (step + 1) / (step + 10)))(averages, values, average.n_averaged)
+
+    average = AveragedModel(module, multi_avg_fn=update, use_buffers=True)
+    average.module.eval()
+    return average
+
+
+def augment(images: torch.Tensor, rng: np.random.Generator, turns: bool = False) -> torch.Tensor:
+    """Mirror a random half of (B, 3, H, W) uint8 images, turn them by random quarters if asked, and scale them to [-1, 1],
+    channels last."""
+    if turns:
+        images = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(images, rng.integers(4, size=len(images)))])
+    mirrored = to_device(rng.random(len(images)) < 0.5, images.device)
+    images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+    return to_signed(images).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,213 @@
+"""Training of the speech or text encoder (Section III-D1, Eq. 6)."""
+
+import copy
+import time
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from s2i_lib import losses, metrics
+from s2i_lib.audio import collate_log_mels
+from s2i_lib.config import Config
+from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
+from s2i_lib.features import SpeechData, embeddings_path, load_speech_data
+from s2i_lib.files import save_array
+from s2i_lib.inference import embed_inputs
+from s2i_lib.models.checkpoint import encoder_path, save_weights
+from s2i_lib.models.student import SpeechModel
+from s2i_lib.progress import bar
+from s2i_lib.training import distributed
+from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, averaged, epoch_batches, rate_schedule, seed_step
+
+
+def class_mean_features(data: SpeechData) -> torch.Tensor:
+    """(N, 2, D) teacher features in which every image has the mean of its class, or of whatever else are its ``positives``.
+
+    No sentence tells the pose or the background; averaging over the class takes them out of what the student aims at.
+    """
+    features = data.features.clone()
+    for label in np.unique(data.positives):
+        features[data.positives == label] = data.features[data.positives == label].mean(dim=(0, 1))
+    return features
+
+
+def mask_time(log_mel: torch.Tensor, lengths: torch.Tensor, masks: int = 2, width: int = 20) -> torch.Tensor:
+    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, 40, T) batch (SpecAugment)."""
+    log_mel, silence = log_mel.clone(), log_mel.amin()
+    for row, length in zip(log_mel, lengths.tolist()):
+        for _ in range(masks):
+            start = int(torch.randint(0, length, ()))
+            row[:, start : start + int(torch.randint(0, width + 1, ()))] = silence
+    return log_mel
+
+
+def splice_speech(
+    log_mel: torch.Tensor, lengths: torch.Tensor, features: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Cut a (B, 40, T) batch: the beginning of each utterance, the end of its neighbour, and both (B, D) features mixed.
+
+    The training classes are few combinations, and a network learns them by heart: it hears three colours and adds the
+    rest of the one bird that has them. A sentence that is half of one bird and half of another has to be heard as it is.
+
+    Returns:
+        Spectrograms, lengths and features of the spliced utterances.
+    """
+    share, spliced = 0.3 + 0.4 * float(torch.rand(())), []
+    for row, length, other, other_length in zip(log_mel, lengths.tolist(), log_mel.roll(1, 0), lengths.roll(1).tolist()):
+        spliced.append(torch.cat([row[:, : int(share * length)], other[:, int(share * other_length) : other_length]], dim=1))
+    log_mel, lengths = collate_log_mels(spliced)
+    return log_mel, lengths, share * features + (1 - share) * features.roll(1, 0)
+
+
+def _encoder_batches(
+    data: SpeechData, config: Config, epoch: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
+    for step, rows in enumerate(epoch_batches(len(data.image_of), config.encoder.batch_size, config.seed, epoch)):
+        rng, rows = seed_step(config.seed, epoch * 100_000 + step), distributed.shard(rows)
+        images = data.image_of[rows]
+        inputs, lengths = data.inputs.batch(rows)
+        features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
+        labels = torch.from_numpy(data.positives[images])
+        if config.encoder.input == "speech":
+            inputs = mask_time(inputs, lengths)
+        if config.encoder.splice and step % 2:
+            inputs, lengths, features = splice_speech(inputs, lengths, features)
+            labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
+        yield inputs, lengths, features, labels
+
+
+class EncoderTraining:
+    """Everything that ``train_encoder`` works with: the data of both splits, the student, its average and its optimiser."""
+
+    def __init__(self, config: Config):
+        self.config, self.settings, self.device = config, config.encoder, pick_device()
+        self.data, self.unseen = load_speech_data(config, "train"), load_speech_data(config, "test")
+        torch.manual_seed(config.seed)
+        model = SpeechModel(config, self.data.features.shape[-1])
+        model.targets.fit(self.data.features, self.data.labels)
+        if self.settings.class_mean_targets:
+            self.data.features = class_mean_features(self.data)
+        self.model = model.to(self.device)
+        if self.settings.loss in losses.TERMS and self.settings.weights == "balanced":
+            self.model.weights = distributed.broadcast(measure_weights(self.model, self.data, config))
+        self.average = averaged(self.model, self.settings.ema_decay)
+        self.optimizer = adam(self.model, self.settings.learning_rate, weight_decay=self.settings.weight_decay)
+        self.steps_per_epoch = max(1, len(self.data.image_of) // self.settings.batch_size)
+        total = self.settings.epochs * self.steps_per_epoch
+        self.schedule = rate_schedule(self.optimizer, total, constant=self.settings.ema_decay > 0)
+        self.checkpoint = Checkpoint(
+            encoder_path(config).with_suffix(".ckpt"),
+            config.fingerprint(*STUDENT_SECTIONS),
+            model=self.model,
+            average=self.average,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+        )
+
+    def run_epoch(self, epoch: int) -> float:
+        """One pass over the training utterances; returns the mean loss."""
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.model.train()
+        for inputs, lengths, features, labels in _encoder_batches(self.data, self.config, epoch):
+            with mixed_precision(self.config):
+                speech = self.model.encoder(inputs.to(self.device), lengths)
+            loss = self.model.loss(speech, self.model.targets(features.to(self.device)), labels.to(self.device))
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            distributed.all_reduce_gradients(self.model.parameters())
+            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            self.optimizer.step()
+            self.schedule.step()
+            self.average.update_parameters(self.model)
+            total += loss.detach()  # read once per epoch: a GPU is not made to wait
+        return total.item() / self.steps_per_epoch
+
+    def scores(self) -> dict[str, float]:
+        """For the learning curve: accuracy on unseen classes, and the gradient magnitudes of the terms of Eq. 6."""
+        row = score_unseen(cast(SpeechModel, self.average.module), self.unseen, self.config)
+        if self.settings.loss in losses.TERMS:
+            magnitudes = gradient_magnitudes(self.model, self.data, self.config, batches=2)
+            row |= {f"gradient_{name}": size for name, size in magnitudes.items()}
+        return row
+
+
+def train_encoder(config: Config) -> pd.DataFrame:
+    """Train the speech (or text) encoder of a run and write ``<input>_encoder.safetensors`` into its folder.
+
+    Unseen classes are scored along the way for the learning curve only. What is scored and kept is the exponential moving
+    average of the weights where the configuration asks for one (``ema_decay``), else the last weights.
+
+    Returns:
+        One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot``, ``class_mean`` and, for the
+        terms of Eq. 6, their unweighted gradient magnitudes ``gradient_jel``, ``gradient_norm`` and ``gradient_kdl``.
+    """
+    configure_gpu(config)
+    training, epochs = EncoderTraining(config), config.encoder.epochs
+    checkpoint = training.checkpoint
+    distributed.barrier()  # until all have read it: none may go ahead and write the next one
+    with bar(
+        total=epochs, initial=checkpoint.position, desc=f"{config.encoder.input} encoder ({config.recipe})", unit="epoch"
+    ) as shown:
+        while checkpoint.position < epochs:
+            started, epoch = time.monotonic(), checkpoint.position
+            loss = training.run_epoch(epoch)
+            row = {"epoch": epoch + 1, "loss": loss, "seconds": time.monotonic() - started}
+            if (epoch + 1) % max(1, epochs // 8) == 0 or epoch + 1 == epochs:
+                row |= training.scores()
+                shown.set_postfix({key: f"{value:.2f}" for key, value in row.items() if key != "epoch"})
+            checkpoint.history.append(row)
+            checkpoint.save(epoch + 1, force=epoch + 1 == epochs)
+            shown.update()
+    if distributed.rank() == 0:
+        save_weights(training.average.module, encoder_path(config))
+    return pd.DataFrame(checkpoint.history)
+
+
+def measure_weights(model: SpeechModel, data: SpeechData, config: Config, batches: int = 8) -> torch.Tensor:
+    """Loss weights by the paper's recipe: equal gradient magnitudes of the three terms on f_s, over the first batches.
+
+    Returns:
+        (3,) weights of JEL, norm and KDL; JEL's is 1.
+    """
+    sizes = gradient_magnitudes(model, data, config, batches)
+    return torch.tensor(list(losses.balanced_weights(sizes).values()), device=next(model.parameters()).device)
+
+
+def gradient_magnitudes(model: SpeechModel, data: SpeechData, config: Config, batches: int = 8) -> dict[str, float]:
+    """Mean absolute gradient of each term of Eq. 6 with respect to the speech embeddings, over some batches."""
+    device, collected = next(model.parameters()).device, []
+    state = copy.deepcopy(model.state_dict())  # a forward pass moves the running statistics of the normalisation
+    model.train()
+    for _, (inputs, lengths, features, labels) in zip(range(batches), _encoder_batches(data, config, epoch=0)):
+        speech = model.encoder(inputs.to(device), lengths)
+        terms = losses.teacher_student_terms(speech, model.targets(features.to(device)), labels.to(device))
+        collected.append(losses.gradient_magnitudes(terms, speech))
+    model.load_state_dict(state)
+    return {name: float(np.mean([sizes[name] for sizes in collected])) for name in collected[0]}
+
+
+def score_unseen(model: SpeechModel, unseen: SpeechData, config: Config) -> dict[str, float]:
+    """Zero-shot class accuracy per sentence and by class mean on the unseen classes.
+
+    A classifier has no place in the teacher's space, so there is nothing to score.
+    """
+    if config.encoder.loss == "classifier":
+        return {}
+    speech = embed_inputs(model, unseen.inputs, config)
+    with torch.no_grad():
+        image = model.targets(unseen.features[:, 0].to(next(model.parameters()).device)).cpu().numpy()
+    arguments = speech, unseen.labels[unseen.image_of], image, unseen.labels
+    return {"zero_shot": metrics.zero_shot_accuracy(*arguments), "class_mean": metrics.class_mean_accuracy(*arguments)}
+
+
+def write_embeddings(config: Config, model: SpeechModel, split: str, data: SpeechData) -> NDArray[np.float32]:
+    """Embed every utterance of a split, write ``embeddings_<split>.npy`` and return the (U, D) embeddings."""
+    embeddings = embed_inputs(model, data.inputs, config)
+    save_array(embeddings_path(config, split), embeddings)
+    return embeddings

@@ -1,0 +1,162 @@
+"""Training of the generator and its discriminators (Section III-D2)."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from s2i_lib import metrics
+from s2i_lib.config import Config
+from s2i_lib.datasets import get_spec, load_dataset
+from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device, to_device
+from s2i_lib.features import embeddings_path, load_images, positive_labels
+from s2i_lib.files import save_text
+from s2i_lib.inference import DESCRIPTION_FILE, generate
+from s2i_lib.models.checkpoint import generator_path, load_classifier, save_weights
+from s2i_lib.models.classifiers import predict_attributes
+from s2i_lib.models.gan import build_gan
+from s2i_lib.models.stackgan import Discriminator, Generator
+from s2i_lib.progress import bar
+from s2i_lib.training import distributed
+from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, augment, averaged, seed_step
+from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks
+
+
+@dataclass
+class GanData:
+    """Training images with the embeddings of their spoken captions, all on one device: batches are made where they are used.
+
+    Attributes:
+        images: (N, 3, s, s) uint8.
+        labels: (N,), equal for images that one sentence fits.
+        embeddings: (N, K, D), K spoken captions per image.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    embeddings: torch.Tensor
+
+    def to(self, device: torch.device) -> "GanData":
+        """The same data on `device`."""
+        return GanData(self.images.to(device), self.labels.to(device), self.embeddings.to(device))
+
+    def batch(self, size: int, rng: np.random.Generator) -> Batch:
+        """Random images in [-1, 1], the embedding of one of their captions, and their labels."""
+        rows = to_device(distributed.shard(rng.integers(len(self.images), size=size)), self.images.device)
+        captions = to_device(distributed.shard(rng.integers(self.embeddings.shape[1], size=size)), self.images.device)
+        return Batch(augment(self.images[rows], rng), self.embeddings[rows, captions], self.labels[rows])
+
+
+def load_gan_data(config: Config) -> GanData:
+    """Training images at the generator's size and the embeddings that chapter 05 wrote."""
+    dataset = load_dataset(config.dataset, "train", config.data_dir)
+    embeddings = torch.from_numpy(np.load(embeddings_path(config, "train")))
+    return GanData(
+        load_images(dataset, config.gan.image_size),
+        torch.from_numpy(positive_labels(config, dataset)),
+        embeddings.view(len(dataset), -1, embeddings.shape[1]),
+    )
+
+
+def compile_networks(networks: Networks) -> None:
+    """Fuse the layers of a StackGAN-v2 by ``torch.compile``, where the configuration asks for it (``gan.compile``).
+
+    It takes a minute and pays on a GPU; weights and their names stay as they are. The gradient penalty of the modulated
+    networks needs a second derivative, which compiled layers do not have.
+    """
+    if networks.settings.compile and networks.settings.model == "stackgan_v2":
+        generator = cast(Generator, networks.generator)
+        parts: list[nn.Module] = [generator.first, *generator.stages, *generator.to_rgb]
+        for discriminator in (cast(Discriminator, network) for network in networks.discriminators):
+            parts += [discriminator.features, discriminator.join, discriminator.joint]
+        for part in parts:
+            part.compile()
+
+
+def build_networks(config: Config, embedding_dim: int, device: torch.device) -> Networks:
+    """The untrained networks of a run on `device`, seeded, with their optimisers."""
+    settings = config.gan
+    torch.manual_seed(config.seed)
+    generator, discriminators = build_gan(settings, embedding_dim)
+    generator, discriminators = channels_last(generator, device), channels_last(discriminators, device)
+    betas = (settings.beta1, 0.999 if settings.beta1 else 0.9)
+    optimizers = {
+        "generator": adam(generator, settings.generator_learning_rate, betas),
+        "discriminators": adam(discriminators, settings.discriminator_learning_rate, betas),
+    }
+    return Networks(generator, discriminators, optimizers, settings)
+
+
+def train_gan(config: Config) -> pd.DataFrame:
+    """Train the generator of a run on real images and speech embeddings; write ``generator.safetensors``.
+
+    The file holds the exponential moving average of the weights; ``model.json`` beside it holds the configuration, from which
+    ``inference.SpeechToImage.load`` rebuilds the networks. Unseen sentences are scored along the way for the learning curve.
+
+    Returns:
+        One row per hundredth of the run: ``step``, ``seconds``, losses, and now and then ``attribute_accuracy`` where somebody
+        knows what the sentences mention.
+    """
+    settings, device = config.gan, pick_device()
+    configure_gpu(config)
+    data = load_gan_data(config).to(device)
+    networks = build_networks(config, data.embeddings.shape[-1], device)
+    average = averaged(networks.generator, settings.ema_decay)
+    checkpoint = Checkpoint(
+        config.run_dir / "gan.ckpt",
+        config.fingerprint(*STUDENT_SECTIONS, "gan"),
+        generator=networks.generator,
+        discriminators=networks.discriminators,
+        average=average,
+        **{f"{name}_optimizer": optimizer for name, optimizer in networks.optimizers.items()},
+    )
+    distributed.barrier()  # until all have read it: none may go ahead and write the next one
+    compile_networks(networks)
+    run_step, score = GAN_STEPS[settings.model], _attribute_probe(config, average.module)
+    every, started = max(1, settings.steps // 100), time.monotonic()
+    seconds = checkpoint.history[-1]["seconds"] if checkpoint.history else 0.0
+    with bar(total=settings.steps, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step") as shown:
+        while checkpoint.position < settings.steps:
+            step = checkpoint.position
+            batch = data.batch(settings.batch_size, seed_step(config.seed, step))
+            with mixed_precision(config):
+                values = run_step(networks, batch, step)
+            average.update_parameters(networks.generator)
+            if (step + 1) % every == 0:
+                row = {"step": step + 1, "seconds": seconds + time.monotonic() - started}
+                row |= {name: value.item() for name, value in values.items()}
+                if score and (step + 1) % (every * 10) == 0:
+                    row["attribute_accuracy"] = score()
+                    shown.set_postfix(attribute_accuracy=f"{row['attribute_accuracy']:.2f}")
+                checkpoint.history.append(row)
+            checkpoint.save(step + 1, force=step + 1 == settings.steps)
+            shown.update()
+    if distributed.rank() == 0:
+        save_weights(average.module, generator_path(config))
+        save_text(config.run_dir / DESCRIPTION_FILE, json.dumps({"config": config.model_dump()}, indent=1))
+    return pd.DataFrame(checkpoint.history)
+
+
+def _attribute_probe(config: Config, generator: nn.Module, sentences: int = 200) -> Callable[[], float] | None:
+    """A function that scores the mentioned colours of images for some fixed unseen sentences; None for photos."""
+    spec = get_spec(config.dataset)
+    if not spec.knows_attributes:
+        return None
+    dataset = load_dataset(config.dataset, "test", config.data_dir)
+    embeddings = torch.from_numpy(np.load(embeddings_path(config, "test")))
+    rows = np.random.default_rng(0).permutation(len(embeddings))[:sentences]
+    mentioned = [dataset.utterances[row].caption.mentioned for row in rows]
+    classifier, colours = load_classifier(config, "attributes"), spec.colour_attributes
+
+    def score() -> float:
+        predicted = predict_attributes(classifier, generate(generator, embeddings[rows], config))
+        scores = metrics.attribute_accuracy(predicted, mentioned)
+        return float(np.mean([scores[colour][0] for colour in colours if colour in scores]))
+
+    return score
