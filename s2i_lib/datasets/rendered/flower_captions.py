@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2i_lib.datasets.sentences import (
+from s2i_lib.datasets.rendered.captions import (
     ALL_CLAUSE_FORMS, CLAUSE_FORMS, LIST_FORMS, SPLIT_FORMS, UNREMARKABLE, Statement, colour_word,
     listed, of_fitting_length, one_of, random_count, sentence, with_article)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2i_lib.datasets.drawing import ellipse, paint_leaf, ribbon, spline
-from s2i_lib.datasets.interiors import CHARCOAL, CREAM, LIGHT_ON_PAPER, METAL, Interior, tone
+from s2i_lib.datasets.rendered.canvas import ellipse, paint_leaf, ribbon, spline
+from s2i_lib.datasets.rendered.room_perspective import CHARCOAL, CREAM, LIGHT_ON_PAPER, METAL, Interior, tone
 
 _LINEN = tone(0.97, 0.96, 0.93)
 _BOOKS = (tone(0.70, 0.22, 0.20), tone(0.20, 0.38, 0.58), tone(0.86, 0.68, 0.30), tone(0.26, 0.46, 0.34),

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2i_lib.datasets.classes import balanced_table, check_attributes, check_drawing
-from s2i_lib.datasets.drawing import (
+from s2i_lib.datasets.rendered.class_tables import balanced_table, check_attributes, check_drawing
+from s2i_lib.datasets.rendered.canvas import (
     GARDENS, Canvas, Mask, background, blurred, ellipse, finished, ink, jittered, noise,
     paint_foreground, random_light, relief, ribbon, rotation, shaded, spline)
-from s2i_lib.datasets.flower_captions import COLOUR_ATTRIBUTES, compose_caption
+from s2i_lib.datasets.rendered.flower_captions import COLOUR_ATTRIBUTES, compose_caption
 
 NOUN = 'flower'
 

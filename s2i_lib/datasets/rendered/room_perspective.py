@@ -14,7 +14,7 @@ import copy
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from s2i_lib.datasets.drawing import (
+from s2i_lib.datasets.rendered.canvas import (
     Canvas, Mask, blurred, ellipse, ink, luminance, noise, relief, ribbon, shaded, spline)
 
 HALF_WIDTH, HEIGHT, DEPTH = 2.08, 2.5, 3.4  # of the room, as far as it can be seen

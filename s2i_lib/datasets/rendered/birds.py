@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from s2i_lib.datasets.bird_captions import COLOUR_ATTRIBUTES, compose_caption
-from s2i_lib.datasets.classes import balanced_table, check_attributes, check_drawing, has_value
-from s2i_lib.datasets.drawing import (
+from s2i_lib.datasets.rendered.bird_captions import COLOUR_ATTRIBUTES, compose_caption
+from s2i_lib.datasets.rendered.class_tables import balanced_table, check_attributes, check_drawing, has_value
+from s2i_lib.datasets.rendered.canvas import (
     GROUNDS, LANDSCAPES, PALETTE, Canvas, Mask, background, darker, ellipse, finished, ink,
     jittered, leaf_colour, luminance, noise, paint_foreground, paint_leaf, random_light, relief,
     ribbon, rotation, shaded, spline)

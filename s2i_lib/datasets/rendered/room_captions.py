@@ -4,7 +4,7 @@ They are longer and looser than those of birds and flowers: one or two
 sentences, places ("next to the bed"), now and then a thing that is in every
 room of its type ("a stove") or an opinion ("a tidy room").  None of these says
 anything about an attribute; where things stand relative to each other is true
-of every picture because :mod:`scenes` always puts them there.
+of every picture because :mod:`rooms` always puts them there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 
 import numpy as np
 
-from s2i_lib.datasets.sentences import colour_word, listed, of_fitting_length, one_of, random_count
+from s2i_lib.datasets.rendered.captions import colour_word, listed, of_fitting_length, one_of, random_count
 
 COLOUR_ATTRIBUTES: tuple[str, ...] = ('wall', 'furniture', 'curtain', 'rug')
 MIN_WORDS, MAX_WORDS = 10, 30
@@ -105,7 +105,7 @@ _INTRODUCTIONS = ('there {is_are} {phrase}', 'there {is_are} {phrase}', 'you can
 
 
 def compose_caption(attributes: dict[str, str], rng: np.random.Generator) -> tuple[str, dict[str, str]]:
-    """The work of :func:`scenes.describe`, for attributes known to be valid."""
+    """The work of :func:`rooms.describe`, for attributes known to be valid."""
     mentioned = _choose(attributes, rng)
     return of_fitting_length(lambda: _compose(mentioned, attributes['room'], rng), MIN_WORDS, MAX_WORDS), mentioned
 

@@ -17,11 +17,11 @@ from functools import partial
 
 import numpy as np
 
-from s2i_lib.datasets import furniture, interiors
-from s2i_lib.datasets.classes import check_attributes, check_drawing
-from s2i_lib.datasets.drawing import Canvas, finished, jittered
-from s2i_lib.datasets.interiors import Interior, tone
-from s2i_lib.datasets.scene_captions import COLOUR_ATTRIBUTES, compose_caption
+from s2i_lib.datasets.rendered import room_furniture as furniture, room_perspective as interiors
+from s2i_lib.datasets.rendered.class_tables import check_attributes, check_drawing
+from s2i_lib.datasets.rendered.canvas import Canvas, finished, jittered
+from s2i_lib.datasets.rendered.room_perspective import Interior, tone
+from s2i_lib.datasets.rendered.room_captions import COLOUR_ATTRIBUTES, compose_caption
 
 NOUN = 'room'
 

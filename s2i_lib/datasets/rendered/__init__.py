@@ -1,0 +1,1 @@
+"""Data sets that are drawn: pictures and sentences whose every attribute is known."""
