@@ -12,8 +12,6 @@ out-of-focus backgrounds, foreground plants that hide a little of the subject,
 and the final touch of light, blur and grain.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,17 +22,17 @@ _OVERSAMPLING = 4
 # Chosen to stay apart in lightness or hue after shading and jitter: brown is
 # dark enough not to be a shaded orange, grey is half-way between the others.
 PALETTE: dict[str, tuple[float, float, float]] = {
-    'black': (0.09, 0.09, 0.11),
-    'white': (0.97, 0.97, 0.95),
-    'grey': (0.55, 0.56, 0.58),
-    'brown': (0.43, 0.25, 0.12),
-    'red': (0.83, 0.09, 0.12),
-    'orange': (0.97, 0.51, 0.07),
-    'yellow': (0.99, 0.86, 0.16),
-    'green': (0.15, 0.57, 0.21),
-    'blue': (0.12, 0.35, 0.84),
-    'purple': (0.53, 0.19, 0.65),
-    'pink': (0.97, 0.55, 0.72),
+    "black": (0.09, 0.09, 0.11),
+    "white": (0.97, 0.97, 0.95),
+    "grey": (0.55, 0.56, 0.58),
+    "brown": (0.43, 0.25, 0.12),
+    "red": (0.83, 0.09, 0.12),
+    "orange": (0.97, 0.51, 0.07),
+    "yellow": (0.99, 0.86, 0.16),
+    "green": (0.15, 0.57, 0.21),
+    "blue": (0.12, 0.35, 0.84),
+    "purple": (0.53, 0.19, 0.65),
+    "pink": (0.97, 0.55, 0.72),
 }
 
 
@@ -91,7 +89,7 @@ class Canvas:
         left, top = np.clip(np.floor(points.min(0)).astype(int) - margin, 0, size - 1)
         right, bottom = np.clip(np.ceil(points.max(0)).astype(int) + margin, 1, size)
         width, height = max(right - left, 1), max(bottom - top, 1)
-        fine = Image.new('L', (width * _OVERSAMPLING, height * _OVERSAMPLING))
+        fine = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
         pen = ImageDraw.Draw(fine)
         for polygon in polygons:
             corners = (polygon * size - (left, top)) * _OVERSAMPLING - 0.5
@@ -99,8 +97,7 @@ class Canvas:
         alpha = np.asarray(fine.reduce(_OVERSAMPLING), np.float32) / 255
         return Mask(blurred(alpha, blur * size) if blur else alpha, int(left), int(top))
 
-    def paint(self, mask: Mask, colour: np.ndarray, opacity: float = 1.0,
-              part: int | None = None) -> None:
+    def paint(self, mask: Mask, colour: np.ndarray, opacity: float = 1.0, part: int | None = None) -> None:
         """Lay a colour, ``(3,)`` or ``(height, width, 3)``, over the pixels.
 
         With ``part`` the well-covered pixels are recorded as that part's.
@@ -127,15 +124,13 @@ def spline(points, closed: bool = True, steps: int = 8) -> np.ndarray:
     else:
         knots = np.concatenate([points[:1], points, points[-1:]])
     t = (np.arange(steps) / steps)[None, :, None]
-    a, b, c, d = (knots[i:len(knots) - 3 + i, None] for i in range(4))
-    curve = (b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d
-                                         + t * (3 * (b - c) + d - a))))
+    a, b, c, d = (knots[i : len(knots) - 3 + i, None] for i in range(4))
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
     curve = curve.reshape(-1, 2)
     return curve if closed else np.concatenate([curve, points[-1:]])
 
 
-def ribbon(path: np.ndarray, start_width: float, end_width: float,
-           swell: float = 0.0) -> np.ndarray:
+def ribbon(path: np.ndarray, start_width: float, end_width: float, swell: float = 0.0) -> np.ndarray:
     """Outline of a stroke along ``path`` whose width runs between two values.
 
     ``swell`` is added at mid-length, which makes blades and leaves.  Returns
@@ -168,8 +163,7 @@ def blurred(array: np.ndarray, radius: float) -> np.ndarray:
     return np.asarray(image.filter(ImageFilter.GaussianBlur(float(radius))), np.float32) / 255
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int],
-          cells: tuple[int, int]) -> np.ndarray:
+def noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:
     """Smooth noise of ``shape`` in about [-1, 1], with ``cells`` (rows, columns)."""
     grid = rng.uniform(-1, 1, cells).astype(np.float32)
     image = Image.fromarray(grid).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
@@ -228,6 +222,7 @@ def shaded(colour: np.ndarray, shade: np.ndarray, strength: float = 1.0) -> np.n
 
 # ---------------------------------------------------------------- backgrounds
 
+
 def _gradient(top, bottom, side: int) -> np.ndarray:
     t = np.linspace(0, 1, side)[:, None, None]
     return np.broadcast_to((1 - t) * np.array(top) + t * np.array(bottom), (side, side, 3)).copy()
@@ -247,18 +242,20 @@ def _pick(rng: np.random.Generator, *choices):
     return choices[rng.integers(len(choices))]
 
 
-def _discs(picture: np.ndarray, colours, count: int, rng: np.random.Generator,
-           smallest: float = 0.03, largest: float = 0.13) -> np.ndarray:
+def _discs(
+    picture: np.ndarray, colours, count: int, rng: np.random.Generator, smallest: float = 0.03, largest: float = 0.13
+) -> np.ndarray:
     """Scatter translucent discs of light, as a lens renders far highlights."""
     side = len(picture)
     image = Image.fromarray((picture.clip(0, 1) * 255).astype(np.uint8))
-    pen = ImageDraw.Draw(image, 'RGBA')
+    pen = ImageDraw.Draw(image, "RGBA")
     for _ in range(count):
         x, y = rng.uniform(-0.05, 1.05, 2) * side
         radius = rng.uniform(smallest, largest) * side
         colour = _tinted(_pick(rng, *colours), rng, 0.05) * 255
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius),
-                    fill=(*colour.astype(int).tolist(), int(rng.integers(35, 120))))
+        pen.ellipse(
+            (x - radius, y - radius, x + radius, y + radius), fill=(*colour.astype(int).tolist(), int(rng.integers(35, 120)))
+        )
     return np.asarray(image, np.float32) / 255
 
 
@@ -269,25 +266,32 @@ def _foliage(rng: np.random.Generator, side: int) -> np.ndarray:
         ((0.30, 0.38, 0.30), (0.20, 0.28, 0.22), ((0.46, 0.56, 0.42), (0.58, 0.62, 0.44))),
         ((0.72, 0.72, 0.56), (0.50, 0.52, 0.36), ((0.85, 0.82, 0.62), (0.56, 0.60, 0.40))),
         ((0.64, 0.55, 0.42), (0.42, 0.36, 0.27), ((0.78, 0.67, 0.46), (0.58, 0.50, 0.34))),
-        ((0.66, 0.74, 0.72), (0.42, 0.52, 0.50), ((0.80, 0.86, 0.82), (0.54, 0.64, 0.60))))
+        ((0.66, 0.74, 0.72), (0.42, 0.52, 0.50), ((0.80, 0.86, 0.82), (0.54, 0.64, 0.60))),
+    )
     picture = _gradient(_tinted(top, rng), _tinted(bottom, rng), side)
     picture += 0.07 * noise(rng, (side, side), (5, 5))[..., None]
     return _discs(picture, lights, int(rng.integers(14, 30)), rng)
 
 
 def _sky(rng: np.random.Generator, side: int) -> np.ndarray:
-    top, bottom = _pick(rng, ((0.42, 0.60, 0.80), (0.78, 0.87, 0.93)),
-                        ((0.62, 0.69, 0.78), (0.88, 0.88, 0.88)),
-                        ((0.58, 0.63, 0.78), (0.95, 0.83, 0.72)))
+    top, bottom = _pick(
+        rng,
+        ((0.42, 0.60, 0.80), (0.78, 0.87, 0.93)),
+        ((0.62, 0.69, 0.78), (0.88, 0.88, 0.88)),
+        ((0.58, 0.63, 0.78), (0.95, 0.83, 0.72)),
+    )
     picture = _gradient(_tinted(top, rng), _tinted(bottom, rng), side)
     cloud = noise(rng, (side, side), (4, 3)) + 0.4 * noise(rng, (side, side), (12, 7))
     return picture + 0.7 * np.clip(cloud, 0, 1)[..., None] * (0.95 - picture)
 
 
 def _water(rng: np.random.Generator, side: int) -> np.ndarray:
-    far, near = _pick(rng, ((0.66, 0.76, 0.80), (0.32, 0.47, 0.55)),
-                      ((0.68, 0.74, 0.68), (0.34, 0.44, 0.40)),
-                      ((0.80, 0.76, 0.72), (0.46, 0.49, 0.56)))
+    far, near = _pick(
+        rng,
+        ((0.66, 0.76, 0.80), (0.32, 0.47, 0.55)),
+        ((0.68, 0.74, 0.68), (0.34, 0.44, 0.40)),
+        ((0.80, 0.76, 0.72), (0.46, 0.49, 0.56)),
+    )
     picture = _gradient(_tinted(far, rng), _tinted(near, rng), side)
     ripples = noise(rng, (side, side), (26, 5)) + noise(rng, (side, side), (14, 3))
     depth = np.linspace(0.03, 0.085, side)[:, None]
@@ -308,20 +312,23 @@ def _plain(rng: np.random.Generator, side: int, ground, near, sky, far) -> np.nd
 
 
 def _sand(rng: np.random.Generator, side: int) -> np.ndarray:
-    return _plain(rng, side, (0.80, 0.72, 0.58), (0.70, 0.60, 0.46),
-                  (0.66, 0.76, 0.84), (0.62, 0.62, 0.58))
+    return _plain(rng, side, (0.80, 0.72, 0.58), (0.70, 0.60, 0.46), (0.66, 0.76, 0.84), (0.62, 0.62, 0.58))
 
 
 def _snow(rng: np.random.Generator, side: int) -> np.ndarray:
-    return _plain(rng, side, (0.80, 0.84, 0.89), (0.70, 0.76, 0.84),
-                  (0.70, 0.76, 0.83), (0.47, 0.54, 0.60))
+    return _plain(rng, side, (0.80, 0.84, 0.89), (0.70, 0.76, 0.84), (0.70, 0.76, 0.83), (0.47, 0.54, 0.60))
 
 
 def _meadow(rng: np.random.Generator, side: int) -> np.ndarray:
-    picture = _plain(rng, side, (0.60, 0.67, 0.40), (0.38, 0.49, 0.25),
-                     (0.70, 0.80, 0.87), (0.36, 0.46, 0.36))
-    flowers = _discs(picture, ((0.86, 0.84, 0.70), (0.76, 0.78, 0.52), (0.78, 0.68, 0.72)),
-                     int(rng.integers(8, 22)), rng, smallest=0.012, largest=0.04)
+    picture = _plain(rng, side, (0.60, 0.67, 0.40), (0.38, 0.49, 0.25), (0.70, 0.80, 0.87), (0.36, 0.46, 0.36))
+    flowers = _discs(
+        picture,
+        ((0.86, 0.84, 0.70), (0.76, 0.78, 0.52), (0.78, 0.68, 0.72)),
+        int(rng.integers(8, 22)),
+        rng,
+        smallest=0.012,
+        largest=0.04,
+    )
     return picture + _below(0.5, 0.1, side) * (flowers - picture)
 
 
@@ -347,8 +354,8 @@ def background(rng: np.random.Generator, size: int, kinds) -> np.ndarray:
 
 # --------------------------------------------------------------------- plants
 
-def paint_leaf(canvas: Canvas, base, tip, width: float, colour: np.ndarray,
-               light: np.ndarray) -> None:
+
+def paint_leaf(canvas: Canvas, base, tip, width: float, colour: np.ndarray, light: np.ndarray) -> None:
     """Paint one leaf with a midrib between two points."""
     base, tip = np.asarray(base, float), np.asarray(tip, float)
     aside = (tip - base)[::-1] * (-1, 1)
@@ -361,15 +368,15 @@ def paint_leaf(canvas: Canvas, base, tip, width: float, colour: np.ndarray,
 
 def leaf_colour(rng: np.random.Generator) -> np.ndarray:
     """A muted leaf colour: green, olive, yellowish or dry, ``(3,)``."""
-    return _tinted(_pick(rng, (0.36, 0.50, 0.24), (0.28, 0.42, 0.26), (0.50, 0.56, 0.28),
-                         (0.44, 0.50, 0.36), (0.58, 0.50, 0.34)), rng)
+    return _tinted(
+        _pick(rng, (0.36, 0.50, 0.24), (0.28, 0.42, 0.26), (0.50, 0.56, 0.28), (0.44, 0.50, 0.36), (0.58, 0.50, 0.34)), rng
+    )
 
 
 def _leaf_ahead(target, rng: np.random.Generator) -> list[np.ndarray]:
     angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.16, 0.26)
     step = length * np.array([np.cos(angle), np.sin(angle)])
-    path = spline([target, target + step / 2 + 0.12 * step[::-1] * (-1, 1), target + step],
-                  closed=False)
+    path = spline([target, target + step / 2 + 0.12 * step[::-1] * (-1, 1), target + step], closed=False)
     return [ribbon(path, 0.004, 0.002, swell=0.4 * length)]
 
 
@@ -391,8 +398,9 @@ def _grass_ahead(target, rng: np.random.Generator) -> list[np.ndarray]:
     return blades
 
 
-def paint_foreground(canvas: Canvas, rng: np.random.Generator, light: np.ndarray,
-                     limit: float = 0.22, attempts: int = 5) -> None:
+def paint_foreground(
+    canvas: Canvas, rng: np.random.Generator, light: np.ndarray, limit: float = 0.22, attempts: int = 5
+) -> None:
     """Let a blurred leaf, twig or some grass hide a little of the subject.
 
     A placement that would cover more than ``limit`` of any recorded part of
@@ -414,6 +422,7 @@ def paint_foreground(canvas: Canvas, rng: np.random.Generator, light: np.ndarray
 
 
 # --------------------------------------------------------------------- finish
+
 
 def random_light(rng: np.random.Generator) -> np.ndarray:
     """Unit vector towards the light, from somewhere above, ``(2,)``."""

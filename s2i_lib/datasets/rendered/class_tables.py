@@ -5,8 +5,6 @@ the values of each attribute.  Which combinations a data set cannot show, it
 says by a function of these codes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -21,8 +19,9 @@ def has_value(codes: np.ndarray, attributes: Attributes, name: str, value: str) 
     return codes[:, list(attributes).index(name)] == attributes[name].index(value)
 
 
-def balanced_table(attributes: Attributes, num_classes: int, num_train: int, seed: int,
-                   impossible: Callable[[np.ndarray], np.ndarray]) -> list[dict[str, str]]:
+def balanced_table(
+    attributes: Attributes, num_classes: int, num_train: int, seed: int, impossible: Callable[[np.ndarray], np.ndarray]
+) -> list[dict[str, str]]:
     """The attributes of each class; labels below ``num_train`` are for training.
 
     Within the training and within the test classes every value of an
@@ -41,7 +40,7 @@ def balanced_table(attributes: Attributes, num_classes: int, num_train: int, see
             table was found, which happens only for tables of many thousands.
     """
     if not 0 < num_train <= num_classes:
-        raise ValueError(f'need 0 < num_train <= num_classes, got {num_train} and {num_classes}')
+        raise ValueError(f"need 0 < num_train <= num_classes, got {num_train} and {num_classes}")
 
     def faulty_rows(codes: np.ndarray) -> np.ndarray:
         distance = (codes[:, None] != codes[None]).sum(-1)
@@ -53,9 +52,8 @@ def balanced_table(attributes: Attributes, num_classes: int, num_train: int, see
     for _ in range(20):
         codes = np.concatenate([_balanced_codes(attributes, len(block), rng) for block in blocks])
         if _repair(codes, blocks, faulty_rows, rng):
-            return [{name: values[code] for (name, values), code in zip(attributes.items(), row)}
-                    for row in codes]
-    raise ValueError(f'found no {num_classes} classes that differ in {MIN_DISTANCE} attributes')
+            return [{name: values[code] for (name, values), code in zip(attributes.items(), row)} for row in codes]
+    raise ValueError(f"found no {num_classes} classes that differ in {MIN_DISTANCE} attributes")
 
 
 def _balanced_codes(attributes: Attributes, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -67,8 +65,9 @@ def _balanced_codes(attributes: Attributes, count: int, rng: np.random.Generator
     return np.stack(columns, axis=1)
 
 
-def _repair(codes: np.ndarray, blocks: list[np.ndarray],
-            faulty_rows: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator) -> bool:
+def _repair(
+    codes: np.ndarray, blocks: list[np.ndarray], faulty_rows: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator
+) -> bool:
     """Swap values within columns, which keeps the balance, until no row is faulty."""
     faulty = faulty_rows(codes)
     for _ in range(1000):
@@ -90,13 +89,13 @@ def check_attributes(given: dict[str, str], attributes: Attributes) -> None:
     """Raise ``ValueError`` unless every attribute is given with one of its values."""
     for name, value in given.items():
         if name not in attributes:
-            raise ValueError(f'unknown attribute {name!r}; there are {", ".join(attributes)}')
+            raise ValueError(f"unknown attribute {name!r}; there are {', '.join(attributes)}")
         if value not in attributes[name]:
-            allowed = ', '.join(attributes[name])
-            raise ValueError(f'unknown value {value!r} of {name}; allowed are {allowed}')
+            allowed = ", ".join(attributes[name])
+            raise ValueError(f"unknown value {value!r} of {name}; allowed are {allowed}")
     missing = [name for name in attributes if name not in given]
     if missing:
-        raise ValueError(f'missing attributes: {", ".join(missing)}')
+        raise ValueError(f"missing attributes: {', '.join(missing)}")
 
 
 def check_drawing(given: dict[str, str], attributes: Attributes, size: int) -> None:
@@ -106,4 +105,4 @@ def check_drawing(given: dict[str, str], attributes: Attributes, size: int) -> N
     """
     check_attributes(given, attributes)
     if size < 32:
-        raise ValueError(f'size must be 32 or more, got {size}')
+        raise ValueError(f"size must be 32 or more, got {size}")

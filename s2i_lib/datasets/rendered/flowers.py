@@ -10,37 +10,51 @@ and test classes are disjoint, as in zero-shot text-to-image work:
 has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 
 from s2i_lib.datasets.rendered.class_tables import balanced_table, check_attributes, check_drawing
 from s2i_lib.datasets.rendered.canvas import (
-    GARDENS, Canvas, Mask, background, blurred, ellipse, finished, ink, jittered, noise,
-    paint_foreground, random_light, relief, ribbon, rotation, shaded, spline)
+    GARDENS,
+    Canvas,
+    Mask,
+    background,
+    blurred,
+    ellipse,
+    finished,
+    ink,
+    jittered,
+    noise,
+    paint_foreground,
+    random_light,
+    relief,
+    ribbon,
+    rotation,
+    shaded,
+    spline,
+)
 from s2i_lib.datasets.rendered.flower_captions import COLOUR_ATTRIBUTES, compose_caption
 
-NOUN = 'flower'
+NOUN = "flower"
 
 # Green petals would pass for leaves, and grey ones for shaded white.
-_PETAL_COLOURS = ('white', 'yellow', 'orange', 'red', 'pink', 'purple', 'blue', 'brown', 'black')
+_PETAL_COLOURS = ("white", "yellow", "orange", "red", "pink", "purple", "blue", "brown", "black")
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    'petal': _PETAL_COLOURS,
-    'second': _PETAL_COLOURS,
-    'centre': ('white', 'yellow', 'orange', 'red', 'pink', 'purple', 'green', 'brown', 'black'),
-    'pattern': ('edged', 'striped', 'spotted', 'ringed'),
-    'number': ('four', 'five', 'eight', 'many'),
-    'shape': ('round', 'pointed', 'notched'),
-    'layers': ('single', 'double'),
-    'stamens': ('none', 'long'),
-    'leaves': ('none', 'broad', 'narrow'),
+    "petal": _PETAL_COLOURS,
+    "second": _PETAL_COLOURS,
+    "centre": ("white", "yellow", "orange", "red", "pink", "purple", "green", "brown", "black"),
+    "pattern": ("edged", "striped", "spotted", "ringed"),
+    "number": ("four", "five", "eight", "many"),
+    "shape": ("round", "pointed", "notched"),
+    "layers": ("single", "double"),
+    "stamens": ("none", "long"),
+    "leaves": ("none", "broad", "narrow"),
 }
 
 NUM_CLASSES, NUM_TRAIN_CLASSES = 102, 82
-SPLIT, CAPTIONS_PER_IMAGE = 'classes', 10
+SPLIT, CAPTIONS_PER_IMAGE = "classes", 10
 
 # A flower has no upper side: a picture turned by quarters shows the same attributes.
 QUARTER_TURNS = True
@@ -48,8 +62,8 @@ QUARTER_TURNS = True
 
 # -------------------------------------------------------------- class table
 
-def class_table(num_classes: int = NUM_CLASSES, num_train: int = NUM_TRAIN_CLASSES,
-                seed: int = 0) -> list[dict[str, str]]:
+
+def class_table(num_classes: int = NUM_CLASSES, num_train: int = NUM_TRAIN_CLASSES, seed: int = 0) -> list[dict[str, str]]:
     """The attributes of each class; labels below ``num_train`` are for training.
 
     Within the training and within the test classes every value of an
@@ -65,7 +79,7 @@ def class_table(num_classes: int = NUM_CLASSES, num_train: int = NUM_TRAIN_CLASS
 
 def _pattern_invisible(codes: np.ndarray) -> np.ndarray:
     """Which classes have a pattern in the colour of their petals (both list the same colours)."""
-    petal, second = (list(ATTRIBUTES).index(name) for name in ('petal', 'second'))
+    petal, second = (list(ATTRIBUTES).index(name) for name in ("petal", "second"))
     return codes[:, petal] == codes[:, second]
 
 
@@ -74,23 +88,24 @@ def _pattern_invisible(codes: np.ndarray) -> np.ndarray:
 # Half the outline of a petal, from its base to its tip, along and across it,
 # in units of its length and of half its width.
 _HALF_PETALS = {
-    'round': ((0.0, 0.16), (0.24, 0.46), (0.48, 0.84), (0.70, 1.0), (0.89, 0.82),
-              (0.98, 0.42), (1.0, 0.0)),
-    'pointed': ((0.0, 0.30), (0.18, 0.70), (0.35, 0.98), (0.48, 1.0), (0.68, 0.64),
-                (0.86, 0.22), (1.0, 0.0)),
-    'notched': ((0.0, 0.13), (0.25, 0.38), (0.52, 0.76), (0.75, 1.0), (0.93, 0.92),
-                (1.0, 0.56), (0.96, 0.20), (0.86, 0.0)),
+    "round": ((0.0, 0.16), (0.24, 0.46), (0.48, 0.84), (0.70, 1.0), (0.89, 0.82), (0.98, 0.42), (1.0, 0.0)),
+    "pointed": ((0.0, 0.30), (0.18, 0.70), (0.35, 0.98), (0.48, 1.0), (0.68, 0.64), (0.86, 0.22), (1.0, 0.0)),
+    "notched": ((0.0, 0.13), (0.25, 0.38), (0.52, 0.76), (0.75, 1.0), (0.93, 0.92), (1.0, 0.56), (0.96, 0.20), (0.86, 0.0)),
 }
-_PETAL_COUNTS = {'four': (4, 4), 'five': (5, 5), 'eight': (8, 8), 'many': (13, 15)}
-_HALF_WIDTHS = {shape: dict(zip(_PETAL_COUNTS, widths)) for shape, widths in (
-    ('round', (0.58, 0.48, 0.31, 0.185)), ('pointed', (0.36, 0.31, 0.22, 0.15)),
-    ('notched', (0.55, 0.46, 0.30, 0.18)))}
+_PETAL_COUNTS = {"four": (4, 4), "five": (5, 5), "eight": (8, 8), "many": (13, 15)}
+_HALF_WIDTHS = {
+    shape: dict(zip(_PETAL_COUNTS, widths))
+    for shape, widths in (
+        ("round", (0.58, 0.48, 0.31, 0.185)),
+        ("pointed", (0.36, 0.31, 0.22, 0.15)),
+        ("notched", (0.55, 0.46, 0.30, 0.18)),
+    )
+}
 _INNER_LENGTH = 0.76  # of the inner layer of a double flower
 _CENTRE_RADIUS = 0.31
 _LEAF_GREENS = ((0.30, 0.52, 0.20), (0.22, 0.44, 0.24), (0.44, 0.56, 0.22))
 
-_PARTS = {name: number for number, name in enumerate(
-    (*COLOUR_ATTRIBUTES, 'stamens', 'leaves'), start=1)}
+_PARTS = {name: number for number, name in enumerate((*COLOUR_ATTRIBUTES, "stamens", "leaves"), start=1)}
 
 
 @dataclass(frozen=True)
@@ -128,6 +143,7 @@ def _petal_outline(shape: str, length: float, width: float) -> np.ndarray:
 # ------------------------------------------------------------------- pattern
 # Marks are polygons in the units of the flower, on a petal along x.
 
+
 def _inner_part(shape: str, length: float, width: float) -> list[np.ndarray]:
     """What the coloured edge of a petal leaves free."""
     band = 0.045 + 0.07 * width
@@ -139,8 +155,10 @@ def _stripes(shape: str, length: float, width: float) -> list[np.ndarray]:
     count = max(round(width / 0.15), 1)
     stripes = []
     for place in (np.arange(count) - (count - 1) / 2) / count:
-        path = spline([(0.1, 0.4 * width * place), (0.5 * length, 1.15 * width * place),
-                       (0.94 * length, 1.4 * width * place)], closed=False)
+        path = spline(
+            [(0.1, 0.4 * width * place), (0.5 * length, 1.15 * width * place), (0.94 * length, 1.4 * width * place)],
+            closed=False,
+        )
         stripes.append(ribbon(path, 0.05, 0.03, swell=0.06))
     return stripes
 
@@ -160,27 +178,30 @@ def _base(shape: str, length: float, width: float) -> list[np.ndarray]:
     return [ellipse((0.0, 0.0), (0.22 + 0.36 * length,) * 2, steps=48)]
 
 
-_MARKS = {'edged': _inner_part, 'striped': _stripes, 'spotted': _spots, 'ringed': _base}
+_MARKS = {"edged": _inner_part, "striped": _stripes, "spotted": _spots, "ringed": _base}
 
 
 def _veins(length: float, width: float) -> list[np.ndarray]:
     """Fine lines that fan out from the base of the petal."""
     veins = []
     for place in (-0.62, -0.31, 0.0, 0.31, 0.62):
-        path = spline([(0.15, 0.2 * width * place), (0.5 * length, 0.85 * width * place),
-                       (0.88 * length, width * place)], closed=False, steps=5)
+        path = spline(
+            [(0.15, 0.2 * width * place), (0.5 * length, 0.85 * width * place), (0.88 * length, width * place)],
+            closed=False,
+            steps=5,
+        )
         veins.append(ribbon(path, 0.014, 0.004))
     return veins
 
 
 def _petal(attributes: dict[str, str], length: float, width: float) -> list[list[np.ndarray]]:
     """Contour, marks and veins of a petal along x."""
-    shape = attributes['shape']
-    return [[_petal_outline(shape, length, width)],
-            _MARKS[attributes['pattern']](shape, length, width), _veins(length, width)]
+    shape = attributes["shape"]
+    return [[_petal_outline(shape, length, width)], _MARKS[attributes["pattern"]](shape, length, width), _veins(length, width)]
 
 
 # ------------------------------------------------------------------ painting
+
 
 class _Painter:
     """The state that the painting functions share: one flower on one canvas."""
@@ -192,8 +213,7 @@ class _Painter:
         self.rng = np.random.default_rng(rng.integers(2**63))
         self.pose = _random_pose(rng)
         self.light = random_light(rng).astype(np.float32)  # halves the time of shading
-        self.colour = {part: jittered(attributes[part], rng).astype(np.float32)
-                       for part in COLOUR_ATTRIBUTES}
+        self.colour = {part: jittered(attributes[part], rng).astype(np.float32) for part in COLOUR_ATTRIBUTES}
         self.green = np.array(_LEAF_GREENS[rng.integers(3)]) * rng.uniform(0.9, 1.1)
         self.unit = self.pose.scale * canvas.size  # pixels in one flower unit
 
@@ -219,13 +239,12 @@ class _Painter:
 def _draw_layer(painter: _Painter, count: int, length: float, start: float) -> None:
     """One whorl of petals, each a little different."""
     rng, attributes = painter.rng, painter.attributes
-    width = _HALF_WIDTHS[attributes['shape']][attributes['number']]
+    width = _HALF_WIDTHS[attributes["shape"]][attributes["number"]]
     petal = _petal(attributes, length, width * length**0.5)
     for angle in start + 2 * np.pi * np.arange(count) / count:
         angle += rng.uniform(-0.12, 0.12) * width
         turn = rotation(angle) * rng.uniform((0.95, 0.94), (1.0, 1.03))  # longer, broader
-        _draw_petal(painter, [[painter.pose.place(polygon @ turn.T) for polygon in polygons]
-                              for polygons in petal])
+        _draw_petal(painter, [[painter.pose.place(polygon @ turn.T) for polygon in polygons] for polygons in petal])
 
 
 def _draw_petal(painter: _Painter, petal: list[list[np.ndarray]]) -> None:
@@ -236,29 +255,29 @@ def _draw_petal(painter: _Painter, petal: list[list[np.ndarray]]) -> None:
     mask = canvas.mask(contour)
     shade = 1.1 * relief(mask.alpha, painter.light, 0.07 * painter.unit)
     shade += 0.1 * noise(painter.rng, mask.alpha.shape, (6, 6)) - 0.5 * painter.depth(mask)
-    canvas.paint(mask, shaded(colour['petal'], shade), part=_PARTS['petal'])
+    canvas.paint(mask, shaded(colour["petal"], shade), part=_PARTS["petal"])
     marked = mask.within(canvas.mask(*marks), size)
-    if painter.attributes['pattern'] == 'edged':
+    if painter.attributes["pattern"] == "edged":
         marked = Mask(mask.alpha - marked.alpha, mask.left, mask.top)
-    canvas.paint(marked, shaded(colour['second'], shade), part=_PARTS['second'])
-    painter.outline(marked, colour['second'], 0.012)
-    canvas.paint(canvas.mask(*veins).within(mask, size), ink(colour['petal']), 0.3)
-    painter.outline(mask, colour['petal'], 0.014)
+    canvas.paint(marked, shaded(colour["second"], shade), part=_PARTS["second"])
+    painter.outline(marked, colour["second"], 0.012)
+    canvas.paint(canvas.mask(*veins).within(mask, size), ink(colour["petal"]), 0.3)
+    painter.outline(mask, colour["petal"], 0.014)
 
 
 def _draw_petals(painter: _Painter) -> None:
     """One layer of petals, or a second, smaller one in front of its gaps."""
-    low, high = _PETAL_COUNTS[painter.attributes['number']]
+    low, high = _PETAL_COUNTS[painter.attributes["number"]]
     count = painter.rng.integers(low, high + 1)
     _draw_layer(painter, count, 1.0, 0.0)
-    if painter.attributes['layers'] == 'double':
+    if painter.attributes["layers"] == "double":
         painter.shadow(painter.pose.place(ellipse((0, 0), (0.6, 0.6))), 0.4, 0.15)
         _draw_layer(painter, count, _INNER_LENGTH, np.pi / count)
 
 
 def _draw_centre(painter: _Painter) -> None:
     """A domed disc of many florets, which spiral outwards as in a sunflower."""
-    canvas, colour, rng = painter.canvas, painter.colour['centre'], painter.rng
+    canvas, colour, rng = painter.canvas, painter.colour["centre"], painter.rng
     radius = _CENTRE_RADIUS * rng.uniform(0.95, 1.05)
     turns = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     bumps = radius * (1 + 0.03 * np.cos(22 * turns))
@@ -266,7 +285,7 @@ def _draw_centre(painter: _Painter) -> None:
     painter.shadow(polygon, 0.55, 0.07)
     mask = canvas.mask(polygon)
     shade = relief(mask.alpha, painter.light, 0.11 * painter.unit)
-    canvas.paint(mask, shaded(colour, shade), part=_PARTS['centre'])
+    canvas.paint(mask, shaded(colour, shade), part=_PARTS["centre"])
     florets = np.arange(6, 75)
     distance = 0.94 * radius * np.sqrt(florets / 75)
     spiral = np.stack([np.cos(2.39996 * florets), np.sin(2.39996 * florets)], 1)  # golden angle
@@ -279,27 +298,27 @@ def _draw_centre(painter: _Painter) -> None:
 
 def _draw_stamens(painter: _Painter) -> None:
     """Pale filaments that reach far over the petals, with dark anthers at their tips."""
-    if painter.attributes['stamens'] == 'none':
+    if painter.attributes["stamens"] == "none":
         return
     rng, canvas, pose = painter.rng, painter.canvas, painter.pose
     filaments, anthers = [], []
     for angle in np.arange(9) * 2 * np.pi / 9 + rng.uniform(0, 2 * np.pi):
         reach, bend = rng.uniform(0.54, 0.62), rng.uniform(-0.05, 0.05)
         turn = rotation(angle + rng.uniform(-0.12, 0.12)).T
-        path = spline(np.array(((0.16, 0.0), (0.6 * reach, bend), (reach, 0.0))) @ turn,
-                      closed=False)
+        path = spline(np.array(((0.16, 0.0), (0.6 * reach, bend), (reach, 0.0))) @ turn, closed=False)
         filaments.append(pose.place(ribbon(path, 0.034, 0.026)))
         anthers.append(pose.place(ellipse(path[-1], (0.040, 0.062), angle)))
-    for polygons, tone in ((filaments, np.array((0.95, 0.93, 0.76))),
-                           (anthers, np.array((0.42, 0.24, 0.09)))):
+    for polygons, tone in ((filaments, np.array((0.95, 0.93, 0.76))), (anthers, np.array((0.42, 0.24, 0.09)))):
         mask = canvas.mask(*polygons)
-        canvas.darken(canvas.mask(*[polygon - 0.02 * pose.scale * painter.light
-                                    for polygon in polygons], blur=0.02 * pose.scale), 0.5)
-        canvas.paint(mask, tone, part=_PARTS['stamens'])
+        canvas.darken(
+            canvas.mask(*[polygon - 0.02 * pose.scale * painter.light for polygon in polygons], blur=0.02 * pose.scale), 0.5
+        )
+        canvas.paint(mask, tone, part=_PARTS["stamens"])
         painter.outline(mask, tone, 0.008, 0.7)
 
 
 # ------------------------------------------------------------ stem and leaves
+
 
 def _draw_stem(painter: _Painter) -> None:
     rng, canvas = painter.rng, painter.canvas
@@ -313,32 +332,29 @@ def _draw_stem(painter: _Painter) -> None:
 
 def _draw_leaves(painter: _Painter) -> None:
     """Leaves that stick out from behind the flower, all around it."""
-    kind, rng = painter.attributes['leaves'], painter.rng
-    if kind == 'none':
+    kind, rng = painter.attributes["leaves"], painter.rng
+    if kind == "none":
         return
-    count, width = {'broad': (5, 0.62), 'narrow': (11, 0.11)}[kind]
+    count, width = {"broad": (5, 0.62), "narrow": (11, 0.11)}[kind]
     for angle in rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(count) / count:
         direction = rotation(angle + rng.uniform(-0.15, 0.15)) @ (1, 0)
-        _draw_leaf(painter, direction * rng.uniform(1.35, 1.5), width,
-                   painter.green * rng.uniform(0.88, 1.12))
+        _draw_leaf(painter, direction * rng.uniform(1.35, 1.5), width, painter.green * rng.uniform(0.88, 1.12))
 
 
 def _draw_leaf(painter: _Painter, tip: np.ndarray, width: float, colour: np.ndarray) -> None:
     """A leaf with its ribs, from behind the flower to ``tip`` in flower units."""
     canvas, aside = painter.canvas, tip[::-1] * (-1, 1)
-    path = spline([0.45 * tip, 0.8 * tip + painter.rng.uniform(-0.08, 0.08) * aside, tip],
-                  closed=False)
+    path = spline([0.45 * tip, 0.8 * tip + painter.rng.uniform(-0.08, 0.08) * aside, tip], closed=False)
     polygon = painter.pose.place(ribbon(path, 0.05, 0.0, swell=width))
     mask = canvas.mask(polygon)
     painter.shadow(polygon, 0.3, 0.05)
     shade = relief(mask.alpha, painter.light, 0.3 * min(width, 0.3) * painter.unit)
-    canvas.paint(mask, shaded(colour, shade), part=_PARTS['leaves'])
+    canvas.paint(mask, shaded(colour, shade), part=_PARTS["leaves"])
     ribs = [ribbon(path, 0.03, 0.006)]
     for start in path[3:-3:2] if width > 0.3 else ():
         for side in (-0.3, 0.3):
             end = start + 0.2 * tip + side * aside
-            ribs.append(ribbon(spline([start, (start + end) / 2 - 0.02 * tip, end], closed=False),
-                               0.014, 0.006))
+            ribs.append(ribbon(spline([start, (start + end) / 2 - 0.02 * tip, end], closed=False), 0.014, 0.006))
     lines = canvas.mask(*[painter.pose.place(rib) for rib in ribs])
     canvas.paint(lines.within(mask, canvas.size), colour + 0.3 * (1 - colour), 0.6)
     painter.outline(mask, colour, 0.012)
@@ -379,8 +395,7 @@ def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) 
     return finished(canvas, rng)
 
 
-def describe(attributes: dict[str, str],
-             rng: np.random.Generator) -> tuple[str, dict[str, str]]:
+def describe(attributes: dict[str, str], rng: np.random.Generator) -> tuple[str, dict[str, str]]:
     """One caption of a flower, and exactly the attributes it states.
 
     Args:

@@ -6,19 +6,24 @@ is the colour of the room's main furniture, and pieces that are not part of
 that have colours of their own.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from s2i_lib.datasets.rendered.canvas import ellipse, paint_leaf, ribbon, spline
 from s2i_lib.datasets.rendered.room_perspective import CHARCOAL, CREAM, LIGHT_ON_PAPER, METAL, Interior, tone
 
 _LINEN = tone(0.97, 0.96, 0.93)
-_BOOKS = (tone(0.70, 0.22, 0.20), tone(0.20, 0.38, 0.58), tone(0.86, 0.68, 0.30), tone(0.26, 0.46, 0.34),
-          tone(0.55, 0.36, 0.52), tone(0.90, 0.86, 0.78))
+_BOOKS = (
+    tone(0.70, 0.22, 0.20),
+    tone(0.20, 0.38, 0.58),
+    tone(0.86, 0.68, 0.30),
+    tone(0.26, 0.46, 0.34),
+    tone(0.55, 0.36, 0.52),
+    tone(0.90, 0.86, 0.78),
+)
 
 
 # ---------------------------------------------------------------------- to sleep
+
 
 def draw_double_bed(room: Interior, colour: np.ndarray) -> None:
     """A wide bed with a wooden head and a coloured cover."""
@@ -78,6 +83,7 @@ def draw_luggage(room: Interior, colour: np.ndarray) -> None:
 
 # ------------------------------------------------------------------ to sit and eat
 
+
 def draw_chair(room: Interior, colour: np.ndarray) -> None:
     """A padded chair; its origin is the middle of its seat."""
     room.footprint((-0.2, 0.2), (-0.2, 0.2), 0.3)
@@ -97,8 +103,11 @@ def draw_round_table(room: Interior, colour: np.ndarray) -> None:
         room.turned(x, 0.0, [(0.75, 0.12), (0.765, 0.14)], _LINEN)
         room.turned(x, 0.0, [(0.765, 0.05), (0.85, 0.06)], _LINEN)
     room.turned(0, -0.05, [(0.75, 0.08), (0.83, 0.17)], tone(0.42, 0.58, 0.68))
-    for x, z, fruit in ((-0.07, -0.1, tone(0.88, 0.30, 0.20)), (0.07, -0.08, tone(0.93, 0.62, 0.15)),
-                        (0.0, 0.0, tone(0.60, 0.72, 0.22))):
+    for x, z, fruit in (
+        (-0.07, -0.1, tone(0.88, 0.30, 0.20)),
+        (0.07, -0.08, tone(0.93, 0.62, 0.15)),
+        (0.0, 0.0, tone(0.60, 0.72, 0.22)),
+    ):
         room.turned(x, z, [(0.80, 0.05), (0.86, 0.075), (0.92, 0.03)], fruit, line=0.4)
 
 
@@ -139,6 +148,7 @@ def draw_sideboard(room: Interior, colour: np.ndarray) -> None:
 
 
 # ------------------------------------------------------------------------- to cook
+
 
 def draw_fridge(room: Interior, colour: np.ndarray) -> None:
     """A tall refrigerator of brushed metal."""
@@ -186,8 +196,15 @@ def _draw_sink(room: Interior, x: float, back: float) -> None:
     room.panel([(a, 0.912, z) for a, z in basin], METAL)
     room.panel([(0.85 * (a - x) + x, 0.912, 0.85 * (z + 0.29) - 0.29) for a, z in basin], METAL * 0.55, fade=-0.2)
     room.lines([[(x, 0.91, back + 0.06), (x, 1.2, back + 0.06)]], METAL * 0.75, 0.04)
-    room.lines([spline([(x, 1.18), (x + 0.03, 1.27), (x + 0.12, 1.27), (x + 0.15, 1.16)], closed=False) @
-                np.array(((1, 0, 0), (0, 1, 0))) + (0, 0, back + 0.08)], METAL * 0.75, 0.04)
+    room.lines(
+        [
+            spline([(x, 1.18), (x + 0.03, 1.27), (x + 0.12, 1.27), (x + 0.15, 1.16)], closed=False)
+            @ np.array(((1, 0, 0), (0, 1, 0)))
+            + (0, 0, back + 0.08)
+        ],
+        METAL * 0.75,
+        0.04,
+    )
 
 
 def _draw_stove(room: Interior, x) -> None:
@@ -219,6 +236,7 @@ def draw_kitchen_corner(room: Interior, colour: np.ndarray) -> None:
 
 
 # ------------------------------------------------------------------------- to work
+
 
 def draw_desk(room: Interior, colour: np.ndarray) -> None:
     """A desk with two sets of drawers and a computer, 1.5 m wide."""
@@ -268,6 +286,7 @@ def draw_bookshelf(room: Interior, colour: np.ndarray) -> None:
 
 # ------------------------------------------------------------------------- to rest
 
+
 def draw_sofa(room: Interior, colour: np.ndarray) -> None:
     """A sofa with two seats and two cream cushions, 1.8 m wide."""
     room.footprint((-0.9, 0.9), (-0.85, 0))
@@ -309,6 +328,7 @@ def draw_television(room: Interior, colour: np.ndarray) -> None:
 
 # ----------------------------------------------------- things that any room can have
 
+
 def draw_standing_lamp(room: Interior) -> None:
     """A floor lamp with a cream shade."""
     room.footprint((-0.16, 0.16), (-0.16, 0.16), 0.3)
@@ -343,11 +363,11 @@ def draw_plant(room: Interior) -> None:
 
 def draw_decoration(room: Interior, kind: str, x: float, y: float) -> None:
     """A ``painting``, a ``clock`` or a ``mirror`` on the back wall, about a point; nothing for ``none``."""
-    if kind == 'painting':
+    if kind == "painting":
         _draw_painting(room, x, y)
-    elif kind == 'clock':
+    elif kind == "clock":
         _draw_clock(room, x, y)
-    elif kind == 'mirror':
+    elif kind == "mirror":
         _draw_mirror(room, x, y)
 
 
@@ -363,8 +383,14 @@ def _draw_painting(room: Interior, x: float, y: float) -> None:
     mask = room.sheet((x - 0.33, x + 0.33), (y - 0.21, y + 0.21), 0.045, tone(0.66, 0.83, 0.90), fade=0.25)
     rng, size = room.rng, room.canvas.size
     for height, colour in ((0.0, tone(0.42, 0.56, 0.66)), (-0.08, tone(0.52, 0.62, 0.34)), (-0.14, tone(0.86, 0.72, 0.38))):
-        ridge = [(x - 0.4, y - 0.4), (x - 0.36, y + height), (x - 0.12, y + height + rng.uniform(0, 0.1)),
-                 (x + 0.15, y + height - rng.uniform(0, 0.06)), (x + 0.36, y + height + 0.04), (x + 0.4, y - 0.4)]
+        ridge = [
+            (x - 0.4, y - 0.4),
+            (x - 0.36, y + height),
+            (x - 0.12, y + height + rng.uniform(0, 0.1)),
+            (x + 0.15, y + height - rng.uniform(0, 0.06)),
+            (x + 0.36, y + height + 0.04),
+            (x + 0.4, y - 0.4),
+        ]
         hill = room.place(np.column_stack([spline(ridge), np.full(48, 0.045)]))
         room.canvas.paint(room.canvas.mask(hill).within(mask, size), colour)
     sun = _disc(room, x + rng.uniform(-0.18, 0.18), y + 0.12, (0.05, 0.05), 0.045)
@@ -378,8 +404,10 @@ def _draw_clock(room: Interior, x: float, y: float) -> None:
     turns = np.arange(12) * np.pi / 6
     ticks = [[(x + r * np.sin(t), y + r * np.cos(t), 0.03) for r in (0.165, 0.2)] for t in turns]
     hour = room.rng.uniform(0, 12)
-    hands = [[(x, y, 0.03), (x + r * np.sin(t), y + r * np.cos(t), 0.03)]
-             for t, r in ((hour * np.pi / 6, 0.11), (hour % 1 * 2 * np.pi, 0.17))]
+    hands = [
+        [(x, y, 0.03), (x + r * np.sin(t), y + r * np.cos(t), 0.03)]
+        for t, r in ((hour * np.pi / 6, 0.11), (hour % 1 * 2 * np.pi, 0.17))
+    ]
     room.lines(ticks, CHARCOAL, 0.014)
     room.lines(hands, CHARCOAL, 0.024)
 
@@ -389,8 +417,10 @@ def _draw_mirror(room: Interior, x: float, y: float) -> None:
     room.paint(room.canvas.mask(_disc(room, x, y, (0.28, 0.40))), tone(0.80, 0.62, 0.26))
     mask = room.canvas.mask(_disc(room, x, y, (0.23, 0.35)))
     room.paint(mask, tone(0.72, 0.84, 0.90), fade=0.4)
-    gleam = [room.place([(x + a, y - 0.5, 0.03), (x + a + b, y - 0.5, 0.03), (x + a + b + 0.5, y + 0.5, 0.03),
-                         (x + a + 0.5, y + 0.5, 0.03)]) for a, b in ((-0.34, 0.10), (-0.18, 0.04))]
+    gleam = [
+        room.place(
+            [(x + a, y - 0.5, 0.03), (x + a + b, y - 0.5, 0.03), (x + a + b + 0.5, y + 0.5, 0.03), (x + a + 0.5, y + 0.5, 0.03)]
+        )
+        for a, b in ((-0.34, 0.10), (-0.18, 0.04))
+    ]
     room.canvas.paint(room.canvas.mask(*gleam).within(mask, room.canvas.size), tone(1, 1, 1), 0.65)
-
-

@@ -7,15 +7,24 @@ turned (:meth:`Interior.at`).  Things hide what was drawn before them, so that
 a room is drawn from the back to the front.
 """
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np
 from scipy.spatial import ConvexHull
 
 from s2i_lib.datasets.rendered.canvas import (
-    Canvas, Mask, blurred, ellipse, ink, luminance, noise, relief, ribbon, shaded, spline)
+    Canvas,
+    Mask,
+    blurred,
+    ellipse,
+    ink,
+    luminance,
+    noise,
+    relief,
+    ribbon,
+    shaded,
+    spline,
+)
 
 HALF_WIDTH, HEIGHT, DEPTH = 2.08, 2.5, 3.4  # of the room, as far as it can be seen
 
@@ -25,8 +34,14 @@ _LINE = 0.0042  # width of a contour
 
 # The faces of a box by their normals; corners are numbered 4 x + 2 y + z, each 0 or 1,
 # and run anticlockwise as seen from outside.
-_FACES = {(0, 0, 1): (1, 5, 7, 3), (0, 0, -1): (4, 0, 2, 6), (1, 0, 0): (5, 4, 6, 7),
-          (-1, 0, 0): (0, 1, 3, 2), (0, 1, 0): (3, 7, 6, 2), (0, -1, 0): (0, 4, 5, 1)}
+_FACES = {
+    (0, 0, 1): (1, 5, 7, 3),
+    (0, 0, -1): (4, 0, 2, 6),
+    (1, 0, 0): (5, 4, 6, 7),
+    (-1, 0, 0): (0, 1, 3, 2),
+    (0, 1, 0): (3, 7, 6, 2),
+    (0, -1, 0): (0, 4, 5, 1),
+}
 
 
 def tone(*channels: float) -> np.ndarray:
@@ -113,8 +128,7 @@ class Interior:
 
     def lines(self, paths, colour, width: float = 0.012, opacity: float = 1.0, within: Mask | None = None) -> None:
         """Thin strokes along paths ``(n, 3)``, ``width`` metres wide."""
-        strokes = [ribbon(self.place(path), width * self.scale(path[0]), width * self.scale(path[-1]))
-                   for path in paths]
+        strokes = [ribbon(self.place(path), width * self.scale(path[0]), width * self.scale(path[-1])) for path in paths]
         mask = self.canvas.mask(*strokes)
         self.canvas.paint(mask.within(within, self.canvas.size) if within else mask, colour, opacity)
 
@@ -125,8 +139,10 @@ class Interior:
     def footprint(self, x, z, amount: float = 0.45, spread: float = 0.04) -> None:
         """The shadow of a thing on the floor, between two x and two z."""
         (x0, x1), (z0, z1) = x, z
-        self.shadow([(x0 - 2 * spread, 0, z0), (x1 + spread, 0, z0), (x1 + spread, 0, z1 + spread),
-                     (x0 - 2 * spread, 0, z1 + spread)], amount)
+        self.shadow(
+            [(x0 - 2 * spread, 0, z0), (x1 + spread, 0, z0), (x1 + spread, 0, z1 + spread), (x0 - 2 * spread, 0, z1 + spread)],
+            amount,
+        )
 
     # ------------------------------------------------------------------ solids
 
@@ -153,10 +169,17 @@ class Interior:
 
     def cushion(self, x, y, z, colour, radius: float = 0.05) -> None:
         """A box of cloth: rounded at its edges, lighter on top."""
-        inner = np.array([(a, b, c) for a in (x[0] + radius, x[1] - radius) for b in (y[0] + radius, y[1] - radius)
-                          for c in (z[0] + radius, z[1] - radius)])
-        discs = [ellipse(point, (radius * self.scale(corner),) * 2, steps=16)
-                 for point, corner in zip(self.place(inner), inner)]
+        inner = np.array(
+            [
+                (a, b, c)
+                for a in (x[0] + radius, x[1] - radius)
+                for b in (y[0] + radius, y[1] - radius)
+                for c in (z[0] + radius, z[1] - radius)
+            ]
+        )
+        discs = [
+            ellipse(point, (radius * self.scale(corner),) * 2, steps=16) for point, corner in zip(self.place(inner), inner)
+        ]
         mask = self.canvas.mask(_hull(np.concatenate(discs)))
         size, soft = self.canvas.size, 0.25 * radius * self.scale(inner[0])
         shade = 0.7 * relief(mask.alpha, LIGHT_ON_PAPER, 0.8 * radius * self.scale(inner[0]) * size + 1)
@@ -180,9 +203,14 @@ class Interior:
 
     def rounded(self, x, y, z, colour, radius: float) -> Mask:
         """An upright board whose upper corners are round, with a thickness towards the back."""
-        outline = np.concatenate([
-            [(x[0], y[0])], _arc((x[0] + radius, y[1] - radius), radius, np.pi, np.pi / 2),
-            _arc((x[1] - radius, y[1] - radius), radius, np.pi / 2, 0), [(x[1], y[0])]])
+        outline = np.concatenate(
+            [
+                [(x[0], y[0])],
+                _arc((x[0] + radius, y[1] - radius), radius, np.pi, np.pi / 2),
+                _arc((x[1] - radius, y[1] - radius), radius, np.pi / 2, 0),
+                [(x[1], y[0])],
+            ]
+        )
         back, front = (np.column_stack([outline, np.full(len(outline), depth)]) for depth in z)
         body = self.canvas.mask(_hull(self.place(np.concatenate([back, front]))))
         self.paint(body, colour, -0.35)
@@ -212,6 +240,7 @@ def _arc(centre, radius: float, start: float, stop: float) -> np.ndarray:
 
 # ----------------------------------------------------------------------- shell
 
+
 def draw_walls(room: Interior, colour: np.ndarray) -> None:
     """Back wall, two side walls, ceiling and skirting; the light comes from the right."""
     w, h, d = HALF_WIDTH, HEIGHT, DEPTH
@@ -231,17 +260,21 @@ def draw_walls(room: Interior, colour: np.ndarray) -> None:
 
 def draw_floor(room: Interior, kind: str) -> None:
     """A floor of ``wooden`` planks, ``tiled`` like a chess board, or ``carpeted``."""
-    colour = {'wooden': tone(0.60, 0.38, 0.20), 'tiled': tone(0.91, 0.90, 0.86), 'carpeted': tone(0.74, 0.69, 0.62)}[kind]
+    colour = {"wooden": tone(0.60, 0.38, 0.20), "tiled": tone(0.91, 0.90, 0.86), "carpeted": tone(0.74, 0.69, 0.62)}[kind]
     mask = room.canvas.mask(room.place(_on_floor((-HALF_WIDTH, HALF_WIDTH), (0, DEPTH))))
     size, shape = room.canvas.size, mask.alpha.shape
     near = np.broadcast_to(np.linspace(-0.14, 0.14, shape[0], dtype=np.float32)[:, None], shape)
     room.canvas.paint(mask, shaded(colour, near))
-    if kind == 'wooden':
+    if kind == "wooden":
         _draw_planks(room, colour, mask)
-    elif kind == 'tiled':
+    elif kind == "tiled":
         step = 0.46
-        dark = [room.place(_on_floor((x, x + step), (z, z + step)))
-                for i, x in enumerate(np.arange(-5, 5) * step) for k, z in enumerate(np.arange(0, 8) * step) if (i + k) % 2]
+        dark = [
+            room.place(_on_floor((x, x + step), (z, z + step)))
+            for i, x in enumerate(np.arange(-5, 5) * step)
+            for k, z in enumerate(np.arange(0, 8) * step)
+            if (i + k) % 2
+        ]
         room.canvas.paint(room.canvas.mask(*dark).within(mask, size), tone(0.40, 0.45, 0.50), 0.9)
     else:
         pile = noise(room.rng, shape, (shape[0] // 2 + 1, shape[1] // 2 + 1))
@@ -284,9 +317,11 @@ def draw_rug(room: Interior, x, z, colour: np.ndarray) -> None:
 
 # ---------------------------------------------------------------------- window
 
-_SKIES = {'day': (tone(0.45, 0.70, 0.96), tone(0.84, 0.93, 0.98), tone(0.44, 0.66, 0.34)),
-          'evening': (tone(0.93, 0.42, 0.30), tone(1.00, 0.80, 0.40), tone(0.42, 0.24, 0.26)),
-          'night': (tone(0.03, 0.05, 0.20), tone(0.09, 0.13, 0.36), tone(0.03, 0.06, 0.10))}
+_SKIES = {
+    "day": (tone(0.45, 0.70, 0.96), tone(0.84, 0.93, 0.98), tone(0.44, 0.66, 0.34)),
+    "evening": (tone(0.93, 0.42, 0.30), tone(1.00, 0.80, 0.40), tone(0.42, 0.24, 0.26)),
+    "night": (tone(0.03, 0.05, 0.20), tone(0.09, 0.13, 0.36), tone(0.03, 0.06, 0.10)),
+}
 
 
 def draw_window(room: Interior, x: float, y, time: str, curtain: np.ndarray) -> None:
@@ -317,21 +352,33 @@ def _draw_view(room: Interior, glass: Mask, time: str) -> None:
     corner, span = np.array((glass.left, glass.top)) / canvas.size, np.array((columns, rows)) / canvas.size
 
     def lay(polygons, colour, opacity=1.0, blur=0.0):
-        canvas.paint(canvas.mask(*[corner + polygon * span for polygon in polygons], blur=blur).within(glass, canvas.size),
-                     colour, opacity)
+        canvas.paint(
+            canvas.mask(*[corner + polygon * span for polygon in polygons], blur=blur).within(glass, canvas.size),
+            colour,
+            opacity,
+        )
 
     u = rng.uniform(0.38, 0.62)
-    if time == 'day':
-        lay([ellipse((u + a, 0.3 + b), (0.13, 0.07)) for a, b in ((-0.12, 0.02), (0, -0.02), (0.12, 0.02))],
-            tone(1, 1, 1), 0.9)
-    elif time == 'evening':
+    if time == "day":
+        lay([ellipse((u + a, 0.3 + b), (0.13, 0.07)) for a, b in ((-0.12, 0.02), (0, -0.02), (0.12, 0.02))], tone(1, 1, 1), 0.9)
+    elif time == "evening":
         lay([ellipse((u, 0.66), (0.17, 0.15))], tone(1.0, 0.93, 0.62), blur=0.004)
     else:
-        lay([ellipse(point, (0.016, 0.013), steps=8) for point in rng.uniform((0.2, 0.05), (0.8, 0.6), (14, 2))],
-            tone(0.95, 0.95, 1.0), 0.9)
+        lay(
+            [ellipse(point, (0.016, 0.013), steps=8) for point in rng.uniform((0.2, 0.05), (0.8, 0.6), (14, 2))],
+            tone(0.95, 0.95, 1.0),
+            0.9,
+        )
         lay([ellipse((u, 0.27), (0.10, 0.085))], tone(0.99, 0.96, 0.80))
-    ridge = [(0, 1.05), (0, 0.8), (0.2, rng.uniform(0.68, 0.76)), (0.45, 0.82), (0.7, rng.uniform(0.7, 0.78)),
-             (1, 0.84), (1, 1.05)]
+    ridge = [
+        (0, 1.05),
+        (0, 0.8),
+        (0.2, rng.uniform(0.68, 0.76)),
+        (0.45, 0.82),
+        (0.7, rng.uniform(0.7, 0.78)),
+        (1, 0.84),
+        (1, 1.05),
+    ]
     lay([spline(ridge)], hills)
 
 
@@ -354,8 +401,8 @@ def _draw_curtain(room: Interior, inner: float, outer: float, y, colour: np.ndar
 
 # ----------------------------------------------------------------------- light
 
-_AMBIENT = {'day': tone(1.03, 1.02, 1.0), 'evening': tone(1.02, 0.93, 0.84), 'night': tone(0.81, 0.79, 0.83)}
-_LAMP_GLOW = {'day': 0.05, 'evening': 0.16, 'night': 0.34}
+_AMBIENT = {"day": tone(1.03, 1.02, 1.0), "evening": tone(1.02, 0.93, 0.84), "night": tone(0.81, 0.79, 0.83)}
+_LAMP_GLOW = {"day": 0.05, "evening": 0.16, "night": 0.34}
 
 
 def light_up(room: Interior, time: str) -> None:
