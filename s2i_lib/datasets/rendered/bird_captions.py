@@ -1,7 +1,7 @@
 """Captions of rendered birds, in the manner of people who describe CUB birds.
 
-Wing colour and wing bars, say, make one statement ("black wings with white
-bars"), and so do the colour and the length of the bill.
+Wing colour and wing bars, say, make one statement ("black wings with white bars"), and so do the colour and the length of the
+bill.
 """
 
 import numpy as np
@@ -12,11 +12,14 @@ from s2i_lib.datasets.rendered.captions import (
     LIST_FORMS,
     SPLIT_FORMS,
     UNREMARKABLE,
+    FormGroups,
+    Forms,
     Statement,
     colour_word,
     of_fitting_length,
     one_of,
     random_count,
+    random_forms,
     sentence,
     with_article,
 )
@@ -51,11 +54,11 @@ _SIZE_FORMS = (
     "this bird is {size} and shows {all}",
     "it is a {size} one with {all}",
 )
-_FORM_GROUPS = ((LIST_FORMS, 0.5), (SPLIT_FORMS, 0.14), (CLAUSE_FORMS, 0.24), (ALL_CLAUSE_FORMS, 0.12))
+_FORM_GROUPS: FormGroups = ((LIST_FORMS, 0.5), (SPLIT_FORMS, 0.14), (CLAUSE_FORMS, 0.24), (ALL_CLAUSE_FORMS, 0.12))
 
 
 def compose_caption(attributes: dict[str, str], rng: np.random.Generator) -> tuple[str, dict[str, str]]:
-    """The work of :func:`birds.describe`, for attributes known to be valid."""
+    """A sentence of 6 to 18 words about a bird with valid attributes, and what it mentions; see ``birds.describe``."""
     mentioned = _choose(attributes, rng)
     return of_fitting_length(lambda: _compose(mentioned, rng)), mentioned
 
@@ -70,7 +73,7 @@ def _choose(attributes: dict[str, str], rng: np.random.Generator) -> dict[str, s
     return {name: value for name, value in attributes.items() if name in chosen}
 
 
-# ---------------------------------------------------------------- statements
+# --- statements ---
 
 
 def _part_word(part: str, rng: np.random.Generator) -> str:
@@ -157,10 +160,9 @@ def _shared_parts(mentioned: dict[str, str], rng: np.random.Generator) -> list[s
 
 
 def _statements(mentioned: dict[str, str], rng: np.random.Generator) -> list[Statement]:
-    """Statements of everything in ``mentioned`` but the size, in random order.
+    """Statements of everything in `mentioned` but the size, in random order.
 
-    A shared statement comes last: "red wings and a blue crown and tail" is
-    easier to follow than the reverse.
+    A shared statement comes last: "red wings and a blue crown and tail" is easier to follow than the reverse.
     """
     result, left = [], dict(mentioned)
     shared = _shared_parts(left, rng)
@@ -182,7 +184,7 @@ def _statements(mentioned: dict[str, str], rng: np.random.Generator) -> list[Sta
     return sorted(shuffled, key=lambda statement: statement.shared)
 
 
-# ----------------------------------------------------------------- sentences
+# --- sentences ---
 
 
 def _take_compound(mentioned: dict[str, str], rng: np.random.Generator) -> tuple[str, str]:
@@ -202,16 +204,15 @@ def _take_compound(mentioned: dict[str, str], rng: np.random.Generator) -> tuple
     return f"{value} {one_of(rng, _COMPOUNDS[part])}", name
 
 
-def _choose_forms(left: dict[str, str], size: str, rng: np.random.Generator) -> tuple[str, ...]:
+def _choose_forms(left: dict[str, str], size: str, rng: np.random.Generator) -> Forms:
     """The group of sentence forms to use; that of the size if it is to be told."""
     if size and left and rng.random() < 0.25:
         return _SIZE_FORMS
-    groups, shares = zip(*_FORM_GROUPS)
-    return groups[rng.choice(len(groups), p=shares)]
+    return random_forms(_FORM_GROUPS, rng)
 
 
 def _compose(mentioned: dict[str, str], rng: np.random.Generator) -> str:
-    """One sentence that states all of ``mentioned``, of any length."""
+    """One sentence that states all of `mentioned`, of any length."""
     left = dict(mentioned)
     size = one_of(rng, _SIZE_WORDS[left.pop("size")]) if "size" in left else ""
     forms = _choose_forms(left, size, rng)

@@ -1,17 +1,19 @@
 """What the captions of all rendered data sets are made of.
 
-A caption is composed in three steps: choose which attributes to mention, turn
-them into statements about parts of the subject (:class:`Statement`), and
-arrange the statements in a sentence form, each statement either as a noun
-phrase ("black wings with white bars") or as a clause ("its wings are black
-with white bars").  Every sentence states the mentioned attributes, all of
-them, and nothing else.
+A caption is composed in three steps: choose which attributes to mention, turn them into statements about parts of the subject
+(``Statement``), and arrange the statements in a sentence form, each statement either as a noun phrase ("black wings with white
+bars") or as a clause ("its wings are black with white bars"). Every sentence states the mentioned attributes, all of them, and
+nothing else. ``caption_from_templates`` takes all three steps where each attribute makes a statement of its own.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+
+_Choice = TypeVar("_Choice")
 
 MIN_WORDS, MAX_WORDS = 6, 18
 
@@ -20,6 +22,7 @@ UNREMARKABLE = {"none", "plain", "single"}
 
 _COUNT_SHARES = {2: 0.16, 3: 0.34, 4: 0.34, 5: 0.16}
 _SYNONYM_SHARE = 0.15
+_ATTEMPTS = 1000  # to find a sentence of fitting length
 
 _COLOUR_WORDS = {
     "black": ("jet black", "ebony"),
@@ -35,10 +38,9 @@ _COLOUR_WORDS = {
     "pink": ("bright pink", "soft pink"),
 }
 
-# Sentence forms.  {noun} is what is described, with or without adjectives, and
-# {a_noun} the same with its article; {all} lists all statements as noun
-# phrases, {some} and {rest} are the two halves of that list, {clauses} is the
-# second half as clauses and {all_clauses} are all statements as clauses.
+# Sentence forms. {noun} is what is described, with or without adjectives, and {a_noun} the same with its article; {all} lists
+# all statements as noun phrases, {some} and {rest} are the two halves of that list, {clauses} is the second half as clauses and
+# {all_clauses} are all statements as clauses.
 LIST_FORMS = (
     "{a_noun} with {all}",
     "{a_noun} that has {all}",
@@ -85,12 +87,18 @@ ALL_CLAUSE_FORMS = (
 )
 
 
+Forms = tuple[str, ...]
+FormGroups = tuple[tuple[Forms, float], ...]  # forms, and the share of sentences that have one of them
+
+
 @dataclass(frozen=True)
 class Statement:
     """What is said of one part, or of parts that share a colour.
 
-    ``phrase`` is a noun phrase with its article, ``clause`` a main clause;
-    a ``shared`` statement joins two parts by an "and" of its own.
+    Attributes:
+        phrase: a noun phrase with its article.
+        clause: a main clause.
+        shared: does it join two parts by an "and" of its own?
     """
 
     phrase: str
@@ -98,9 +106,9 @@ class Statement:
     shared: bool = False
 
 
-def one_of(rng: np.random.Generator, words) -> str:
-    """Any of the words, all equally likely."""
-    return words[rng.integers(len(words))]
+def one_of(rng: np.random.Generator, words: Sequence[_Choice]) -> _Choice:
+    """Any of the words (or of other things), all equally likely."""
+    return words[int(rng.integers(len(words)))]
 
 
 def colour_word(colour: str, rng: np.random.Generator) -> str:
@@ -115,7 +123,7 @@ def with_article(words: str) -> str:
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
-def listed(items: list[str]) -> str:
+def listed(items: Sequence[str]) -> str:
     """Join with commas and a final "and"."""
     if len(items) < 2:
         return "".join(items)
@@ -124,7 +132,12 @@ def listed(items: list[str]) -> str:
 
 def random_count(rng: np.random.Generator) -> int:
     """How many attributes to mention, two to five."""
-    return rng.choice(list(_COUNT_SHARES), p=list(_COUNT_SHARES.values()))
+    return int(rng.choice(list(_COUNT_SHARES), p=list(_COUNT_SHARES.values())))
+
+
+def random_forms(groups: FormGroups, rng: np.random.Generator) -> Forms:
+    """One group of sentence forms, as often as its share says."""
+    return groups[int(rng.choice(len(groups), p=[share for _, share in groups]))][0]
 
 
 def sentence(form: str, noun: str, statements: list[Statement], rng: np.random.Generator, **words: str) -> str:
@@ -150,10 +163,45 @@ def sentence(form: str, noun: str, statements: list[Statement], rng: np.random.G
 def of_fitting_length(compose: Callable[[], str], shortest: int = MIN_WORDS, longest: int = MAX_WORDS) -> str:
     """Compose until the sentence is neither too short nor too long, in words.
 
-    A form that is too long for some attributes gives way to another one, since
-    ``compose`` chooses anew each time.
+    A form that is too long for some attributes gives way to another one, since `compose` chooses anew each time.
     """
     while True:
         caption = compose()
         if shortest <= len(caption.split()) <= longest:
             return caption
+
+
+def caption_from_templates(
+    attributes: dict[str, str], noun: str, templates: Mapping[str, tuple[str, str]], rng: np.random.Generator
+) -> tuple[str, dict[str, str]]:
+    """A caption in which each mentioned attribute makes a statement of its own.
+
+    Args:
+        attributes: valid attributes, attribute -> value.
+        noun: what is described.
+        templates: attribute, or one of its values -> a noun phrase and a main clause. ``{}`` in them becomes the value, or a
+            synonym if that is a colour: ``"tail": ("a {} tail", "its tail is {}")``, ``"striped": ("stripes", "it has
+            stripes")``.
+        rng: source of the choice of attributes, words and sentence form.
+
+    Returns:
+        A sentence of 6 to 18 words, and the two to five attributes that it mentions.
+
+    Raises:
+        ValueError: no sentence of that length was found, because the templates are too short or too long.
+    """
+    remarkable = [name for name, value in attributes.items() if value not in UNREMARKABLE]
+    for _ in range(_ATTEMPTS):
+        chosen = rng.choice(remarkable, min(random_count(rng), len(remarkable)), replace=False)
+        statements = [_from_template(str(name), attributes[name], templates, rng) for name in chosen]
+        forms = one_of(rng, (LIST_FORMS, SPLIT_FORMS, CLAUSE_FORMS, ALL_CLAUSE_FORMS)) if len(chosen) > 1 else LIST_FORMS
+        caption = re.sub(r"\ba (?=[aeiou])", "an ", sentence(one_of(rng, forms), noun, statements, rng))
+        if MIN_WORDS <= len(caption.split()) <= MAX_WORDS:
+            return caption, {name: value for name, value in attributes.items() if name in chosen}
+    raise ValueError(f"no sentence of {MIN_WORDS} to {MAX_WORDS} words about this {noun}: change its templates")
+
+
+def _from_template(name: str, value: str, templates: Mapping[str, tuple[str, str]], rng: np.random.Generator) -> Statement:
+    phrase, clause = templates[value if value in templates else name]
+    word = colour_word(value, rng) if value in _COLOUR_WORDS else value
+    return Statement(phrase.format(word), clause.format(word))

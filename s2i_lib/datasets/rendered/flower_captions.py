@@ -1,8 +1,7 @@
 """Captions of rendered flowers, in the manner of people who describe Oxford flowers.
 
-Everything about the petals makes one statement ("five round pink petals with
-white edges").  The second colour is always told together with the pattern
-that it colours.
+Everything about the petals makes one statement ("five round pink petals with white edges"). The second colour is always told
+together with the pattern that it colours.
 """
 
 import numpy as np
@@ -13,12 +12,14 @@ from s2i_lib.datasets.rendered.captions import (
     LIST_FORMS,
     SPLIT_FORMS,
     UNREMARKABLE,
+    FormGroups,
     Statement,
     colour_word,
     listed,
     of_fitting_length,
     one_of,
     random_count,
+    random_forms,
     sentence,
     with_article,
 )
@@ -59,11 +60,17 @@ _STAMEN_CLAUSES = ("its stamens are long", "it has long stamens", "the stamens a
 
 # Forms whose first clause is about "the petals of this flower".
 _PETAL_FORMS = ("{all_clauses}", "{all_clauses}", "we can see that {all_clauses}", "in this picture, {all_clauses}")
-_FORM_GROUPS = ((LIST_FORMS, 0.42), (SPLIT_FORMS, 0.12), (CLAUSE_FORMS, 0.20), (ALL_CLAUSE_FORMS, 0.10), (_PETAL_FORMS, 0.16))
+_FORM_GROUPS: FormGroups = (
+    (LIST_FORMS, 0.42),
+    (SPLIT_FORMS, 0.12),
+    (CLAUSE_FORMS, 0.20),
+    (ALL_CLAUSE_FORMS, 0.10),
+    (_PETAL_FORMS, 0.16),
+)
 
 
 def compose_caption(attributes: dict[str, str], rng: np.random.Generator) -> tuple[str, dict[str, str]]:
-    """The work of :func:`flowers.describe`, for attributes known to be valid."""
+    """A sentence of 6 to 18 words about a flower with valid attributes, and what it mentions; see ``flowers.describe``."""
     mentioned = _choose(attributes, rng)
     return of_fitting_length(lambda: _compose(mentioned, rng)), mentioned
 
@@ -73,18 +80,19 @@ def _choose(attributes: dict[str, str], rng: np.random.Generator) -> dict[str, s
     remarkable = [names for names in _SHARES if attributes[names[0]] not in UNREMARKABLE]
     shares = np.array([_SHARES[names] for names in remarkable])
     order = rng.choice(len(remarkable), len(remarkable), replace=False, p=shares / shares.sum())
-    count, chosen = random_count(rng), set()
+    count = random_count(rng)
+    chosen: set[str] = set()
     for index in order:
         if len(chosen) + len(remarkable[index]) <= count:
             chosen.update(remarkable[index])
     return {name: value for name, value in attributes.items() if name in chosen}
 
 
-# ---------------------------------------------------------------- statements
+# --- statements ---
 
 
 def _about_petals(left: dict[str, str], owner: str, rng: np.random.Generator) -> Statement:
-    """All that is said of the petals; ``owner`` is " of this flower" or nothing."""
+    """All that is said of the petals; `owner` is " of this flower" or nothing."""
     number = one_of(rng, _NUMBER_WORDS[left["number"]]) if "number" in left else ""
     adjectives = [one_of(rng, _SHAPE_WORDS[left["shape"]])] if "shape" in left else []
     if "layers" in left:
@@ -123,9 +131,9 @@ def _about_leaves(kind: str, rng: np.random.Generator) -> Statement:
 
 
 def _statements(left: dict[str, str], owner: str, rng: np.random.Generator) -> list[Statement]:
-    """Statements of everything in ``left``, in random order.
+    """Statements of everything in `left`, in random order.
 
-    With an ``owner`` the petals come first, for they introduce the flower.
+    With an `owner` the petals come first, for they introduce the flower.
     """
     left, result = dict(left), []
     of_petals = {"petal", "second", "number", "shape"} & left.keys()
@@ -146,7 +154,7 @@ def _statements(left: dict[str, str], owner: str, rng: np.random.Generator) -> l
     return result
 
 
-# ----------------------------------------------------------------- sentences
+# --- sentences ---
 
 
 def _take_adjective(left: dict[str, str], rng: np.random.Generator) -> tuple[str, str]:
@@ -161,10 +169,9 @@ def _take_adjective(left: dict[str, str], rng: np.random.Generator) -> tuple[str
 
 
 def _compose(mentioned: dict[str, str], rng: np.random.Generator) -> str:
-    """One sentence that states all of ``mentioned``, of any length."""
+    """One sentence that states all of `mentioned`, of any length."""
     left, noun = dict(mentioned), "flower"
-    groups, shares = zip(*_FORM_GROUPS)
-    forms = groups[rng.choice(len(groups), p=shares)]
+    forms = random_forms(_FORM_GROUPS, rng)
     if len(left) > 2 and forms is not _PETAL_FORMS and rng.random() < 0.25:
         adjective, name = _take_adjective(left, rng)
         if adjective:

@@ -1,10 +1,8 @@
 """Captions of rendered rooms, in the manner of people who describe a photograph aloud.
 
-They are longer and looser than those of birds and flowers: one or two
-sentences, places ("next to the bed"), now and then a thing that is in every
-room of its type ("a stove") or an opinion ("a tidy room").  None of these says
-anything about an attribute; where things stand relative to each other is true
-of every picture because :mod:`rooms` always puts them there.
+They are longer and looser than those of birds and flowers: one or two sentences, places ("next to the bed"), now and then a
+thing that is in every room of its type ("a stove") or an opinion ("a tidy room"). None of these says anything about an
+attribute; where things stand relative to each other is true of every picture because ``room_layouts`` always puts them there.
 """
 
 import re
@@ -155,7 +153,7 @@ _INTRODUCTIONS = ("there {is_are} {phrase}", "there {is_are} {phrase}", "you can
 
 
 def compose_caption(attributes: dict[str, str], rng: np.random.Generator) -> tuple[str, dict[str, str]]:
-    """The work of :func:`rooms.describe`, for attributes known to be valid."""
+    """One or two sentences about a room with valid attributes, 10 to 30 words, and what they mention."""
     mentioned = _choose(attributes, rng)
     return of_fitting_length(lambda: _compose(mentioned, attributes["room"], rng), MIN_WORDS, MAX_WORDS), mentioned
 
@@ -170,7 +168,7 @@ def _choose(attributes: dict[str, str], rng: np.random.Generator) -> dict[str, s
     return {name: value for name, value in attributes.items() if name in chosen}
 
 
-# ---------------------------------------------------------------- statements
+# --- statements ---
 
 
 def _words_for(name: str, value: str, room: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -203,11 +201,11 @@ def _introduced(phrase: str, rng: np.random.Generator) -> str:
     return one_of(rng, _INTRODUCTIONS).format(phrase=phrase, is_are="is" if singular else "are")
 
 
-# ----------------------------------------------------------------- sentences
+# --- sentences ---
 
 
 def _compose(mentioned: dict[str, str], room: str, rng: np.random.Generator) -> str:
-    """One or two sentences that state all of ``mentioned``, of any length."""
+    """One or two sentences that state all of `mentioned`, of any length."""
     noun = one_of(rng, _ROOM_WORDS[room]) if "room" in mentioned else "room"
     if rng.random() < _OPINION_SHARE:
         noun = f"{one_of(rng, _OPINIONS)} {noun}"
