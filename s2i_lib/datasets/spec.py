@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from s2i_lib.datasets.published import Part, Photo
+    from s2i_lib.datasets.photos.parts import Part, Photo
 
 Overrides = dict[str, dict[str, Any]]  # section of the configuration -> key -> value
 
