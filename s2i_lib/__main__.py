@@ -115,7 +115,8 @@ def check_data(profile: str, names: list[str]) -> int:
     """
     from s2i_lib.config import load_config
     from s2i_lib.datasets import PHOTOS, RENDERED, DatasetError, get_spec
-    from s2i_lib.datasets.photos import availability, weights
+    from s2i_lib.datasets.photos import availability
+    from s2i_lib.models.pretrained import needed_weights
 
     for name in names:
         if get_spec(name).rendered == (profile == "paper"):
@@ -126,11 +127,7 @@ def check_data(profile: str, names: list[str]) -> int:
     if profile != "paper":
         return 0
     configs = [load_config(profile, name, "paper") for name in names]
-    networks = dict.fromkeys(
-        part
-        for config in configs
-        for part in weights.needed(config.teacher.name, config.classifier.network, config.scores.network)
-    )
+    networks = dict.fromkeys(part for config in configs for part in needed_weights(config))
     lines = availability.missing(names, list(networks))
     if lines:
         print("Profile paper needs files that are not here:", *lines, sep="\n")

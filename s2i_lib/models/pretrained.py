@@ -5,8 +5,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from s2i_lib.config import Config
 from s2i_lib.datasets.photos import weights
 from s2i_lib.datasets.photos.parts import Part
+
+
+def needed_weights(config: Config) -> list[Part]:
+    """The files of pretrained networks that a configuration asks for."""
+    wanted = {
+        weights.GOOGLENET: config.teacher.name == "googlenet",
+        weights.INCEPTION: config.classifier.network == "inception",
+        weights.FID_INCEPTION: config.scores.network == "inception",
+    }
+    return [part for part, asked in wanted.items() if asked]
 
 
 class EfficientNetTrunk(nn.Module):

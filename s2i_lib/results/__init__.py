@@ -7,9 +7,11 @@ from s2i_lib.results.records import (
     earlier_manifest,
     earlier_records,
     hardware,
+    load_manifests,
     load_records,
     read_records,
     save_run,
+    save_table,
 )
 from s2i_lib.results.tables import (
     NETWORKS,
@@ -55,6 +57,7 @@ __all__ = [
     "effect",
     "full_name",
     "hardware",
+    "load_manifests",
     "load_records",
     "markdown",
     "paired_effect",
@@ -65,6 +68,7 @@ __all__ = [
     "recorded",
     "replace_section",
     "save_run",
+    "save_table",
     "score_table",
     "status",
     "table_2",

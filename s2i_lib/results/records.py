@@ -179,6 +179,13 @@ def _checksums(paths: Iterable[Path]) -> dict[str, str]:
     return sums
 
 
+def save_table(config: Config, name: str, table: pd.DataFrame, float_format: str | None = None) -> Path:
+    """Write ``<name>.csv`` into the run's results folder, numbers as `float_format` says; returns its path."""
+    path = config.results_dir / f"{name}.csv"
+    save_text(path, table.to_csv(index=False, float_format=float_format))
+    return path
+
+
 def record_folders(config: Config) -> list[Path]:
     """Where the records that a run may compare with lie: the committed ones, then the project's own, which replace them. Those
     of `smoke` stand alone."""
@@ -186,9 +193,16 @@ def record_folders(config: Config) -> list[Path]:
     return [own] if config.profile == "smoke" else [repository() / "results", own]
 
 
-def load_records(config: Config) -> pd.DataFrame:
-    """All records that a run may compare with, one row per measured number; empty when nothing was run."""
-    return read_records(*record_folders(config))
+def load_records(*configs: Config) -> pd.DataFrame:
+    """All records that runs of these configurations may compare with, one row per measured number; empty when nothing was run."""
+    return read_records(*dict.fromkeys(folder for config in configs for folder in record_folders(config)))
+
+
+def load_manifests(pattern: str, *configs: Config) -> dict[str, dict[str, Any]]:
+    """Name -> manifest, for the runs whose name fits a shell pattern such as ``birds-small-s*``; see ``load_records``."""
+    folders = dict.fromkeys(folder for config in configs for folder in record_folders(config))
+    files = {path.stem: path for folder in folders for path in sorted((folder / "manifests").glob(f"{pattern}.json"))}
+    return {name: json.loads(files[name].read_text()) for name in sorted(files)}
 
 
 def read_records(*folders: Path) -> pd.DataFrame:

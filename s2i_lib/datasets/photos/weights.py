@@ -53,13 +53,6 @@ FID_INCEPTION = _part(
 PARTS = (GOOGLENET, INCEPTION, FID_INCEPTION)
 
 
-def needed(teacher: str, classifier: str, scores: str) -> list[Part]:
-    """The files that a configuration asks for, by the names of its networks: ``teacher.name``, ``classifier.network``,
-    ``scores.network``."""
-    wanted = {GOOGLENET: teacher == "googlenet", INCEPTION: classifier == "inception", FID_INCEPTION: scores == "inception"}
-    return [part for part, asked in wanted.items() if asked]
-
-
 def find(part: Part) -> Path:
     """The file of a network.
 
