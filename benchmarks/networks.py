@@ -137,7 +137,7 @@ def gan_comparison(config: Config, name: str, steps: int = STEPS, repeats: int |
     return Comparison(name, "images/s", steps * config.gan.batch_size, repeated(ours, steps),
                       {"literal StackGAN-v2 step": repeated(literal_step(config, batch), steps)},
                       flops=steps * count_flops(ours), precision=precision_of(config), repeats=repeats,
-                      note="ours judges three wrong sentences per image, the literal step one")
+                      note="ours scores three mismatched sentences per image, the literal step one")
 
 
 def gan(folder: Path) -> Comparison:
