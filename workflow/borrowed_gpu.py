@@ -1,7 +1,7 @@
 """The essential part of profile `large` on a GPU that is lent for an hour: benchmarks first, then method after method.
 
     python workflow/borrowed_gpu.py --minutes 50 --out borrowed --wheels wheels    # on the borrowed machine
-    python workflow/borrowed_gpu.py --merge borrowed                               # at home: copy what it found into results/
+    python workflow/borrowed_gpu.py --merge borrowed                               # at home: copy what it found into runs/ and results/benchmarks*.csv
 
 It needs a Python with torch for CUDA, no network and no data: pictures are drawn and sentences spoken there. Packages of
 requirements.lock that are missing may lie as wheels in a folder (pydantic, hibari-tts, soundfile, efficientnet-lite-pytorch and
@@ -17,6 +17,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from s2i_lib.config import Config
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BENCHMARKS = ("gan_256", "gan", "modulated_256", "encoder", "reading")
@@ -46,21 +52,14 @@ def run_benchmarks(out: Path) -> None:
                 done.touch()
 
 
-def prepare(config) -> None:
-    """Chapters 01 to 04: pictures, speech, spectrograms, teacher features and judges. What is there is kept."""
-    from s2i_lib import figures, results
-    from s2i_lib.config import load_config
+def prepare(config: "Config") -> None:
+    """Chapters 01 to 04: pictures, speech, spectrograms, teacher features and classifiers. What is there is kept."""
     from s2i_lib.devices import mixed_precision, pick_device
-    from s2i_lib.evaluation import Evaluator, sample_images
-    from s2i_lib.features import embeddings_path, load_speech_data
-    from s2i_lib.models.checkpoint import load_generator, load_speech_model
     from s2i_lib.models.teacher import load_teacher
     from s2i_lib.preparation.features import write_log_mels, write_teacher_features
     from s2i_lib.preparation.images import write_images
     from s2i_lib.preparation.speech import write_speech
     from s2i_lib.training.classifiers import train_classifier
-    from s2i_lib.training.encoder import train_encoder, write_embeddings
-    from s2i_lib.training.gan import train_gan
 
     say(f"drawing and speaking {config.data_dir.name}")
     write_images(config)
@@ -73,10 +72,13 @@ def prepare(config) -> None:
         train_classifier(config, kind)
 
 
-def train_and_score(config) -> None:
-    """Chapters 05 to 07 for one recipe: train what is missing, score it, write records, a manifest and a figure."""
-    import numpy as np
-
+def train(config: "Config") -> "pd.DataFrame":
+    """Chapters 05 and 06 for one recipe: what is missing of encoder, embeddings and generator; the history of the generator."""
+    from s2i_lib.devices import pick_device
+    from s2i_lib.features import embeddings_path, load_speech_data
+    from s2i_lib.models.checkpoint import load_speech_model
+    from s2i_lib.training.encoder import train_encoder, write_embeddings
+    from s2i_lib.training.gan import train_gan
 
     if not embeddings_path(config, "train").exists():
         say(f"{config.recipe}: encoder")
@@ -85,29 +87,41 @@ def train_and_score(config) -> None:
         for split in ("test", "train"):  # the last one says that both are there
             write_embeddings(config, model, split, load_speech_data(config, split))
     say(f"{config.recipe}: generator")
-    run = results.Run(config, chapter="borrowed_gpu")
-    history = train_gan(config)
+    return train_gan(config)
+
+
+def score(config: "Config", history: "pd.DataFrame") -> None:
+    """Chapter 07 for one recipe: records, a manifest, a figure, and the generator in half precision to bring home."""
+    import numpy as np
+    import torch
+
+    from s2i_lib import figures, results
+    from s2i_lib.evaluation import Evaluator, sample_images
+    from s2i_lib.features import embeddings_path
+    from s2i_lib.models.checkpoint import generator_path, load_generator, save_weights
+
     say(f"{config.recipe}: scores")
+    run = results.Run(config, chapter="borrowed_gpu")
     evaluator, embeddings = Evaluator(config), np.load(embeddings_path(config, "test"))
     generator = load_generator(config, embeddings.shape[1])
-    evaluator.score(run, "ours", evaluator.predict_generated(config, generator, embeddings[evaluator.rows]), config.recipe)
+    chosen = embeddings[evaluator.rows]
+    evaluator.score(run, "ours", evaluator.predict_generated(config, generator, chosen), config.recipe)
     run.add("ours", "training_seconds", history.seconds.iloc[-1], n=config.gan.steps)
-    pictures = next(sample_images(config, generator, scoring.torch.from_numpy(embeddings[evaluator.rows[:12]])))
+    pictures = next(sample_images(config, generator, torch.from_numpy(chosen[:12])))
     figures.use_style()
     figures.save_figure(figures.image_grid(figures.to_arrays(pictures), 6), config, f"borrowed_gpu_{config.recipe}")
-    weights = {name: value.half() for name, value in generator.state_dict().items() if value.is_floating_point()}
-    training.save_file(weights, config.run_dir / "generator_half.safetensors")
-    results.save_run(run, outputs=[config.run_dir / "generator.safetensors"])
+    save_weights(generator.half(), config.run_dir / "generator_half.safetensors")
+    results.save_run(run, outputs=[generator_path(config)])
 
 
 def merge(out: Path) -> None:
-    """Copy records, manifests and figures of a borrowed folder into this repository; benchmark rows replace their own kind."""
+    """Copy records, manifests and figures of a borrowed folder into the own results; benchmark rows replace their own kind."""
     import pandas as pd
 
     sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
     import run as benchmarks
 
-    for folder in ("results/records", "results/manifests", "figures"):
+    for folder in ("runs/results/records", "runs/results/manifests", "runs/figures"):
         if (out / folder).exists():
             shutil.copytree(out / folder, REPOSITORY / folder, dirs_exist_ok=True)
     for name, keys in (("benchmarks.csv", benchmarks.KEYS), ("benchmarks_growth.csv", benchmarks.growth.KEYS)):
@@ -123,6 +137,7 @@ def work(options: argparse.Namespace) -> None:
     if options.wheels:
         install(options.wheels, out / "site")
     sys.path.insert(0, str(REPOSITORY))
+    from s2i_lib.config import load_config
 
     overrides = {"data": {"spoken_captions": options.captions}, "encoder": {"epochs": options.epochs},
                  "gan": {"steps": options.steps}, "scores": {"captions": 2000}} if options.profile == "large" else {}
@@ -133,7 +148,7 @@ def work(options: argparse.Namespace) -> None:
         config = load_config(options.profile, options.dataset, recipe, overrides=overrides)
         manifest = f"{config.dataset}-{config.profile}-s0-{recipe}-borrowed_gpu.json"  # written after the records
         if not (config.results_dir / "manifests" / manifest).exists():
-            train_and_score(config)
+            score(config, train(config))
     say("everything is done")
 
 
@@ -143,7 +158,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=50, help="stop after so many (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("borrowed"), help="folder for everything (default: %(default)s)")
     parser.add_argument("--wheels", type=Path, help="folder of wheels to install first")
-    parser.add_argument("--merge", type=Path, metavar="OUT", help="copy the results of a borrowed folder into results/ and stop")
+    parser.add_argument("--merge", type=Path, metavar="OUT", help="copy the results of a borrowed folder into runs/, the benchmarks into results/, and stop")
     parser.add_argument("--profile", default="large", help="smoke tries the script on a processor (default: %(default)s)")
     parser.add_argument("--dataset", default="birds")
     parser.add_argument("--captions", type=int, default=2, help="sentences spoken per picture (default: %(default)s of 10)")

@@ -63,10 +63,10 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
 
 def has_attributes(parameters: dict) -> bool:
     """Does anybody know what the pictures of the chapter's data sets show? A chapter about no data set has them all."""
-    from s2i_lib.datasets import dataset_module
+    from s2i_lib.datasets import get_spec
 
     names = parameters.get("dataset", parameters.get("datasets", "")).split(",")
-    return all(dataset_module(name).ATTRIBUTES for name in names if name)
+    return all(get_spec(name).knows_attributes for name in names if name)
 
 
 def without_attributes(notebook: dict) -> dict:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the library needs no installation
 
-from s2i_lib.config import PROFILE_NAMES, RECIPE_NAMES, load_config
-from s2i_lib.training import distributed
-from s2i_lib.training.encoder import train_encoder
+from s2i_lib.config import PROFILE_NAMES, load_config  # noqa: E402
+from s2i_lib.recipes import RECIPES  # noqa: E402
+from s2i_lib.training import distributed  # noqa: E402
+from s2i_lib.training.encoder import train_encoder  # noqa: E402
 from s2i_lib.training.gan import train_gan  # noqa: E402
 
 
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("what", choices=("encoder", "gan"))
     parser.add_argument("--profile", choices=PROFILE_NAMES, default="large")
     parser.add_argument("--dataset", default="birds")
-    parser.add_argument("--recipe", choices=RECIPE_NAMES, default="recommended")
+    parser.add_argument("--recipe", choices=RECIPES, default="recommended")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     distributed.init_process_group()
