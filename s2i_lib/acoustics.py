@@ -38,13 +38,13 @@ SWEEPS = {
     "band": tuple(BANDS),
 }
 
-# what training never hears, so that tests can ask for it
+# what training never includes, so that tests can ask for it
 UNSEEN_VOICE, UNSEEN_NOISE = "high", "babble"
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How an utterance is spoken and heard; the defaults are clean.
+    """How an utterance is spoken and recorded; the defaults are clean.
 
     Attributes:
         voice: a pitch- and formant-shifted voice, one of ``SHIFTED_VOICES``.
@@ -271,15 +271,15 @@ def degrade(
         ValueError: no usable waveform, silence with noise, or babble without others.
     """
     check_waveform(waveform)
-    heard = change_rate(shift_voice(waveform, *SHIFTED_VOICES[conditions.voice]), conditions.rate)
+    degraded = change_rate(shift_voice(waveform, *SHIFTED_VOICES[conditions.voice]), conditions.rate)
     if conditions.rt60 > 0:
-        heard = reverberate(heard, conditions.rt60, rng)
+        degraded = reverberate(degraded, conditions.rt60, rng)
     if conditions.snr_db < math.inf:
-        heard = add_noise(heard, make_noise(conditions.noise, len(heard), rng, others), conditions.snr_db)
+        degraded = add_noise(degraded, make_noise(conditions.noise, len(degraded), rng, others), conditions.snr_db)
     band = BANDS[conditions.band]
     if band:
-        heard = band_limit(heard, *band)
-    return set_level(heard)
+        degraded = band_limit(degraded, *band)
+    return set_level(degraded)
 
 
 def record(paths: list[Path], row: int, conditions: Conditions, seed: int = 0) -> torch.Tensor:

@@ -208,8 +208,8 @@ def method_embeddings(config: Config, evaluator: Evaluator) -> dict[str, Floats]
     if config.recipe == "text":
         model = load_speech_model(config).to(pick_device())
         for name in RECOGNIZERS:
-            heard = write_transcripts(config, name, evaluator.rows)
-            own[f"two-stage, {name}"] = embed_inputs(model, Sentences(heard), config)
+            transcripts = write_transcripts(config, name, evaluator.rows)
+            own[f"two-stage, {name}"] = embed_inputs(model, Sentences(transcripts), config)
     return own
 
 

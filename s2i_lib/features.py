@@ -64,7 +64,7 @@ class Sentences:
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         """Some sentences as (B, longest) characters, 0 where they have ended, and (B,) lengths."""
-        rows = [encode_characters(self.texts[i] or " ") for i in indices]  # a recognizer may have heard nothing
+        rows = [encode_characters(self.texts[i] or " ") for i in indices]  # a recognizer may have found no words
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
 
 

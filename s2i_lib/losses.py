@@ -99,7 +99,7 @@ def contrastive_loss(
 ) -> torch.Tensor:
     """The recommended embedding loss: symmetric cross entropy over cosine similarities, same-class pairs left out.
 
-    Another image of the same bird class is no wrong answer, so such pairs are taken out of the denominators.
+    Another image of the same bird class is no negative, so such pairs are taken out of the denominators.
 
     Args:
         temperature: positive scalar, usually learned.
@@ -141,13 +141,13 @@ def discriminator_unconditional_loss(real: torch.Tensor, fake: torch.Tensor) -> 
     return _bce(real, 1.0) + _bce(fake, 0.0)
 
 
-def discriminator_wrong_loss(wrong: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+def discriminator_mismatch_loss(mismatched: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
     """Eq. 13 as binary cross entropy: (B,) conditional logits of real images with a sentence of another class.
 
-    `counted`, a (B,) mask, leaves out pairs that are not wrong; a batch of one class has none, and the loss is 0. The losses
-    of wrong pairs below have it as well.
+    `counted`, a (B,) mask, leaves out pairs that are not mismatched; a batch of one class has none, and the loss is 0. The losses
+    of mismatched pairs below have it as well.
     """
-    return _bce(wrong, 0.0, counted)
+    return _bce(mismatched, 0.0, counted)
 
 
 def generator_loss(conditional: torch.Tensor, unconditional: torch.Tensor) -> torch.Tensor:
@@ -156,10 +156,10 @@ def generator_loss(conditional: torch.Tensor, unconditional: torch.Tensor) -> to
 
 
 def stackgan_v1_discriminator_loss(
-    real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor, counted: torch.Tensor | None = None
+    real: torch.Tensor, fake: torch.Tensor, mismatched: torch.Tensor, counted: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """One stage of StackGAN-v1: (B,) conditional logits; both kinds of wrong pairs share one weight."""
-    return _bce(real, 1.0) + (_bce(fake, 0.0) + _bce(wrong, 0.0, counted)) / 2
+    """One stage of StackGAN-v1: (B,) conditional logits; generated and mismatched pairs share one weight."""
+    return _bce(real, 1.0) + (_bce(fake, 0.0) + _bce(mismatched, 0.0, counted)) / 2
 
 
 def stackgan_v1_generator_loss(fake: torch.Tensor) -> torch.Tensor:
@@ -173,10 +173,10 @@ def conditioning_kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Ten
 
 
 def hinge_discriminator_loss(
-    real: torch.Tensor, fake: torch.Tensor, wrong: torch.Tensor, counted: torch.Tensor | None = None
+    real: torch.Tensor, fake: torch.Tensor, mismatched: torch.Tensor, counted: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Hinge loss over (B,) logits of real, generated and mismatched pairs; both kinds of mismatch share the weight."""
-    return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + _mean(F.relu(1 + wrong), counted)) / 2
+    """Hinge loss over (B,) logits of real, generated and mismatched pairs; the latter two share one weight."""
+    return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + _mean(F.relu(1 + mismatched), counted)) / 2
 
 
 def hinge_generator_loss(fake: torch.Tensor) -> torch.Tensor:

@@ -39,7 +39,7 @@ def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> st
         recognizer: ``pocketsphinx`` or ``whisper_tiny_en``.
 
     Returns:
-        The words as ``plain_words``; empty if nothing was heard.
+        The words as ``plain_words``; empty if there are none.
 
     Raises:
         ValueError: unknown recognizer.
@@ -56,7 +56,7 @@ def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> st
     return plain_words(engine.hyp().hypstr) if engine.hyp() else ""
 
 
-def recognition_errors(spoken: list[str], heard: list[str]) -> tuple[float, dict[str, float], dict[str, list[str]]]:
+def recognition_errors(spoken: list[str], recognized: list[str]) -> tuple[float, dict[str, float], dict[str, list[str]]]:
     """Word error rate, the shares of its three kinds, and which words were taken for which.
 
     Returns:
@@ -66,7 +66,7 @@ def recognition_errors(spoken: list[str], heard: list[str]) -> tuple[float, dict
     import jiwer
 
     said = [row for row, text in enumerate(spoken) if text]  # some recordings of people come without words
-    result = jiwer.process_words([spoken[row] for row in said], [heard[row] for row in said])
+    result = jiwer.process_words([spoken[row] for row in said], [recognized[row] for row in said])
     kinds = {"substitute": result.substitutions, "delete": result.deletions, "insert": result.insertions}
     confusions: dict[str, list[str]] = {}
     for reference, hypothesis, chunks in zip(result.references, result.hypotheses, result.alignments):

@@ -181,7 +181,7 @@ def test_discriminator_losses_are_equations_11_and_12(loss):
 
 def test_wrong_pairs_are_equation_13():
     wrong = _pair()[0][:, 0]
-    assert losses.discriminator_wrong_loss(wrong).item() == pytest.approx(-_mean(_log_sigmoid(-x) for x in wrong))
+    assert losses.discriminator_mismatch_loss(wrong).item() == pytest.approx(-_mean(_log_sigmoid(-x) for x in wrong))
 
 
 def test_generator_loss_is_equation_14():
@@ -213,7 +213,7 @@ def test_hinge_losses_are_means_over_loops():
 
 def test_a_batch_without_wrong_pairs_still_has_a_loss():
     real, fake, nothing = torch.ones(3), torch.zeros(3), torch.zeros(0)
-    assert losses.discriminator_wrong_loss(nothing).item() == 0.0
+    assert losses.discriminator_mismatch_loss(nothing).item() == 0.0
     assert losses.hinge_discriminator_loss(real, fake, nothing).item() == pytest.approx(0.5)
 
 

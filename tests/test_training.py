@@ -294,12 +294,12 @@ def test_a_step_never_calls_a_right_sentence_wrong():
     generator, discriminators = training.build_gan(run.gan, EMBEDDING_DIM)
     optimizers = {"generator": torch.optim.SGD(generator.parameters(), 0.0),
                   "discriminators": torch.optim.SGD(discriminators.parameters(), 0.0)}
-    judge, wrong_loss = discriminators[0].classifier, losses.discriminator_wrong_loss
+    judge, wrong_loss = discriminators[0].classifier, losses.discriminator_mismatch_loss
     labels = torch.tensor([0, 0, 1, 2, 2])
     sentences = torch.randn(3, EMBEDDING_DIM)[labels]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discriminators[0], "judge", lambda f, *c: seen.append((c, judge(f, *c))) or seen[-1][1])
-        patch.setattr(losses, "discriminator_wrong_loss",
+        patch.setattr(losses, "discriminator_mismatch_loss",
                       lambda wrong, mask: seen.append(wrong[mask]) or wrong_loss(wrong, mask))
         stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
                                run.gan, 0)

@@ -1,1 +1,1 @@
-"""The networks: what listens, what teaches, what draws and what scores. Nothing here trains."""
+"""The networks: encoders of speech and text, teachers, generators with their discriminators, classifiers. Nothing here trains."""

@@ -115,7 +115,7 @@ def _method_table(
     scores = score_table(chosen, list(names)).set_index(["method", "recipe"]).rename(columns=names)
     paper = published().query(f"table == {table!r} and dataset == {get_spec(dataset).published_as!r}")
     rows = []
-    for theirs, heard, method, recipe in methods:
+    for theirs, source, method, recipe in methods:
         known = (
             scores.loc[(method, recipe)].to_dict() if (method, recipe) in scores.index else dict.fromkeys(names.values(), "")
         )
@@ -125,7 +125,7 @@ def _method_table(
         rows.append(
             {
                 "method": method if method != "ours" else f"ours, {recipe}",
-                "input": heard,
+                "input": source,
                 "n": mine.seed.nunique(),
                 **known,
                 **values,

@@ -51,8 +51,8 @@ def splice_speech(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Cut a (B, 40, T) batch: the beginning of each utterance, the end of its neighbour, and both (B, D) features mixed.
 
-    The training classes are few combinations, and a network learns them by heart: it hears three colours and adds the
-    rest of the one bird that has them. A sentence that is half of one bird and half of another has to be heard as it is.
+    The training classes are few combinations, and a network memorises them: from three colours it infers the
+    rest of the one bird that has them. A sentence that is half of one bird and half of another has to be encoded as it is.
 
     Returns:
         Spectrograms, lengths and features of the spliced utterances.

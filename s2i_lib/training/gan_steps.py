@@ -109,7 +109,7 @@ def stackgan_step(networks: Networks, batch: Batch, step: int) -> Losses:
         loss = (
             losses.discriminator_conditional_loss(matching, fake_conditional)
             + losses.discriminator_unconditional_loss(unconditional, fake_unconditional)
-            + losses.discriminator_wrong_loss(mismatched, counted)
+            + losses.discriminator_mismatch_loss(mismatched, counted)
         )
         _apply(networks.optimizers["discriminators"], loss)
         discriminator_losses.append(loss.detach().double())

@@ -46,7 +46,7 @@ PARTS = (RECORDINGS, IMAGES)
 
 
 def read(folder: Path) -> list[Photo]:
-    """The photos of Places-Subset, each with its recording and what a recognizer heard in it, in class order.
+    """The photos of Places-Subset, each with its recording and its automatic transcript, in class order.
 
     Writes ``places_subset.json`` if it is not there yet.
 
