@@ -17,7 +17,8 @@ import pytest
 import torch
 
 from s2i_lib import artefacts, audio, config, training
-from s2i_lib.datasets import birds, load_dataset
+from s2i_lib.datasets import load_dataset
+from s2i_lib.datasets.rendered import birds
 from s2i_lib.encoders import ImageClassifier
 
 TEACHER_DIM, EMBEDDING_DIM = 16, 3  # fewer directions than training classes
