@@ -34,7 +34,7 @@ class DatasetSpec:
         split: how training and test differ: by `classes`, or by `images` of the same classes.
         captions_per_image: sentences per image.
         quarter_turns: does an image turned by quarters show the same attributes?
-        published_as: name in the paper of the data set whose shape it has.
+        published_as: name in the paper of the data set whose shape it has; empty if it has none.
         profiles: profile -> values of the configuration that this data set needs there.
         recipes: recipe -> values of the configuration that this data set needs with it.
     """
@@ -49,7 +49,7 @@ class DatasetSpec:
     split: Literal["classes", "images"]
     captions_per_image: int
     quarter_turns: bool = False
-    published_as: str
+    published_as: str = ""
     profiles: Mapping[str, Overrides] = field(default_factory=dict)
     recipes: Mapping[str, Overrides] = field(default_factory=dict)
 

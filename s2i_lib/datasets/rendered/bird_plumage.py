@@ -89,6 +89,7 @@ def draw_coverts(drawing: BirdDrawing, wing: Mask) -> None:
 
 
 def draw_wing_bars(drawing: BirdDrawing, wing: Mask) -> None:
+    """Two white bars across the wing, on darker ones that make them stand out from any colour; nothing without wing bars."""
     if drawing.attributes["wing_bars"] == "none":
         return
     pose, canvas = drawing.pose, drawing.canvas

@@ -14,7 +14,7 @@ from s2i_lib.datasets.rendered.bird_captions import COLOUR_ATTRIBUTES, compose_c
 from s2i_lib.datasets.rendered.bird_drawing import BirdDrawing
 from s2i_lib.datasets.rendered.bird_perches import PERCH_SHARES, PERCHES
 from s2i_lib.datasets.rendered.canvas import Canvas, finished
-from s2i_lib.datasets.rendered.class_tables import Codes, Rows, balanced_table, check_attributes, check_drawing, has_value
+from s2i_lib.datasets.rendered.class_tables import BalancedTable, Codes, Rows, check_attributes, check_drawing, has_value
 from s2i_lib.datasets.rendered.colours import PALETTE
 from s2i_lib.datasets.rendered.foreground import draw_foreground
 from s2i_lib.datasets.spec import RenderedSpec
@@ -34,21 +34,12 @@ NUM_CLASSES, NUM_TRAIN_CLASSES = 200, 150
 _OCCLUSION_SHARE = 0.35
 
 
-def class_table(num_classes: int = NUM_CLASSES, num_train: int = NUM_TRAIN_CLASSES, seed: int = 0) -> list[dict[str, str]]:
-    """The attributes of each class; labels below `num_train` are for training.
-
-    A ``balanced_table``: ten training classes suffice for all values to occur in training. No white wing has white bars, which
-    nobody would see.
-
-    Raises:
-        ValueError: unless 0 < num_train <= num_classes, or no such table was found.
-    """
-    return balanced_table(ATTRIBUTES, num_classes, num_train, seed, _bars_invisible)
-
-
 def _bars_invisible(codes: Codes) -> Rows:
-    """Which classes have white bars on a white wing."""
+    """Which classes have white bars on a white wing, where nobody would see them."""
     return has_value(codes, ATTRIBUTES, "wing", "white") & has_value(codes, ATTRIBUTES, "wing_bars", "white")
+
+
+class_table = BalancedTable(ATTRIBUTES, NUM_CLASSES, NUM_TRAIN_CLASSES, _bars_invisible)
 
 
 def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 A caption is composed in three steps: choose which attributes to mention, turn them into statements about parts of the subject
 (``Statement``), and arrange the statements in a sentence form, each statement either as a noun phrase ("black wings with white
 bars") or as a clause ("its wings are black with white bars"). Every sentence states the mentioned attributes, all of them, and
-nothing else. ``caption_from_templates`` takes all three steps where each attribute makes a statement of its own.
+nothing else. ``TemplateCaptions`` takes all three steps where each attribute makes a statement of its own.
 """
 
 import re
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+
+from s2i_lib.datasets.rendered.class_tables import Attributes, check_attributes
 
 _Choice = TypeVar("_Choice")
 
@@ -171,37 +173,41 @@ def of_fitting_length(compose: Callable[[], str], shortest: int = MIN_WORDS, lon
             return caption
 
 
-def caption_from_templates(
-    attributes: dict[str, str], noun: str, templates: Mapping[str, tuple[str, str]], rng: np.random.Generator
-) -> tuple[str, dict[str, str]]:
-    """A caption in which each mentioned attribute makes a statement of its own.
+@dataclass(frozen=True)
+class TemplateCaptions:
+    """Composes captions in which each mentioned attribute makes a statement of its own.
 
-    Args:
-        attributes: valid attributes, attribute -> value.
+    Attributes:
         noun: what is described.
+        values: the attributes that it has, and their values.
         templates: attribute, or one of its values -> a noun phrase and a main clause. ``{}`` in them becomes the value, or a
             synonym if that is a colour: ``"tail": ("a {} tail", "its tail is {}")``, ``"striped": ("stripes", "it has
             stripes")``.
-        rng: source of the choice of attributes, words and sentence form.
-
-    Returns:
-        A sentence of 6 to 18 words, and the two to five attributes that it mentions.
-
-    Raises:
-        ValueError: no sentence of that length was found, because the templates are too short or too long.
     """
-    remarkable = [name for name, value in attributes.items() if value not in UNREMARKABLE]
-    for _ in range(_ATTEMPTS):
-        chosen = rng.choice(remarkable, min(random_count(rng), len(remarkable)), replace=False)
-        statements = [_from_template(str(name), attributes[name], templates, rng) for name in chosen]
-        forms = one_of(rng, (LIST_FORMS, SPLIT_FORMS, CLAUSE_FORMS, ALL_CLAUSE_FORMS)) if len(chosen) > 1 else LIST_FORMS
-        caption = re.sub(r"\ba (?=[aeiou])", "an ", sentence(one_of(rng, forms), noun, statements, rng))
-        if MIN_WORDS <= len(caption.split()) <= MAX_WORDS:
-            return caption, {name: value for name, value in attributes.items() if name in chosen}
-    raise ValueError(f"no sentence of {MIN_WORDS} to {MAX_WORDS} words about this {noun}: change its templates")
 
+    noun: str
+    values: Attributes
+    templates: Mapping[str, tuple[str, str]]
 
-def _from_template(name: str, value: str, templates: Mapping[str, tuple[str, str]], rng: np.random.Generator) -> Statement:
-    phrase, clause = templates[value if value in templates else name]
-    word = colour_word(value, rng) if value in _COLOUR_WORDS else value
-    return Statement(phrase.format(word), clause.format(word))
+    def __call__(self, attributes: dict[str, str], rng: np.random.Generator) -> tuple[str, dict[str, str]]:
+        """A sentence of 6 to 18 words, and the two to five attributes that it mentions.
+
+        Raises:
+            ValueError: an attribute is missing, unknown or has an unknown value; or no sentence of that length was found,
+                because the templates are too short or too long.
+        """
+        check_attributes(attributes, self.values)
+        remarkable = [name for name, value in attributes.items() if value not in UNREMARKABLE]
+        for _ in range(_ATTEMPTS):
+            chosen = rng.choice(remarkable, min(random_count(rng), len(remarkable)), replace=False)
+            statements = [self._statement(str(name), attributes[name], rng) for name in chosen]
+            forms = one_of(rng, (LIST_FORMS, SPLIT_FORMS, CLAUSE_FORMS, ALL_CLAUSE_FORMS)) if len(chosen) > 1 else LIST_FORMS
+            caption = re.sub(r"\ba (?=[aeiou])", "an ", sentence(one_of(rng, forms), self.noun, statements, rng))
+            if MIN_WORDS <= len(caption.split()) <= MAX_WORDS:
+                return caption, {name: value for name, value in attributes.items() if name in chosen}
+        raise ValueError(f"no sentence of {MIN_WORDS} to {MAX_WORDS} words about this {self.noun}: change its templates")
+
+    def _statement(self, name: str, value: str, rng: np.random.Generator) -> Statement:
+        phrase, clause = self.templates[value if value in self.templates else name]
+        word = colour_word(value, rng) if value in _COLOUR_WORDS else value
+        return Statement(phrase.format(word), clause.format(word))

@@ -5,6 +5,7 @@ combinations a data set cannot show, it says by a function of these codes.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,45 +27,51 @@ def has_value(codes: Codes, attributes: Attributes, name: str, value: str) -> Ro
     return codes[:, list(attributes).index(name)] == attributes[name].index(value)
 
 
-def balanced_table(
-    attributes: Attributes,
-    num_classes: int,
-    num_train: int,
-    seed: int = 0,
-    impossible: Callable[[Codes], Rows] | None = None,
-) -> list[dict[str, str]]:
-    """The attributes of each class; labels below `num_train` are for training.
+@dataclass(frozen=True)
+class BalancedTable:
+    """Gives each class its attributes.
 
-    Within the training and within the test classes every value of an attribute is about equally frequent. Any two classes
-    differ in at least three attributes.
+    Within the training and within the test classes every value of an attribute is about equally frequent, so that as many
+    training classes as an attribute has values suffice for all of them to occur in training. Any two classes differ in at least
+    three attributes.
 
-    Args:
+    Attributes:
         attributes: the values of each attribute.
-        num_classes: how many classes.
+        num_classes: how many classes, unless a caller asks for another number.
         num_train: how many of them are for training.
-        seed: another seed gives another table.
         impossible: which of the classes with some codes must not occur; None: any combination can be shown.
-
-    Raises:
-        ValueError: unless 0 < num_train <= num_classes, and if no such table was found, which happens only for tables of many
-            thousands or for very few attributes.
     """
-    if not 0 < num_train <= num_classes:
-        raise ValueError(f"need 0 < num_train <= num_classes, got {num_train} and {num_classes}")
 
-    def faulty_rows(codes: Codes) -> NDArray[np.intp]:
+    attributes: Attributes
+    num_classes: int
+    num_train: int
+    impossible: Callable[[Codes], Rows] | None = None
+
+    def __call__(self, num_classes: int | None = None, num_train: int | None = None, seed: int = 0) -> list[dict[str, str]]:
+        """The attributes of each class; labels below `num_train` are for training, and another seed gives another table.
+
+        Raises:
+            ValueError: unless 0 < num_train <= num_classes, and if no such table was found, which happens only for tables of
+                many thousands or for few attributes.
+        """
+        num_classes = self.num_classes if num_classes is None else num_classes
+        num_train = self.num_train if num_train is None else num_train
+        if not 0 < num_train <= num_classes:
+            raise ValueError(f"need 0 < num_train <= num_classes, got {num_train} and {num_classes}")
+        rng = np.random.default_rng(seed)
+        blocks = [np.arange(num_train), np.arange(num_train, num_classes)]
+        for _ in range(_TABLES):
+            codes = np.concatenate([_balanced_codes(self.attributes, len(block), rng) for block in blocks])
+            if _repair(codes, blocks, self._faulty, rng):
+                return [{name: values[code] for (name, values), code in zip(self.attributes.items(), row)} for row in codes]
+        raise ValueError(f"found no {num_classes} classes that differ in {MIN_DISTANCE} attributes: ask for fewer classes")
+
+    def _faulty(self, codes: Codes) -> NDArray[np.intp]:
+        """Labels of the classes that must be changed."""
         distance = (codes[:, None] != codes[None]).sum(-1)
-        np.fill_diagonal(distance, len(attributes))
+        np.fill_diagonal(distance, len(self.attributes))
         faulty = distance.min(1) < MIN_DISTANCE
-        return np.flatnonzero(faulty if impossible is None else faulty | impossible(codes))
-
-    rng = np.random.default_rng(seed)
-    blocks = [np.arange(num_train), np.arange(num_train, num_classes)]
-    for _ in range(_TABLES):
-        codes = np.concatenate([_balanced_codes(attributes, len(block), rng) for block in blocks])
-        if _repair(codes, blocks, faulty_rows, rng):
-            return [{name: values[code] for (name, values), code in zip(attributes.items(), row)} for row in codes]
-    raise ValueError(f"found no {num_classes} classes that differ in {MIN_DISTANCE} attributes")
+        return np.flatnonzero(faulty if self.impossible is None else faulty | self.impossible(codes))
 
 
 def _balanced_codes(attributes: Attributes, count: int, rng: np.random.Generator) -> Codes:
@@ -79,11 +86,11 @@ def _balanced_codes(attributes: Attributes, count: int, rng: np.random.Generator
 def _repair(
     codes: Codes,
     blocks: list[NDArray[np.int64]],
-    faulty_rows: Callable[[Codes], NDArray[np.intp]],
+    find_faulty: Callable[[Codes], NDArray[np.intp]],
     rng: np.random.Generator,
 ) -> bool:
     """Swap values within columns, which keeps the balance, until no row is faulty."""
-    faulty = faulty_rows(codes)
+    faulty = find_faulty(codes)
     for _ in range(_SWAPS):
         if not len(faulty):
             return True
@@ -91,7 +98,7 @@ def _repair(
         block = next(block for block in blocks if row in block)
         pair, column = [row, rng.choice(block)], rng.integers(codes.shape[1])
         codes[pair, column] = codes[pair[::-1], column]
-        changed = faulty_rows(codes)
+        changed = find_faulty(codes)
         if len(changed) <= len(faulty):
             faulty = changed
         else:

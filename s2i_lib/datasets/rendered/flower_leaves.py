@@ -7,6 +7,7 @@ from s2i_lib.datasets.rendered.shapes import Floats, Points, ribbon, rotation, s
 
 
 def draw_stem(drawing: FlowerDrawing) -> None:
+    """A stem that reaches from the flower to the lower edge of the picture."""
     rng, canvas = drawing.rng, drawing.canvas
     foot = np.array((drawing.pose.origin[0] + rng.uniform(-0.15, 0.15), 1.08))
     bend = (drawing.pose.origin + foot) / 2 + (rng.uniform(-0.04, 0.04), 0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from s2i_lib.datasets.rendered.backgrounds import GARDENS, background
 from s2i_lib.datasets.rendered.canvas import Canvas, finished
-from s2i_lib.datasets.rendered.class_tables import Codes, Rows, balanced_table, check_attributes, check_drawing
+from s2i_lib.datasets.rendered.class_tables import BalancedTable, Codes, Rows, check_attributes, check_drawing
 from s2i_lib.datasets.rendered.flower_captions import COLOUR_ATTRIBUTES, compose_caption
 from s2i_lib.datasets.rendered.flower_centre import draw_centre, draw_stamens
 from s2i_lib.datasets.rendered.flower_drawing import FlowerDrawing
@@ -38,22 +38,13 @@ NUM_CLASSES, NUM_TRAIN_CLASSES = 102, 82
 _OCCLUSION_SHARE = 0.3
 
 
-def class_table(num_classes: int = NUM_CLASSES, num_train: int = NUM_TRAIN_CLASSES, seed: int = 0) -> list[dict[str, str]]:
-    """The attributes of each class; labels below `num_train` are for training.
-
-    A ``balanced_table``: nine training classes suffice for all values to occur in training. No flower has a pattern in the
-    colour of its petals.
-
-    Raises:
-        ValueError: unless 0 < num_train <= num_classes, or no such table was found.
-    """
-    return balanced_table(ATTRIBUTES, num_classes, num_train, seed, _pattern_invisible)
-
-
 def _pattern_invisible(codes: Codes) -> Rows:
     """Which classes have a pattern in the colour of their petals (both list the same colours)."""
     petal, second = (list(ATTRIBUTES).index(name) for name in ("petal", "second"))
     return codes[:, petal] == codes[:, second]
+
+
+class_table = BalancedTable(ATTRIBUTES, NUM_CLASSES, NUM_TRAIN_CLASSES, _pattern_invisible)
 
 
 def draw(attributes: dict[str, str], rng: np.random.Generator, size: int = 256) -> NDArray[np.uint8]:

@@ -43,6 +43,7 @@ def _draw_view(room: Interior, glass: Mask, time: str) -> None:
     corner, span = np.array((glass.left, glass.top)) / canvas.size, np.array((columns, rows)) / canvas.size
 
     def lay(polygons: Iterable[Points], colour: Floats, opacity: float = 1.0, blur: float = 0.0) -> None:
+        """Fill polygons whose unit is the box of the glass."""
         canvas.fill(
             canvas.mask(*[corner + polygon * span for polygon in polygons], blur=blur).within(glass, canvas.size),
             colour,

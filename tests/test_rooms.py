@@ -2,28 +2,26 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib.config import PROFILE_NAMES, load_config
-from s2i_lib.datasets import load_dataset
-from s2i_lib.datasets.errors import DatasetError
-from s2i_lib.datasets.records import Record, SpokenImages
-from s2i_lib.datasets.rendered import rooms
-from s2i_lib.evaluation import dependent_groups
-from s2i_lib.preparation.images import _draw_random, write_images
+from s2i_lib import artefacts, config, scoring
+from s2i_lib.datasets import DatasetError, Record, SpokenImages, load_dataset
+from s2i_lib.datasets.rendered import RENDERED, room_layouts
 
-ROOMS = rooms.SPEC.attributes["room"]
+rooms = RENDERED["rooms"]
+ROOMS = rooms.attributes["room"]
 PLAIN = {"wall": "grey", "furniture": "red", "curtain": "green", "rug": "blue", "floor": "wooden", "lamp": "none",
          "decoration": "none", "plant": "none", "time": "day"}
 every_room = pytest.mark.parametrize("room", ROOMS)
 
 
 def _picture(size=64, seed=1, **attributes) -> np.ndarray:
-    return rooms.SPEC.draw({"room": "living room", **PLAIN, **attributes}, np.random.default_rng(seed), size).astype(int)
+    return rooms.draw({"room": "living room", **PLAIN, **attributes}, np.random.default_rng(seed), size).astype(int)
 
 
 def _changed(one: np.ndarray, other: np.ndarray, by: int = 40) -> np.ndarray:
@@ -35,8 +33,9 @@ def _changed(one: np.ndarray, other: np.ndarray, by: int = 40) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def tables():
-    data = load_config("small", "rooms").data
-    return data, [rooms.SPEC.image_table(label, data.images_per_train_class + data.images_per_test_class) for label in range(7)]
+    data = rooms.profiles["small"]["data"]
+    train, test = data["images_per_train_class"], data["images_per_test_class"]
+    return train, [rooms.image_table(label, train + test) for label in range(7)]
 
 
 def test_no_two_rooms_are_alike(tables):
@@ -46,19 +45,19 @@ def test_no_two_rooms_are_alike(tables):
 
 
 def test_every_value_occurs_in_training_and_test(tables):
-    data, rooms = tables
-    for table in rooms:
-        for part in (table[:data.images_per_train_class], table[data.images_per_train_class:]):
-            for name, values in rooms.SPEC.attributes.items():
+    train, images = tables
+    for table in images:
+        for part in (table[:train], table[train:]):
+            for name, values in rooms.attributes.items():
                 assert name == "room" or {row[name] for row in part} == set(values)
 
 
 def test_training_and_test_are_equally_frequent_samples(tables):
-    data, rooms = tables
+    train, images = tables
     for name in ("floor", "time", "plant"):
-        for value in rooms.SPEC.attributes[name]:
-            shares = [np.mean([row[name] == value for table in rooms for row in table[part]])
-                      for part in (slice(data.images_per_train_class), slice(data.images_per_train_class, None))]
+        for value in rooms.attributes[name]:
+            shares = [np.mean([row[name] == value for table in images for row in table[part]])
+                      for part in (slice(train), slice(train, None))]
             assert shares[0] == pytest.approx(shares[1], abs=0.05)
 
 
@@ -68,14 +67,14 @@ def test_what_must_be_told_apart_has_different_colours(tables):
 
 
 def test_the_table_follows_its_seed():
-    assert rooms.SPEC.image_table(3, 20, seed=1) == rooms.SPEC.image_table(3, 20, seed=1) != rooms.SPEC.image_table(3, 20, seed=2)
-    assert rooms.SPEC.image_table(3, 20) == rooms.SPEC.image_table(3, 50)[:20]
+    assert rooms.image_table(3, 20, seed=1) == rooms.image_table(3, 20, seed=1) != rooms.image_table(3, 20, seed=2)
+    assert rooms.image_table(3, 20) == rooms.image_table(3, 50)[:20]
 
 
 @pytest.mark.parametrize("label, num_images, reason", [(7, 3, "none with label 7"), (0, 10**6, "100000 or fewer")])
 def test_an_impossible_table_is_refused(label, num_images, reason):
     with pytest.raises(ValueError, match=reason):
-        rooms.SPEC.image_table(label, num_images)
+        rooms.image_table(label, num_images)
 
 
 # --- pictures ---
@@ -84,16 +83,16 @@ def test_an_impossible_table_is_refused(label, num_images, reason):
 @every_room
 def test_a_picture_follows_its_seed(room):
     attributes = {"room": room, **PLAIN, "lamp": "hanging", "decoration": "painting", "plant": "potted"}
-    picture = rooms.SPEC.draw(attributes, np.random.default_rng(5), 48)
+    picture = rooms.draw(attributes, np.random.default_rng(5), 48)
     assert picture.shape == (48, 48, 3) and picture.dtype == np.uint8
-    assert np.array_equal(picture, rooms.SPEC.draw(attributes, np.random.default_rng(5), 48))
-    assert not np.array_equal(picture, rooms.SPEC.draw(attributes, np.random.default_rng(6), 48))
+    assert np.array_equal(picture, rooms.draw(attributes, np.random.default_rng(5), 48))
+    assert not np.array_equal(picture, rooms.draw(attributes, np.random.default_rng(6), 48))
 
 
-@pytest.mark.parametrize("name", rooms.SPEC.attributes)
+@pytest.mark.parametrize("name", rooms.attributes)
 def test_every_value_gives_another_picture(name):
-    pictures = {_picture(**{name: value}).tobytes() for value in rooms.SPEC.attributes[name]}
-    assert len(pictures) == len(rooms.SPEC.attributes[name])
+    pictures = {_picture(**{name: value}).tobytes() for value in rooms.attributes[name]}
+    assert len(pictures) == len(rooms.attributes[name])
 
 
 # the least share of the picture that each attribute must change in every room
@@ -123,8 +122,8 @@ def test_another_floor_leaves_the_books_on_the_shelf():
     assert np.array_equal(one[:28], other[:28]) and not np.array_equal(one[44:], other[44:])
 
 
-@pytest.mark.parametrize("name", rooms.SPEC.colour_attributes)
-@pytest.mark.parametrize("time", rooms.SPEC.attributes["time"])
+@pytest.mark.parametrize("name", rooms.colour_attributes)
+@pytest.mark.parametrize("time", rooms.attributes["time"])
 def test_a_coloured_thing_has_its_colour_at_any_time(name, time):
     other = {"wall": "white", "furniture": "black", "curtain": "white", "rug": "black"}
     blank = _picture(time=time, **other)
@@ -152,7 +151,7 @@ def test_unknown_attributes_are_neither_drawn_nor_described(change, reason):
 
 def test_a_missing_attribute_and_a_tiny_picture_are_refused():
     with pytest.raises(ValueError, match="missing attributes: room"):
-        rooms.SPEC.draw(PLAIN, np.random.default_rng(0))
+        rooms.draw(PLAIN, np.random.default_rng(0))
     with pytest.raises(ValueError, match="32 or more"):
         _picture(16)
 
@@ -192,8 +191,8 @@ SHADES = ("night (?=stand)|golden (?=yellow)|"
 def _described(seed: int) -> tuple[str, dict[str, str], dict[str, str]]:
     """A sentence without the words for shades, what it reports, and what is true."""
     rng = np.random.default_rng(seed)
-    attributes = {name: str(rng.choice(values)) for name, values in rooms.SPEC.attributes.items()}
-    sentence, mentioned = rooms.SPEC.describe(attributes, rng)
+    attributes = {name: str(rng.choice(values)) for name, values in rooms.attributes.items()}
+    sentence, mentioned = rooms.describe(attributes, rng)
     return re.sub(rf"\b({SHADES})", "", sentence), mentioned, attributes
 
 
@@ -207,19 +206,19 @@ def test_a_sentence_reports_two_to_five_true_attributes_and_mostly_the_room(seed
     _, mentioned, attributes = _described(seed)
     assert mentioned.items() <= attributes.items() and "none" not in mentioned.values()
     assert 2 <= len(mentioned.keys() - {"room"}) <= 5
-    assert list(mentioned) == [name for name in rooms.SPEC.attributes if name in mentioned]
+    assert list(mentioned) == [name for name in rooms.attributes if name in mentioned]
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**31))
 def test_a_sentence_says_exactly_what_it_reports(seed):
     sentence, mentioned, attributes = _described(seed)
-    colours = {mentioned[name] for name in rooms.SPEC.colour_attributes if name in mentioned}
+    colours = {mentioned[name] for name in rooms.colour_attributes if name in mentioned}
     assert {colour for colour, words in COLOUR_WORDS.items() if _says(words, sentence)} == colours, sentence
     for room, words in ROOM_WORDS.items():
         assert _says(words, sentence) == (mentioned.get("room") == room), sentence
     for name in ("floor", "lamp", "decoration", "plant", "time"):
-        for value in rooms.SPEC.attributes[name]:
+        for value in rooms.attributes[name]:
             if value != "none":
                 assert _says(VALUE_WORDS[value], sentence) == (mentioned.get(name) == value), f"{value}: {sentence}"
 
@@ -228,7 +227,7 @@ def test_a_sentence_says_exactly_what_it_reports(seed):
 @given(st.integers(0, 2**31))
 def test_every_colour_goes_to_its_thing(seed):
     sentence, mentioned, attributes = _described(seed)
-    for name in rooms.SPEC.colour_attributes:
+    for name in rooms.colour_attributes:
         if name in mentioned:
             said = SAID_OF[attributes["room"] if name == "furniture" else name]
             said = re.sub(r"\bC\b", "(COLOUR)", said).replace("COLOUR", COLOUR_WORDS[mentioned[name]])
@@ -241,12 +240,12 @@ def test_every_colour_goes_to_its_thing(seed):
 @given(st.integers(0, 2**31))
 def test_a_caption_is_one_or_two_plain_sentences(seed):
     rng = np.random.default_rng(seed)
-    attributes = {name: str(rng.choice(values)) for name, values in rooms.SPEC.attributes.items()}
-    caption, mentioned = rooms.SPEC.describe(attributes, np.random.default_rng(seed))
+    attributes = {name: str(rng.choice(values)) for name, values in rooms.attributes.items()}
+    caption, mentioned = rooms.describe(attributes, np.random.default_rng(seed))
     assert re.fullmatch(r"[a-z]+(?:[,.]? [a-z]+)+\.", caption) and caption.count(".") <= 2, caption
     assert 10 <= len(caption.split()) <= 30, caption
     assert not re.search(r"\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b", caption), caption
-    assert (caption, mentioned) == rooms.SPEC.describe(attributes, np.random.default_rng(seed))
+    assert (caption, mentioned) == rooms.describe(attributes, np.random.default_rng(seed))
 
 
 def test_captions_are_varied_and_most_name_the_room():
@@ -255,7 +254,7 @@ def test_captions_are_varied_and_most_name_the_room():
     words = {word.strip(",.") for sentence, _, _ in described for word in sentence.split()}
     assert 130 < len(words) < 250
     assert len({sentence for sentence, _, _ in described}) > 590
-    assert {name for _, mentioned, _ in described for name in mentioned} == set(rooms.SPEC.attributes)
+    assert {name for _, mentioned, _ in described for name in mentioned} == set(rooms.attributes)
     assert 18 < np.mean([len(sentence.split()) for sentence, _, _ in described]) < 27
 
 
@@ -268,14 +267,14 @@ def written(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "ROOT", tmp_path_factory.mktemp("rooms"))
         patch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))
-        sizes = {"images_per_train_class": 3, "images_per_test_class": 2, "images_for_judge": 1, "image_size": 32}
-        run = load_config("smoke", "rooms", overrides={"data": sizes})
-        write_images(run)
+        sizes = {"images_per_train_class": 3, "images_per_test_class": 2, "images_for_classifier": 1, "image_size": 32}
+        run = config.load_config("smoke", "rooms", overrides={"data": sizes})
+        artefacts.write_images(run)
         yield run
 
 
 def test_the_splits_share_their_classes_but_no_image(written):
-    splits = {split: load_dataset("rooms", split, written.data_dir) for split in ("train", "test", "judge")}
+    splits = {split: load_dataset("rooms", split, written.data_dir) for split in ("train", "test", "classifier")}
     assert {split: len(dataset) for split, dataset in splits.items()} == {"train": 21, "test": 14, "classifier": 7}
     records = [record for dataset in splits.values() for record in dataset]
     assert all(set(dataset.labels) == set(range(7)) for dataset in splits.values())
@@ -284,8 +283,8 @@ def test_the_splits_share_their_classes_but_no_image(written):
 
 
 def test_a_room_is_spoken_of_once(written):
-    train, judge = (load_dataset("rooms", split, written.data_dir) for split in ("train", "judge"))
-    assert train.utterances == [(image, 0) for image in range(21)] and judge.utterances == []
+    train, classifier = (load_dataset("rooms", split, written.data_dir) for split in ("train", "classifier"))
+    assert train.utterances == [(image, 0) for image in range(21)] and classifier.utterances == []
     for record in train:
         (caption,) = record.captions
         assert caption.mentioned.items() <= record.attributes.items()
@@ -293,39 +292,39 @@ def test_a_room_is_spoken_of_once(written):
 
 def test_a_record_is_the_room_that_was_drawn(written):
     record = load_dataset("rooms", "test", written.data_dir)[5]
-    drawn = rooms.SPEC.draw(record.attributes, np.random.default_rng([written.data.seed, record.label, record.row]), 32)
+    drawn = rooms.draw(record.attributes, np.random.default_rng([written.data.seed, record.label, record.row]), 32)
     assert np.array_equal(record.image, drawn)
 
 
 def test_a_change_to_any_type_of_room_is_noticed(written, monkeypatch):
-    write_images(written)
-    layout = rooms._LAYOUTS["kitchenette"]
-    monkeypatch.setitem(rooms._LAYOUTS, "kitchenette", rooms._Layout(**{**vars(layout), "pieces": layout.pieces[:1]}))
+    artefacts.write_images(written)
+    layout = room_layouts.LAYOUTS["kitchenette"]
+    monkeypatch.setitem(room_layouts.LAYOUTS, "kitchenette", replace(layout, pieces=layout.pieces[:1]))
     with pytest.raises(DatasetError, match="another version"):
-        write_images(written)
+        artefacts.write_images(written)
 
 
 # --- where a data set is divided by images ---
 
 
-def test_lessons_of_the_judge_are_rooms_that_could_be_in_the_data_set():
-    smoke = load_config("smoke", "rooms", overrides={"data": {"image_size": 64}})
-    lessons = [_draw_random(smoke, index)[1] for index in range(70)]
-    assert [lesson["room"] for lesson in lessons] == [*ROOMS] * 10
-    assert all(lesson["wall"] not in (lesson["furniture"], lesson["curtain"]) for lesson in lessons)
-    assert len({tuple(lesson.values()) for lesson in lessons}) == 70
+def test_the_attribute_classifier_learns_from_rooms_that_could_be_in_the_data_set():
+    smoke = config.load_config("smoke", "rooms", overrides={"data": {"image_size": 64}})
+    drawn = [artefacts._draw_random(smoke, index)[1] for index in range(70)]
+    assert [attributes["room"] for attributes in drawn] == [*ROOMS] * 10
+    assert all(attributes["wall"] not in (attributes["furniture"], attributes["curtain"]) for attributes in drawn)
+    assert len({tuple(attributes.values()) for attributes in drawn}) == 70
 
 
-@pytest.mark.parametrize("recipe, alike", [("recommended", "image"), ("paper", "class"), ("classifier", "class"), ("text", "class")])
-def test_a_sentence_fits_one_room_only_in_the_recommended_recipe(recipe, alike):
-    assert load_config("small", "rooms", recipe).encoder.positives == alike
-    assert load_config("small", "birds", recipe).encoder.positives == "class"
+@pytest.mark.parametrize("recipe, positives", [("recommended", "image"), ("paper", "class"), ("classifier", "class"), ("text", "class")])
+def test_a_sentence_fits_one_room_only_in_the_recommended_recipe(recipe, positives):
+    assert config.load_config("small", "rooms", recipe).encoder.positives == positives
+    assert config.load_config("small", "birds", recipe).encoder.positives == "class"
 
 
-def test_rooms_are_heard_in_the_field_and_birds_are_not():
-    for profile in PROFILE_NAMES:
-        assert load_config(profile, "rooms").data.speech == "field"
-        assert load_config(profile, "birds").data.speech == "clean"
+def test_rooms_are_heard_as_degraded_speech_and_birds_are_not():
+    for profile in config.PROFILE_NAMES:
+        assert config.load_config(profile, "rooms").data.speech == "degraded"
+        assert config.load_config(profile, "birds").data.speech == "clean"
 
 
 def _record(label, **attributes):
@@ -334,12 +333,12 @@ def _record(label, **attributes):
 
 def test_a_class_has_what_all_its_images_share():
     records = [_record(0, room="bedroom", wall="red"), _record(0, room="bedroom", wall="blue"), _record(1, room="dinette", wall="red")]
-    rooms = SpokenImages("rooms", "test", None, records)
-    assert rooms.class_attributes == {0: {"room": "bedroom"}, 1: {"room": "dinette", "wall": "red"}}
+    spoken = SpokenImages("rooms", "test", None, records)
+    assert spoken.class_attributes == {0: {"room": "bedroom"}, 1: {"room": "dinette", "wall": "red"}}
 
 
 def test_sentences_about_one_bird_depend_on_each_other_and_those_about_one_room_type_do_not():
     records = [Record(str(i), i // 2, "test", {}, (), (None, None), None, 0) for i in range(4)]  # two captions each
     rows = np.array([0, 1, 2, 7])
-    assert dependent_groups(SpokenImages("birds", "test", None, records), rows).tolist() == [0, 0, 0, 1]
-    assert dependent_groups(SpokenImages("rooms", "test", None, records), rows).tolist() == [0, 0, 1, 3]
+    assert scoring.dependent_groups(SpokenImages("birds", "test", None, records), rows).tolist() == [0, 0, 0, 1]
+    assert scoring.dependent_groups(SpokenImages("rooms", "test", None, records), rows).tolist() == [0, 0, 1, 3]
