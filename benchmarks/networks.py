@@ -13,22 +13,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from s2i_lib import audio, recognition, speech
 from s2i_lib.config import Config, load_config
-from s2i_lib.devices import mixed_precision, pick_device
+from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
 from s2i_lib.inference import SpeechToImage, generate
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.student import SpeechModel
 from s2i_lib.models.text_encoder import TextEncoder, encode_characters
-from s2i_lib.training.common import adam
+from s2i_lib.training.common import adam, averaged
 from s2i_lib.training.encoder import mask_time
-from s2i_lib.training.gan import compile_networks
-from s2i_lib.training.gan_steps import GAN_STEPS
+from s2i_lib.training.gan import build_networks, compile_networks
+from s2i_lib.training.gan_steps import GAN_STEPS, Batch
 
 STEPS = 4  # training steps per measurement
-SLOTS = 2048  # frames that the released code pads every utterance to
+PADDED_FRAMES = 2048  # frames that the released code pads every utterance to
 
 
 def precision_of(config: Config) -> str:
-    """What ``training.mixed_precision`` chooses on this machine."""
+    """What ``devices.mixed_precision`` chooses on this machine."""
     device = pick_device()
     with mixed_precision(config):
         product = torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)
@@ -82,22 +82,19 @@ def gan_batch(config: Config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def our_step(config: Config, batch: tuple) -> Callable[[], None]:
-    """One step of ``training.train_gan`` on a fixed batch."""
+    """One step of ``training.gan.train_gan`` on a fixed batch."""
     settings, device = config.gan, pick_device()
     torch.manual_seed(0)
-    networks = [part.to(device, memory_format=torch.channels_last) for part in build_gan(settings, batch[1].shape[1])]
-    rates = settings.generator_learning_rate, settings.discriminator_learning_rate
-    optimizers = dict(zip(("generator", "discriminators"),
-                          (adam(part, rate, (settings.beta1, 0.999)) for part, rate in zip(networks, rates))))
-    average = copy.deepcopy(networks[0]).eval()
-    images, count = batch[0].contiguous(memory_format=torch.channels_last), iter(range(10**9))
-    compile_networks(*networks, config=config)
+    networks, count = build_networks(config, batch[1].shape[1], device), iter(range(10**9))
+    average = averaged(networks.generator, settings.ema_decay)
+    example = Batch(batch[0].contiguous(memory_format=torch.channels_last), *batch[1:])
+    configure_gpu(config)
+    compile_networks(networks)
 
     def step() -> None:
-        number = next(count)
         with mixed_precision(config):
-            GAN_STEPS[settings.model](*networks, optimizers, images, *batch[1:], settings, number)
-        training.update_average(average, networks[0], settings.ema_decay, number)
+            GAN_STEPS[settings.model](networks, example, next(count))
+        average.update_parameters(networks.generator)
 
     return step
 
@@ -211,7 +208,7 @@ def encoder(folder: Path) -> Comparison:
     log_mel, lengths = utterances(settings.batch_size)
     features, labels = torch.randn(len(lengths), 1280, device=device), torch.arange(len(lengths), device=device)
     model = SpeechModel(config, 1280).to(device)
-    average, optimizer = copy.deepcopy(model), adam(model, settings.learning_rate)
+    average, optimizer = averaged(model, 0.995), adam(model, settings.learning_rate)
 
     def ours() -> None:
         for _ in range(steps):
@@ -222,14 +219,14 @@ def encoder(folder: Path) -> Comparison:
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
-            training.update_average(average, model, 0.995, 1000)
+            average.update_parameters(model)
 
     plain = PlainSpeechEncoder(model.encoder.embedding_dim, settings.width, settings.rnn_dim).to(device)
     plain_optimizer = torch.optim.Adam(plain.parameters(), settings.learning_rate)
 
     def padded() -> None:
         for _ in range(steps):
-            batch = F.pad(mask_time(log_mel, lengths), (0, SLOTS - log_mel.shape[2])).to(device)
+            batch = F.pad(mask_time(log_mel, lengths), (0, PADDED_FRAMES - log_mel.shape[2])).to(device)
             loss = model.loss(plain(batch, lengths), model.targets(features), labels)
             plain_optimizer.zero_grad()
             loss.backward()

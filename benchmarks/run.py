@@ -27,8 +27,8 @@ import pictures  # noqa: E402
 import sound  # noqa: E402
 from measure import COLUMNS, apart, copy_rate, machine, matmul_rate, measure  # noqa: E402
 
-from s2i_lib import results
-from s2i_lib.config import ROOT  # noqa: E402
+from s2i_lib import results  # noqa: E402
+from s2i_lib.files import repository  # noqa: E402
 
 # Each takes an empty folder for its files and gives a Comparison.
 BENCHMARKS = {"gan": networks.gan, "modulated": networks.modulated, "encoder": networks.encoder, "log_mel": sound.log_mel,
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="rounds, fewer where a round takes long (default: %(default)s)")
     parser.add_argument("--growth", action="store_true", help="how cost grows, instead of comparisons")
     parser.add_argument("--write", action="store_true", help="add the rows to results/benchmarks.csv or benchmarks_growth.csv")
-    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder of those files (default: results)")
+    parser.add_argument("--out", type=Path, default=repository() / "results", help="folder of those files (default: results)")
     options = parser.parse_args()
     if options.threads < 1 or options.repeats < 1:
         parser.error("--threads and --repeats must be at least 1")

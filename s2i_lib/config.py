@@ -279,7 +279,9 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
     """
     chosen = RECIPES[_choose("recipe", recipe, RECIPES)]
     values, spec = PROFILES[_choose("profile", profile, PROFILES)], get_spec(dataset)
+    counts = {"num_classes": spec.num_classes, "num_train_classes": spec.num_train_classes}
     found = [
+        Layer(f"data set {dataset}", {"data": counts}),
         Layer(f"profile {profile}", values),
         Layer(f"data set {dataset} in profile {profile}", spec.profiles.get(profile, {})),
         Layer(f"recipe {recipe}", chosen.overrides),

@@ -1,17 +1,16 @@
 """Spoken-description data sets with one record type.
 
 A rendered data set draws and describes any combination of its attributes; a photo data set is one of the paper's own. Each has
-a specification; adding one is a file with a ``SPEC`` and its name below. ``preparation.images`` turns both kinds into the same
-files, and ``load_dataset`` reads them back.
+a specification; adding one is a file with a ``SPEC`` and its line in ``rendered`` or ``photos``. ``preparation.images`` turns both
+kinds into the same files, and ``load_dataset`` reads them back.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from s2i_lib.datasets import photos, rendered
 from s2i_lib.datasets.errors import DatasetError
-from s2i_lib.datasets.photos import cub, oxford, places
 from s2i_lib.datasets.records import Caption, Record, SpokenImages, Utterance, read_records
-from s2i_lib.datasets.rendered import birds, flowers, rooms
 from s2i_lib.datasets.spec import DatasetSpec, PhotoSpec, RenderedSpec
 from s2i_lib.files import project_root
 
@@ -34,11 +33,8 @@ __all__ = [
     "rendered_spec",
 ]
 
-DATASETS: Mapping[str, DatasetSpec] = {
-    spec.name: spec for spec in (birds.SPEC, flowers.SPEC, rooms.SPEC, cub.SPEC, oxford.SPEC, places.SPEC)
-}
-RENDERED = tuple(name for name, spec in DATASETS.items() if spec.rendered)
-PHOTOS = tuple(name for name, spec in DATASETS.items() if not spec.rendered)
+DATASETS: Mapping[str, DatasetSpec] = {**rendered.RENDERED, **photos.PHOTOS}
+RENDERED, PHOTOS = tuple(rendered.RENDERED), tuple(photos.PHOTOS)
 SPLITS = ("train", "test", "classifier")
 
 
@@ -59,10 +55,9 @@ def rendered_spec(name: str) -> RenderedSpec:
     Raises:
         DatasetError: no such data set, or photographs.
     """
-    spec = get_spec(name)
-    if not isinstance(spec, RenderedSpec):
+    if not get_spec(name).rendered:
         raise DatasetError(f"{name} holds photographs and cannot be drawn; choose from {', '.join(RENDERED)}")
-    return spec
+    return rendered.RENDERED[name]
 
 
 def photo_spec(name: str) -> PhotoSpec:
@@ -71,10 +66,9 @@ def photo_spec(name: str) -> PhotoSpec:
     Raises:
         DatasetError: no such data set, or one that is drawn instead of downloaded.
     """
-    spec = DATASETS.get(name)
-    if not isinstance(spec, PhotoSpec):
+    if name not in PHOTOS:
         raise DatasetError(f"{name!r} is not a data set to download; choose from {', '.join(PHOTOS)}")
-    return spec
+    return photos.PHOTOS[name]
 
 
 def load_dataset(name: str, split: str, root: str | Path | None = None) -> SpokenImages:

@@ -14,6 +14,8 @@ from s2i_lib.results.records import (
     save_table,
 )
 from s2i_lib.results.tables import (
+    DISTANCES,
+    INCEPTION_SCORES,
     NETWORKS,
     PICTURES,
     STATUSES,
@@ -39,6 +41,8 @@ from s2i_lib.results.tables import (
 
 __all__ = [
     "COLUMNS",
+    "DISTANCES",
+    "INCEPTION_SCORES",
     "NETWORKS",
     "PICTURES",
     "STATUSES",

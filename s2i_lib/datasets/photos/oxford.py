@@ -104,7 +104,6 @@ SPEC = PhotoSpec(
     published_as="Oxford-102",
     profiles={
         "paper": {
-            "data": {"num_classes": 102, "num_train_classes": 82},
             "gan": {"steps": 100_000},
             "scores": {"captions": 11_550},
         }

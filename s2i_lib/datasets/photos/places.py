@@ -162,7 +162,7 @@ SPEC = PhotoSpec(
     # One caption per image. 128 px, drawn in two scales; no number of steps is given for these.
     profiles={
         "paper": {
-            "data": {"num_classes": 7, "num_train_classes": 7, "spoken_captions": 1},
+            "data": {"spoken_captions": 1},
             "gan": {"num_scales": 2, "steps": 100_000},
             "scores": {"captions": 2870},
         }

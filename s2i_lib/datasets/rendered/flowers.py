@@ -111,8 +111,6 @@ SPEC = RenderedSpec(
         # still missed every fifth second colour.
         "small": {
             "data": {
-                "num_classes": 102,
-                "num_train_classes": 82,
                 "images_per_train_class": 55,
                 "images_per_test_class": 50,
                 "images_for_classifier": 100,
@@ -122,8 +120,6 @@ SPEC = RenderedSpec(
         },
         "large": {
             "data": {
-                "num_classes": 102,
-                "num_train_classes": 82,
                 "images_per_train_class": 86,
                 "images_per_test_class": 58,
             },
