@@ -1,9 +1,22 @@
-"""Files that are written as a whole or not at all."""
+"""Where files lie, and how they are written: as a whole or not at all."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+
+def repository() -> Path:
+    """The folder that this package lies in: of a checkout, the one with ``notebooks/`` and the committed ``results/``."""
+    return Path(__file__).resolve().parents[1]
+
+
+def project_root() -> Path:
+    """The folder of ``data/`` and ``runs/``: the environment variable ``S2I_ROOT``, else the repository.
+
+    It is looked up at every call, so that a test or a borrowed machine can work elsewhere.
+    """
+    return Path(os.environ.get("S2I_ROOT") or repository())
 
 
 def save_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -13,3 +26,8 @@ def save_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     with open(temporary, "wb") as file:
         write(file)
     os.replace(temporary, path)
+
+
+def save_text(path: Path, text: str) -> None:
+    """``save_atomically`` for a text, in UTF-8."""
+    save_atomically(path, lambda file: file.write(text.encode()))

@@ -1,0 +1,196 @@
+"""The recipes: which method is trained. One table, read by configuration, workflow, help texts, tables and figures.
+
+Adding a recipe is one entry here. A recipe lays values over those of the profile (``config.PROFILES``), by section; where it needs
+other values in one profile, ``profiles`` has them. Nothing in the project branches on the name of a recipe.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One method, a variant of it or a baseline.
+
+    Attributes:
+        name: in commands, folders and records.
+        description: one line for help texts.
+        kind: ``method`` (Tables II and III), ``ablation`` (differs from `paper` in one thing) or ``extension`` (beyond the paper).
+        overrides: section -> values that are laid over those of every profile.
+        profiles: profile -> section -> values for that profile alone.
+        encoder_from: the recipe whose trained encoder it uses; empty for one of its own.
+        method: what Table II calls it; empty if it stands in no table of methods.
+        label: in legends and tables of variants; `name` if empty.
+        colour: in figures, as a hexadecimal code.
+        tables: those of the paper that it is a row of.
+        further_seeds: are further seeds trained, since its table compares small differences?
+    """
+
+    name: str
+    description: str
+    kind: Literal["method", "ablation", "extension"] = "ablation"
+    overrides: Values = field(default_factory=dict)
+    profiles: Mapping[str, Values] = field(default_factory=dict)
+    encoder_from: str = ""
+    method: str = ""
+    label: str = ""
+    colour: str = "#8a949b"
+    tables: tuple[str, ...] = ()
+    further_seeds: bool = False
+
+    @property
+    def encoder(self) -> str:
+        """The recipe that trains the encoder."""
+        return self.encoder_from or self.name
+
+    @property
+    def display(self) -> str:
+        """Its name in legends and tables of variants."""
+        return self.label or self.name
+
+
+# Cheaper per step, so it takes more steps, and spliced sentences can be learned from for longer.
+_RECOMMENDED: Values = {
+    "encoder": {"loss": "contrastive", "splice": True, "class_mean_targets": True},
+    "gan": {"model": "modulated", "discriminator_learning_rate": 4e-4, "beta1": 0.0},
+}
+_RECOMMENDED_SMALL: Values = {
+    "encoder": {"epochs": 20, "weight_decay": 1e-5, "ema_decay": 0.0},
+    "gan": {
+        "steps": 2400,
+        "generator_width": 32,
+        "discriminator_width": 32,
+        "generator_learning_rate": 3e-4,
+        "discriminator_learning_rate": 6e-4,
+        "matching_weight": 0.5,
+    },
+}
+
+_TABLE: tuple[Recipe, ...] = (
+    Recipe(
+        "paper",
+        "the paper's method: the losses of Eqs. 6-9 and a StackGAN-v2",
+        kind="method",
+        method="ours",
+        label="norm + JEL + KDL",
+        colour="#b5651d",
+        tables=("II", "III", "IV", "V"),
+        further_seeds=True,
+    ),
+    Recipe(
+        "recommended",
+        "same data, encoder and interface; a contrastive loss and a generator whose blocks the sentence modulates",
+        kind="method",
+        overrides=_RECOMMENDED,
+        profiles={"small": _RECOMMENDED_SMALL},
+        method="ours",
+        colour="#1f6f8b",
+        tables=("II", "III"),
+    ),
+    # The baselines of Section IV-B. They have the paper's generator, schedule and teacher; only what is encoded differs.
+    Recipe(
+        "classifier",
+        "the features of a classifier of spoken classes (Section IV-B)",
+        kind="method",
+        overrides={"encoder": {"loss": "classifier"}},
+        # Cross entropy learns slowly: after six epochs at a constant rate it names 19 % of its own training classes, where 84 %
+        # could be named.
+        profiles={"small": {"encoder": {"epochs": 12, "ema_decay": 0.0}}},
+        method="classifier-based",
+        colour="#8d5b8c",
+        tables=("II", "III"),
+    ),
+    Recipe(
+        "text",
+        "StackGAN-v2 from text; with a speech recognizer before it, the two-stage baseline (Section IV-B)",
+        kind="method",
+        overrides={"encoder": {"input": "text"}},
+        method="StackGAN-v2",
+        colour="#5b8c5a",
+        tables=("II", "III"),
+    ),
+    Recipe(
+        "text_v1",
+        "StackGAN-v1 from text, with the encoder of `text`",
+        kind="method",
+        # It draws twice, the second picture four times as large.
+        overrides={"encoder": {"input": "text"}, "gan": {"model": "stackgan_v1", "num_scales": 3}},
+        # It trains one network at a time: its second stage, which works at 16 px throughout, is narrower to cost as much per
+        # step, and its only discriminator wider.
+        profiles={"small": {"gan": {"generator_width": 32, "discriminator_width": 32}}},
+        encoder_from="text",
+        method="StackGAN-v1",
+        colour="#c9a227",
+        tables=("II",),
+    ),
+    # Table IV (Section IV-D): fewer terms in Eq. 6.
+    Recipe("norm", "Table IV: L_norm alone", overrides={"encoder": {"loss": "norm"}}, tables=("IV",), further_seeds=True),
+    Recipe(
+        "norm_jel",
+        "Table IV: L_norm and L_JEL",
+        overrides={"encoder": {"loss": "norm_jel"}},
+        label="norm + JEL",
+        tables=("IV",),
+        further_seeds=True,
+    ),
+    # Further loss variants: the weights as printed, the loss of the released code, and one term with a learned temperature.
+    Recipe(
+        "printed",
+        "Eq. 6 with the weights 1, 5 and 1000 as printed",
+        overrides={"encoder": {"weights": "paper"}},
+        label="Eq. 6, printed weights",
+    ),
+    Recipe(
+        "released", "the loss that the released code minimises", overrides={"encoder": {"loss": "released"}}, label="released code"
+    ),
+    Recipe("contrastive", "a contrastive loss alone", overrides={"encoder": {"loss": "contrastive"}}),
+    # How the time steps of an utterance become one vector: over silent ones too, as released, or the last states of the LSTM.
+    Recipe(
+        "all_steps",
+        "embedding = mean over 32 time steps, however long the speech is (as released)",
+        overrides={"encoder": {"pooling": "all_steps"}},
+        label="mean over 32 time steps",
+    ),
+    Recipe(
+        "last_state",
+        "embedding = last states of the LSTM",
+        overrides={"encoder": {"pooling": "last"}},
+        label="last states",
+    ),
+    # Table V: the generator stops after the first or the second scale.
+    Recipe(
+        "one_scale",
+        "Table V: the generator stops after the first scale",
+        overrides={"gan": {"num_scales": 1}},
+        encoder_from="paper",
+        tables=("V",),
+    ),
+    Recipe(
+        "two_scales",
+        "Table V: the generator stops after the second scale",
+        overrides={"gan": {"num_scales": 2}},
+        encoder_from="paper",
+        tables=("V",),
+    ),
+    # Beyond the paper (chapter 20).
+    Recipe(
+        "multi_condition",
+        "`recommended`, its encoder trained on simulated degraded speech",
+        kind="extension",
+        overrides={**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], "speech": "degraded"}},
+        profiles={"small": _RECOMMENDED_SMALL},
+        colour="#6c5ce7",
+    ),
+)
+
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _TABLE}
+
+
+def recipes_of(kind: str = "", table: str = "") -> tuple[str, ...]:
+    """Names of the recipes of one kind, or of one table of the paper, in the order of the table above."""
+    return tuple(
+        name for name, recipe in RECIPES.items() if (not kind or recipe.kind == kind) and (not table or table in recipe.tables)
+    )
