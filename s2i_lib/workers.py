@@ -1,49 +1,98 @@
-"""Worker processes for drawing, speaking and listening."""
+"""Worker processes for drawing, speaking and speech recognition."""
 
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
 
-import torch
-from tqdm.auto import tqdm
+from s2i_lib import progress
 
-
-def worker_processes(count: int | None = None) -> ProcessPoolExecutor:
-    """Processes with one thread each, by default one per available core. They are spawned: a forked onnxruntime hangs."""
-    return ProcessPoolExecutor(count or len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn"),
-                               initializer=_start)
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
-def write_missing_files(write: Callable[[tuple], None], jobs: Sequence[tuple], description: str, unit: str, chunksize: int = 8,
-                        processes: int | None = None) -> int:
+def worker_processes(count: int | None = None) -> Executor:
+    """Processes with one thread each, by default one per available core, which end with their parent.
+
+    They are spawned: a forked onnxruntime hangs.
+    """
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count or len(os.sched_getaffinity(0)), mp_context=context, initializer=_start)
+
+
+def parallel_map(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    desc: str,
+    unit: str,
+    chunksize: int = 1,
+    processes: int | None = None,
+) -> Iterator[Result]:
+    """``map`` by several processes at a time, under a progress bar.
+
+    Args:
+        function: picklable, as are jobs and results.
+        jobs: what it is called with.
+        desc, unit: of the progress bar.
+        chunksize: jobs that a process takes at once.
+        processes: default one per available core.
+
+    Yields:
+        The results, in the order of the jobs.
+
+    Raises:
+        Exception: the first one that `function` raised; the jobs after it may not have run.
+    """
+    if not jobs:
+        return
+    with worker_processes(processes) as pool:
+        results = pool.map(function, jobs, chunksize=chunksize)
+        yield from progress.bar(results, total=len(jobs), desc=desc, unit=unit)
+
+
+def write_missing_files(
+    write: Callable[[Any], object],
+    jobs: Sequence[tuple[Any, ...]],
+    desc: str,
+    unit: str,
+    chunksize: int = 8,
+    processes: int | None = None,
+) -> int:
     """Call ``write(job)`` for every job whose last entry, a path, is no file yet, several processes at a time; so it resumes.
 
     Args:
         write: writes the file as a whole or not at all.
-        description, unit: of the progress bar.
-        processes: worker processes; default one per available core.
+        desc, unit, chunksize, processes: see ``parallel_map``.
 
     Returns:
         The number of files written now.
     """
-    missing = [job for job in jobs if not job[-1].exists()]
-    for folder in {job[-1].parent for job in missing}:
+    missing = [job for job in jobs if not _path(job).exists()]
+    for folder in {_path(job).parent for job in missing}:
         folder.mkdir(parents=True, exist_ok=True)
-    if missing:
-        with worker_processes(processes) as pool:
-            for _ in tqdm(pool.map(write, missing, chunksize=chunksize), total=len(missing), desc=description, unit=unit):
-                pass
+    for _ in parallel_map(write, missing, desc, unit, chunksize, processes):
+        pass
     return len(missing)
 
 
+def _path(job: tuple[Any, ...]) -> Path:
+    return Path(job[-1])
+
+
 def _start() -> None:
+    import torch
+
     torch.set_num_threads(1)
+    os.environ.pop(progress.FILE_VARIABLE, None)  # the bar is the parent's
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
     """A worker whose parent was killed would wait for its next task for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
