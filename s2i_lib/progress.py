@@ -63,9 +63,9 @@ class _RecordedBar(tqdm):
             save_text(self._path, json.dumps(state))
 
     def _last_line(self) -> str:
-        description = str(self.desc or "").removesuffix(": ")
+        description = f"{self.desc}: ".replace(": : ", ": ") if self.desc else ""
         count = f"{self.n}" if self.total is None else f"{self.n}/{self.total}"
-        text = f"{description}: {count} {self.unit}, {self.format_interval(time.time() - self._started)}"
+        text = f"{description}{count} {self.unit}, {self.format_interval(time.time() - self._started)}"
         return text + (f", {self._postfix()}" if self._postfix() else "")
 
 

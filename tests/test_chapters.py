@@ -213,7 +213,13 @@ def test_a_digest_follows_the_sections_that_a_chapter_depends_on(tmp_path, monke
 
     before = digests()
     for section, key, value, same, other in (
-        ("gan", "steps", 7, {"03_log_mel", "04_teacher", "05_speech_encoder", "22_inception"}, {"06_gan", "14_ablation", "18_what_holds"}),
+        (
+            "gan",
+            "steps",
+            7,
+            {"03_log_mel", "04_teacher", "05_speech_encoder", "22_inception"},
+            {"06_gan", "14_ablation", "18_what_holds"},
+        ),
         ("classifier", "epochs", 7, {"03_log_mel", "05_speech_encoder"}, {"04_teacher", "06_gan", "07_scores"}),
         ("data", "seed", 7, set(), set(NAMES) - {"09_flowers", "19_table_3"}),
     ):
@@ -228,7 +234,9 @@ def test_it_says_where_to_look(tmp_path, monkeypatch):
     text = chapters.where_to_look(Selection(seeds=(0, 1), recipes=OURS)).splitlines()
     assert text[0] == "Every chapter of profile small is done. Look at:"
     assert {"  runs/results/", "  runs/figures/birds/", "  runs/birds-small-s1/figures/"} <= set(text)
-    assert {"  data/birds-small/chapters/", "  runs/birds-small-s0/paper/chapters/", "  runs/tables-small/chapters/"} <= set(text)
+    assert {"  data/birds-small/chapters/", "  runs/birds-small-s0/paper/chapters/", "  runs/tables-small/chapters/"} <= set(
+        text
+    )
     assert not {"  results/", "  figures/", "  runs/birds-small-s0/figures/"} & set(text)
     smoke = chapters.where_to_look(Selection("smoke", recipes=OURS)).splitlines()
     assert smoke[1] == "  runs/birds-smoke-s0/results/" and "  runs/results/" not in smoke

@@ -25,11 +25,19 @@ def bash(*command):
 
 def locked(python_version):
     """What the lock installs on Linux x86-64: canonical name -> version."""
-    environment = {"python_version": python_version.rpartition(".")[0], "python_full_version": python_version,
-                   "sys_platform": "linux", "platform_machine": "x86_64", "os_name": "posix"}
+    environment = {
+        "python_version": python_version.rpartition(".")[0],
+        "python_full_version": python_version,
+        "sys_platform": "linux",
+        "platform_machine": "x86_64",
+        "os_name": "posix",
+    }
     requirements = [Requirement(line) for line in LOCK_LINES]
-    return {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in requirements
-            if r.marker is None or r.marker.evaluate(environment)}
+    return {
+        canonicalize_name(r.name): str(r.specifier).removeprefix("==")
+        for r in requirements
+        if r.marker is None or r.marker.evaluate(environment)
+    }
 
 
 def test_lock_holds_exact_versions_and_nothing_else():
@@ -71,21 +79,30 @@ def test_scripts_parse(script):
 def test_help_names_every_option_profile_and_recipe():
     usage = bash("run_all.sh", "--help")
     assert usage.returncode == 0
-    handled = set(re.findall(r"--[a-z-]+", " ".join(
-        line for line in (ROOT / "run_all.sh").read_text().splitlines() if re.match(r"\s+(-\w \| )?--[a-z -|]+\)", line))))
+    handled = set(
+        re.findall(
+            r"--[a-z-]+",
+            " ".join(
+                line for line in (ROOT / "run_all.sh").read_text().splitlines() if re.match(r"\s+(-\w \| )?--[a-z -|]+\)", line)
+            ),
+        )
+    )
     assert {"--profile", "--dataset", "--seed", "--seeds", "--recipes", "--dry-run", "--cores", "--help"} <= handled
     for word in [*handled, *PROFILE_NAMES, *RECIPE_NAMES]:
         assert word in usage.stdout, word
 
 
-@pytest.mark.parametrize("arguments, named", [
-    (["--profile", "tiny"], PROFILE_NAMES),
-    (["--profile=tiny"], PROFILE_NAMES),
-    (["--recipes", "best"], RECIPE_NAMES),
-    (["--seeds", "one"], ["0,1,2"]),
-    (["--cores", "0"], ["all"]),
-    (["--profile"], ["--help"]),
-])
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        (["--profile", "tiny"], PROFILE_NAMES),
+        (["--profile=tiny"], PROFILE_NAMES),
+        (["--recipes", "best"], RECIPE_NAMES),
+        (["--seeds", "one"], ["0,1,2"]),
+        (["--cores", "0"], ["all"]),
+        (["--profile"], ["--help"]),
+    ],
+)
 def test_a_wrong_option_is_one_sentence_and_exit_code_2(arguments, named):
     attempt = bash("run_all.sh", *arguments)
     assert attempt.returncode == 2
