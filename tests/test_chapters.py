@@ -63,7 +63,10 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
     both = {name: 2 for name in NAMES if name[:2] in ("01", "02", "03", "04", "07", "08", "10", "11", "12", "17")}
     expected = {
         **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23")},
-        **{"19_table_3": 0, "05_speech_encoder": 4, "06_gan": 10, "14_ablation": 18},
+        "19_table_3": 0,
+        "05_speech_encoder": 4,
+        "06_gan": 10,
+        "14_ablation": 18,
         **both,
     }
     assert count(planned) == expected

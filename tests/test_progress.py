@@ -180,7 +180,9 @@ def test_nobody_who_reads_stops_nothing():
     screen.draw(["one"])
 
 
-@pytest.mark.parametrize("seconds, text", [(0.4, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599.6, "1 h 0 min"), (7500, "2 h 5 min")])
+@pytest.mark.parametrize(
+    "seconds, text", [(0.4, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599.6, "1 h 0 min"), (7500, "2 h 5 min")]
+)
 def test_durations_read_well(seconds, text):
     assert watch.duration(seconds) == text
 

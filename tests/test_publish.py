@@ -76,8 +76,18 @@ def test_it_refuses_outputs_of_other_code_and_changes_nothing(tmp_path):
 
 
 def test_it_copies_the_results_of_one_profile_and_all_figures_and_says_so(tmp_path, capsys):
-    own = ["records/birds-small-s0-06_gan.csv", "manifests/rooms-small-s2-07_scores.json", "table_2_small.csv", "paper_profile.csv"]
-    other = ["records/birds-large-s0-06_gan.csv", "manifests/cub-paper-s0-07_scores.json", "table_2_paper.csv", ".part.csv.part"]
+    own = [
+        "records/birds-small-s0-06_gan.csv",
+        "manifests/rooms-small-s2-07_scores.json",
+        "table_2_small.csv",
+        "paper_profile.csv",
+    ]
+    other = [
+        "records/birds-large-s0-06_gan.csv",
+        "manifests/cub-paper-s0-07_scores.json",
+        "table_2_paper.csv",
+        ".part.csv.part",
+    ]
     put(tmp_path, *(f"runs/results/{name}" for name in own + other))
     put(tmp_path, "runs/figures/birds/06_samples.jpg", "runs/figures/birds/06_samples.csv", "runs/birds-small-s1/figures/x.jpg")
     put(tmp_path, "results/table_2_small.csv", "results/published.csv")
@@ -85,7 +95,10 @@ def test_it_copies_the_results_of_one_profile_and_all_figures_and_says_so(tmp_pa
 
     publish.publish(tmp_path, "small")
 
-    assert {str(path.relative_to(tmp_path / "results")) for path in (tmp_path / "results").rglob("*.*")} == {*own, "published.csv"}
+    assert {str(path.relative_to(tmp_path / "results")) for path in (tmp_path / "results").rglob("*.*")} == {
+        *own,
+        "published.csv",
+    }
     assert {path.name for path in (tmp_path / "figures" / "birds").iterdir()} == {"06_samples.jpg", "06_samples.csv"}
     assert (tmp_path / "results" / own[0]).read_text() == f"own runs/results/{own[0]}\n"
     said = capsys.readouterr().out.splitlines()
