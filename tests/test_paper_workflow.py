@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from miniatures import CUB_NAMES, Handler, cub_files, oxford_files, places_files, put, tar
 
-from s2i_lib import config
 from s2i_lib.__main__ import main
 from s2i_lib.datasets import dataset_module, downloads, weights
+from s2i_lib.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {
@@ -27,7 +27,7 @@ TINY = {
     "encoder": {"width": 2, "rnn_dim": 8, "epochs": 2, "batch_size": 8},
     "gan": {"base_size": 8, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6, "condition_dim": 6, "steps": 10,
             "batch_size": 6},
-    "judge": {"network": "residual", "width": 4, "epochs": 4, "batch_size": 4, "learning_rate": 2e-3},
+    "classifier": {"network": "residual", "width": 4, "epochs": 4, "batch_size": 4, "learning_rate": 2e-3},
     "scores": {"network": "lite0", "captions": 12, "gallery_sentences": 2, "gallery_samples": 2, "inception_splits": 2}}
 # three training and two test classes of each, more pictures of the miniatures of test_paper_data.py
 NAMES = CUB_NAMES + tuple(f"{species}_{k:04d}_{k}" for species in (
@@ -58,13 +58,13 @@ def tree(tmp_path_factory):
     (root / "s2i_lib").symlink_to(ROOT / "s2i_lib")
     names = ("published.csv", "hyperparameters.csv", "benchmarks.csv", "claims.csv")
     put(root, {f"results/{name}": (ROOT / "results" / name).read_bytes() for name in names})
-    (root / "tiny.json").write_text(json.dumps(TINY))
+    (root / "overrides.json").write_text(json.dumps(TINY))
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = {}, [], []
     thread = threading.Thread(target=web.serve_forever, args=(0.01,))
     thread.start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config, "ROOT", root)
+        patch.setenv("S2I_ROOT", str(root))
         patch.setattr(downloads, "PAUSE_SECONDS", 0.0)
         patch.setenv("no_proxy", "127.0.0.1")
         for name in FILES:
@@ -93,8 +93,8 @@ def fetch_and_verify(name: str, root: Path, web: ThreadingHTTPServer, patch: pyt
 
 def snakemake(tree: Path, dataset: str, recipes: str, *targets: str) -> None:
     """Run the workflow as run_all.sh does, two chapters side by side."""
-    environment = os.environ | {"S2I_ROOT": str(tree), "S2I_OVERRIDES": str(tree / "tiny.json"), "PYTHONPATH": str(ROOT),
-                                "JUPYTER_PREFER_ENV_PATH": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"S2I_ROOT": str(tree), "PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1",
+                                "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", "workflow/Snakefile", "--cores", "2", "--nolock",
                "--set-threads", *(f"{scope}_chapter=1" for scope in ("data", "recipe", "seed", "tables")),
                "--rerun-triggers", "params", "input", "mtime", "--scheduler", "greedy", "--quiet", "all", "--config",
@@ -108,7 +108,7 @@ def executed(tree):
     """All tables and figures of cub, the speech encoder of oxford, Table III of places."""
     snakemake(tree, "oxford", "paper", "runs/oxford-paper-s0/paper/chapters/05_speech_encoder.ipynb")
     snakemake(tree, "places", "paper,recommended,classifier,text")
-    snakemake(tree, "cub", ",".join(config.RECIPE_NAMES))
+    snakemake(tree, "cub", ",".join(RECIPES))
     return tree
 
 
@@ -120,19 +120,19 @@ def test_every_chapter_runs_on_photographs(executed):
 
 @pytest.mark.parametrize("number, rows", [("2", 7), ("3", 5), ("4", 3), ("5", 3)])
 def test_every_table_is_made_of_photographs(executed, number, rows):
-    table = pd.read_csv(executed / "results" / f"table_{number}_paper.csv")
+    table = pd.read_csv(executed / "runs" / "results" / f"table_{number}_paper.csv")
     statuses = table[[name for name in table if name.startswith("status")]].to_numpy().ravel()
     seeds = table[[name for name in table if name.split()[0] == "n"]]
     assert len(table) == rows and seeds.size and (seeds == 1).all(axis=None)
-    assert set(statuses) == {"not comparable"}  # tiny networks, another judge
-    assert "colours as said" not in table and ("FID-lite0" in table or "fid_lite0, same size" in table)
+    assert set(statuses) == {"not comparable"}  # tiny networks, another classifier
+    assert "colour attribute accuracy" not in table and ("FID-lite0" in table or "fid_lite0, same size" in table)
 
 
 def test_photographs_are_scored_without_attributes_and_by_named_networks(executed):
-    records = pd.concat([pd.read_csv(path) for path in executed.glob("results/records/cub-paper-s0*.csv")])
+    records = pd.concat([pd.read_csv(path) for path in executed.glob("runs/results/records/cub-paper-s0*.csv")])
     scores = set(records[records.chapter == "07_scores"].metric)
-    assert {"fid_lite0_n12", "kid_lite0_n12", "is_judge_n12", "class_seen"} <= scores
-    assert not any(name.startswith("semantic") for name in scores)
+    assert {"fid_lite0_n12", "kid_lite0_n12", "is_classifier_n12", "class_correct"} <= scores
+    assert not any(name.startswith(("attribute_accuracy", "colour_attribute")) for name in scores)
     methods = set(records[records.chapter == "12_two_stage"].method)
     assert {"two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "StackGAN-v2"} <= methods
 
@@ -188,6 +188,5 @@ def test_profiles_and_data_sets_that_do_not_belong_together(tmp_path, profile, d
 
 
 def test_nothing_is_missing_once_everything_is_there(tree, monkeypatch, capsys):
-    monkeypatch.setattr(config, "ROOT", tree)
-    monkeypatch.setenv("S2I_OVERRIDES", str(tree / "tiny.json"))
+    monkeypatch.setenv("S2I_ROOT", str(tree))
     assert main(["data", "check"]) == 0 and not capsys.readouterr().out
