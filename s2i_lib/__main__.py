@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from s2i_lib.run.command import add_config_parser, add_run_parser
+    from s2i_lib.run.command import add_config_parser, add_parser
 
     parser = argparse.ArgumentParser(prog="python -m s2i_lib", description="Draw spoken descriptions.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_speak(commands)
     _add_data(commands)
     add_config_parser(commands)
-    add_run_parser(commands)
+    add_parser(commands)
     return parser
 
 

@@ -40,7 +40,7 @@ class _RecordedBar(tqdm):
         self._write()
 
     def display(self, *arguments: Any, **options: Any) -> Any:
-        """tqdm calls this whenever the bar may have changed, at most ten times a second."""
+        """Draw; called by tqdm whenever the bar may have changed, at most ten times a second."""
         if time.monotonic() - self._written >= SECONDS_BETWEEN_WRITES:
             self._write()
         return super().display(*arguments, **options)
@@ -63,9 +63,9 @@ class _RecordedBar(tqdm):
             save_text(self._path, json.dumps(state))
 
     def _last_line(self) -> str:
-        description = str(self.desc or "").removesuffix(": ")
+        description = f"{self.desc}: ".replace(": : ", ": ") if self.desc else ""
         count = f"{self.n}" if self.total is None else f"{self.n}/{self.total}"
-        text = f"{description}: {count} {self.unit}, {self.format_interval(time.time() - self._started)}"
+        text = f"{description}{count} {self.unit}, {self.format_interval(time.time() - self._started)}"
         return text + (f", {self._postfix()}" if self._postfix() else "")
 
 

@@ -17,8 +17,8 @@ import pytest
 from miniatures import CUB_NAMES, Handler, cub_files, oxford_files, places_files, put, tar
 
 from s2i_lib.__main__ import main
-from s2i_lib.datasets import get_spec
-from s2i_lib.datasets.photos.weights import PARTS
+from s2i_lib.datasets import dataset_module, downloads, weights
+from s2i_lib.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {
@@ -42,7 +42,7 @@ SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "pl
 def archives(name: str) -> dict[str, bytes]:
     """The published archives of a data set by file name."""
     packed = {}
-    for part in (part for part in get_spec(name).parts if not part.optional):
+    for part in (part for part in dataset_module(name).PARTS if not part.optional):
         folders = tuple(path.partition("/")[0] for path in part.unpacked)
         content = {path: data for path, data in FILES[name].items() if path.startswith(folders)}
         packed[part.archive] = content.get(part.archive) or tar(content)
@@ -58,13 +58,13 @@ def tree(tmp_path_factory):
     (root / "s2i_lib").symlink_to(ROOT / "s2i_lib")
     names = ("published.csv", "hyperparameters.csv", "benchmarks.csv", "claims.csv")
     put(root, {f"results/{name}": (ROOT / "results" / name).read_bytes() for name in names})
-    (root / "tiny.json").write_text(json.dumps(TINY))
+    (root / "overrides.json").write_text(json.dumps(TINY))
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = {}, [], []
     thread = threading.Thread(target=web.serve_forever, args=(0.01,))
     thread.start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config, "ROOT", root)
+        patch.setenv("S2I_ROOT", str(root))
         patch.setattr(downloads, "PAUSE_SECONDS", 0.0)
         patch.setenv("no_proxy", "127.0.0.1")
         for name in FILES:
@@ -77,12 +77,12 @@ def tree(tmp_path_factory):
 
 def fetch_and_verify(name: str, root: Path, web: ThreadingHTTPServer, patch: pytest.MonkeyPatch) -> None:
     """What a user does: fetch what is open, put the rest into its place by hand, fetch again, verify."""
-    module, packed = get_spec(name), archives(name)
-    web.files |= {part.archive: packed[part.archive] for part in module.parts if part.url}
+    module, packed = dataset_module(name), archives(name)
+    web.files |= {part.archive: packed[part.archive] for part in module.PARTS if part.url}
     parts = tuple(replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}",
-                          checksum=hashlib.md5(packed[part.archive]).hexdigest()) if part.url else part for part in module.parts)
-    for attribute in [key for key, value in vars(module).items() if value in module.parts]:
-        patch.setattr(module, attribute, parts[module.parts.index(getattr(module, attribute))])
+                          checksum=hashlib.md5(packed[part.archive]).hexdigest()) if part.url else part for part in module.PARTS)
+    for attribute in [key for key, value in vars(module).items() if value in module.PARTS]:
+        patch.setattr(module, attribute, parts[module.PARTS.index(getattr(module, attribute))])
     patch.setattr(module, "PARTS", parts)
     patch.setattr(module, "SPLIT_SIZES", SIZES[name])  # the only place that knows how many pictures are published
     assert main(["data", "fetch", "--dataset", name]) == 0
@@ -93,8 +93,8 @@ def fetch_and_verify(name: str, root: Path, web: ThreadingHTTPServer, patch: pyt
 
 def snakemake(tree: Path, dataset: str, recipes: str, *targets: str) -> None:
     """Run the workflow as run_all.sh does, two chapters side by side."""
-    environment = os.environ | {"S2I_ROOT": str(tree), "S2I_OVERRIDES": str(tree / "tiny.json"), "PYTHONPATH": str(ROOT),
-                                "JUPYTER_PREFER_ENV_PATH": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"S2I_ROOT": str(tree), "PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1",
+                                "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", "workflow/Snakefile", "--cores", "2", "--nolock",
                "--set-threads", *(f"{scope}_chapter=1" for scope in ("data", "recipe", "seed", "tables")),
                "--rerun-triggers", "params", "input", "mtime", "--scheduler", "greedy", "--quiet", "all", "--config",
@@ -108,7 +108,7 @@ def executed(tree):
     """All tables and figures of cub, the speech encoder of oxford, Table III of places."""
     snakemake(tree, "oxford", "paper", "runs/oxford-paper-s0/paper/chapters/05_speech_encoder.ipynb")
     snakemake(tree, "places", "paper,recommended,classifier,text")
-    snakemake(tree, "cub", ",".join(config.RECIPE_NAMES))
+    snakemake(tree, "cub", ",".join(RECIPES))
     return tree
 
 
@@ -120,19 +120,19 @@ def test_every_chapter_runs_on_photographs(executed):
 
 @pytest.mark.parametrize("number, rows", [("2", 7), ("3", 5), ("4", 3), ("5", 3)])
 def test_every_table_is_made_of_photographs(executed, number, rows):
-    table = pd.read_csv(executed / "results" / f"table_{number}_paper.csv")
+    table = pd.read_csv(executed / "runs" / "results" / f"table_{number}_paper.csv")
     statuses = table[[name for name in table if name.startswith("status")]].to_numpy().ravel()
     seeds = table[[name for name in table if name.split()[0] == "n"]]
     assert len(table) == rows and seeds.size and (seeds == 1).all(axis=None)
-    assert set(statuses) == {"not comparable"}  # tiny networks, another judge
-    assert "colours as said" not in table and ("FID-lite0" in table or "fid_lite0, same size" in table)
+    assert set(statuses) == {"not comparable"}  # tiny networks, another classifier
+    assert "colour attribute accuracy" not in table and ("FID-lite0" in table or "fid_lite0, same size" in table)
 
 
 def test_photographs_are_scored_without_attributes_and_by_named_networks(executed):
-    records = pd.concat([pd.read_csv(path) for path in executed.glob("results/records/cub-paper-s0*.csv")])
+    records = pd.concat([pd.read_csv(path) for path in executed.glob("runs/results/records/cub-paper-s0*.csv")])
     scores = set(records[records.chapter == "07_scores"].metric)
     assert {"fid_lite0_n12", "kid_lite0_n12", "is_classifier_n12", "class_correct"} <= scores
-    assert not any(name.startswith("semantic") for name in scores)
+    assert not any(name.startswith(("attribute_accuracy", "colour_attribute")) for name in scores)
     methods = set(records[records.chapter == "12_two_stage"].method)
     assert {"two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "StackGAN-v2"} <= methods
 
@@ -166,7 +166,7 @@ def test_a_dry_run_without_data_prints_the_plan_and_what_is_missing(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("cub", "oxford", "places", "weights"):
         assert f"put it into {tmp_path / 'data' / name} " in done.stdout
-    for part in PARTS:
+    for part in weights.PARTS:
         assert done.stdout.count(part.archive + ",") == 1 and part.url in done.stdout
     for chapter in ("01_data", "07_scores", "12_two_stage", "14_ablation", "21_paper_profile", "22_inception"):
         assert f"{chapter}.ipynb" in done.stdout + done.stderr
@@ -188,6 +188,5 @@ def test_profiles_and_data_sets_that_do_not_belong_together(tmp_path, profile, d
 
 
 def test_nothing_is_missing_once_everything_is_there(tree, monkeypatch, capsys):
-    monkeypatch.setattr(config, "ROOT", tree)
-    monkeypatch.setenv("S2I_OVERRIDES", str(tree / "tiny.json"))
+    monkeypatch.setenv("S2I_ROOT", str(tree))
     assert main(["data", "check"]) == 0 and not capsys.readouterr().out

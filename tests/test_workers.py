@@ -7,9 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
-from s2i_lib.workers import worker_processes
+from s2i_lib.workers import parallel_map, worker_processes, write_missing_files
 
 PARENT = """
 import os, time
@@ -41,6 +42,42 @@ def test_no_worker_outlives_a_killed_parent(tmp_path):
     while _runs(worker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _runs(worker)
+
+
+def test_results_come_in_the_order_of_the_jobs_under_a_bar_of_the_parent(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "chapter.bar"
+    monkeypatch.setenv("S2I_PROGRESS", str(path))
+    results = list(parallel_map(_slowest_first, range(6), "working", "job", chunksize=2, processes=2))
+    assert [number for number, _ in results] == list(range(6)) and {bar for _, bar in results} == {None}
+    assert '"done": 6' in path.read_text() and capsys.readouterr().err.startswith("working: 6/6 job")
+    assert list(parallel_map(_slowest_first, [], "working", "job")) == []
+
+
+def test_an_error_in_a_worker_arrives():
+    with pytest.raises(ZeroDivisionError):
+        list(parallel_map(_divide, [1, 0], "working", "job", processes=1))
+
+
+def test_only_missing_files_are_written(tmp_path):
+    jobs = [(text, tmp_path / "folder" / f"{text}.txt") for text in "abc"]
+    jobs[1][1].parent.mkdir()
+    jobs[1][1].write_text("before")
+    assert write_missing_files(_write, jobs, "writing", "file", processes=1) == 2
+    assert [path.read_text() for _, path in jobs] == ["a", "before", "c"]
+    assert write_missing_files(_write, jobs, "writing", "file") == 0
+
+
+def _slowest_first(number: int) -> tuple[int, str | None]:
+    time.sleep(0.1 if number == 0 else 0)
+    return number, os.environ.get("S2I_PROGRESS")
+
+
+def _divide(number: int) -> float:
+    return 1 / number
+
+
+def _write(job: tuple[str, Path]) -> None:
+    job[1].write_text(job[0])
 
 
 def _runs(process: int) -> bool:

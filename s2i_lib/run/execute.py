@@ -1,6 +1,6 @@
 """Run one chapter with papermill.
 
-    python workflow/run_chapter.py notebooks/06_gan.ipynb runs/.../06_gan.ipynb --parameters profile=small seed=0
+    python -m s2i_lib.run.execute notebooks/06_gan.ipynb runs/.../06_gan.ipynb --parameters profile=small seed=0
 
 The executed notebook appears only when every cell has run. That of a failed run is kept beside it as NAME.failed.ipynb.
 Cells tagged `attributes` need to know what every picture shows; they are left out for photographs, of which nobody knows it.
@@ -8,38 +8,29 @@ The run ends with the process that started it, however that ends.
 """
 
 import argparse
-import ctypes
-import hashlib
 import json
 import logging
 import os
 import re
-import signal
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # s2i_lib, also where it is not installed
+from s2i_lib.files import save_text
+from s2i_lib.run.processes import die_with_parent
 
-
-def code_digest(path) -> str:
-    """Twelve hexadecimal digits of a SHA-256 over the code cells; outputs, text and metadata do not count."""
-    cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:12]
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill this process with its parent, so that nothing goes on training after `kill -9`."""
-    if sys.platform == "linux":
-        PR_SET_PDEATHSIG = 1
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+# Names of ``progress``, which is not imported: tqdm would take longer to load than a chapter to fail.
+FILE_VARIABLE, FOLDER_VARIABLE = "S2I_PROGRESS", "S2I_PROGRESS_FOLDER"
+Parameters = Mapping[str, str | int]
 
 
-def execute(notebook: Path, output: Path, parameters: dict) -> None:
+def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
     """The execution engine: run `notebook` and write it with its outputs to `output`, even when a cell fails."""
     # jsonschema would load this package to check URIs, of which notebooks have none; loading it takes longer than all the rest
-    sys.modules.setdefault("rfc3987_syntax", None)
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
 
     known = papermill.inspect_notebook(str(notebook))
@@ -54,22 +45,29 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
         source.write_text(json.dumps(without_attributes(json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
     # Kernels get the folder that Jupyter and nbval give them, and the name that all environments have.
     try:
-        papermill.execute_notebook(str(source), str(output), parameters, kernel_name="python3", cwd=str(notebook.parent),
-                                   progress_bar=False, log_output=True)
+        papermill.execute_notebook(
+            str(source),
+            str(output),
+            parameters,
+            kernel_name="python3",
+            cwd=str(notebook.parent),
+            progress_bar=False,
+            log_output=True,
+        )
     finally:
         if source != notebook:
             source.unlink()
 
 
-def has_attributes(parameters: dict) -> bool:
+def has_attributes(parameters: Parameters) -> bool:
     """Does anybody know what the pictures of the chapter's data sets show? A chapter about no data set has them all."""
     from s2i_lib.datasets import get_spec
 
-    names = parameters.get("dataset", parameters.get("datasets", "")).split(",")
+    names = str(parameters.get("dataset", parameters.get("datasets", ""))).split(",")
     return all(get_spec(name).knows_attributes for name in names if name)
 
 
-def without_attributes(notebook: dict) -> dict:
+def without_attributes(notebook: dict[str, Any]) -> dict[str, Any]:
     """A notebook whose cells tagged `attributes` are left out; their places stay, so that cells count as in the source."""
     cells = []
     for cell in notebook["cells"]:
@@ -82,15 +80,18 @@ def without_attributes(notebook: dict) -> dict:
 
 def explain(error: Exception, name: str, injected: int) -> str:
     """One paragraph: chapter, cell and exception, and the cure where it is known. Cells count as in the source."""
-    if type(error).__name__ == "PapermillExecutionError":
-        return f"{name}: cell {error.cell_index + 1 - injected} raised {error.ename}: {error.evalue}"
-    if type(error).__name__ == "DeadKernelError":
-        return (f"{name}: the kernel died without an exception, most likely for lack of memory; close other programs or "
-                "choose a smaller --profile.")
+    kind, details = type(error).__name__, vars(error)
+    if kind == "PapermillExecutionError":
+        return f"{name}: cell {details['cell_index'] + 1 - injected} raised {details['ename']}: {details['evalue']}"
+    if kind == "DeadKernelError":
+        return (
+            f"{name}: the kernel died without an exception, most likely for lack of memory; close other programs or "
+            "choose a smaller --profile."
+        )
     return f"{name}: {error}"
 
 
-def run(notebook: Path, output: Path, parameters: dict) -> None:
+def run(notebook: Path, output: Path, parameters: Parameters) -> None:
     """Execute a chapter; `output` is there afterwards if, and only if, every cell has run."""
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.stem}.partial.ipynb")
@@ -101,9 +102,45 @@ def run(notebook: Path, output: Path, parameters: dict) -> None:
         execute(notebook, partial, parameters)
     except Exception:
         if partial.exists():
-            os.replace(partial, failed)
+            partial.replace(failed)
         raise
-    os.replace(partial, output)
+    partial.replace(output)
+
+
+class State:
+    """The progress of a chapter, for ``run.watch``: a file about it, and the one that its bars write.
+
+    Without the environment variable of the folder nobody watches; the bars' file is then a hidden one beside the output.
+    """
+
+    def __init__(self, output: Path, name: str) -> None:
+        folder = os.environ.get(FOLDER_VARIABLE)
+        self.path = Path(folder) / f"{str(output).replace(os.sep, '_')}.json" if folder else None
+        bars = self.path.with_suffix(".bar") if self.path else output.with_name(f".{output.stem}.progress")
+        self.bars = bars.absolute()  # kernels work in another folder
+        self.values = {"output": str(output), "name": name, "started": time.time(), "finished": None, "failed": False}
+
+    @property
+    def watched(self) -> bool:
+        """Does somebody show when the chapter starts and finishes?"""
+        return self.path is not None
+
+    def start(self) -> None:
+        """Say that the chapter runs, and tell its kernel where bars belong."""
+        self.bars.unlink(missing_ok=True)
+        os.environ[FILE_VARIABLE] = str(self.bars)
+        self._write()
+
+    def finish(self, failed: bool) -> None:
+        """Say that it runs no longer."""
+        self.bars.unlink(missing_ok=True)
+        self.values |= {"finished": time.time(), "failed": failed}
+        self._write()
+
+    def _write(self) -> None:
+        if self.path:
+            with suppress(OSError):  # a full disk must not stop the work
+                save_text(self.path, json.dumps(self.values))
 
 
 def parse_parameter(word: str) -> tuple[str, str | int]:
@@ -115,15 +152,17 @@ def parse_parameter(word: str) -> tuple[str, str | int]:
 
 
 def last_lines(log: Path) -> list[str]:
-    """The end of a log, without IPython's colours."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8")).splitlines()[-12:]
+    """The end of a log, without IPython's colours. What a killed process left of a character is replaced."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace")).splitlines()[-12:]
 
 
 def say(text: str) -> None:
+    """A line with the time of day."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
 def main() -> int:
+    """Run the chapter that the command line names; returns 1 if it fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebook", type=Path)
     parser.add_argument("output", type=Path)
@@ -138,18 +177,24 @@ def main() -> int:
     os.environ.pop("MPLBACKEND", None)
 
     name = " ".join([options.notebook.stem, *(f"{key}={value}" for key, value in options.parameters)])
-    say(f"{name}: started")
+    state = State(options.output, name)
+    state.start()
+    if not state.watched:
+        say(f"{name}: started")
     start = time.monotonic()
     try:
         run(options.notebook, options.output, dict(options.parameters))
     except Exception as error:
+        state.finish(failed=True)
         logging.exception("the chapter failed")
         say(f"error: {explain(error, name, injected=bool(options.parameters))}")
         if options.log:
             print(*last_lines(options.log), f"The whole log: {options.log}", sep="\n", flush=True)
         return 1
+    state.finish(failed=False)
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
-    say(f"{name}: finished in {minutes} min {seconds} s")
+    if not state.watched:
+        say(f"{name}: finished in {minutes} min {seconds} s")
     return 0
 
 

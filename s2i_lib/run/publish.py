@@ -1,0 +1,191 @@
+"""``./run_all.sh --publish``: put what runs have made in place of what is committed. Nothing else changes a tracked file.
+
+Records, manifests, tables and figures are copied from ``runs/``; the outputs of executed chapters go into ``notebooks/``, whose
+code, text and default parameters stay as they are; the README's tables are made again from the records.
+"""
+
+import base64
+import io
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from PIL import Image
+
+from s2i_lib.recipes import RECIPES
+from s2i_lib.run.options import PROFILES
+
+MAX_BYTES = 1_500_000
+# Width in pixels and number of colours that images are reduced to: the first pair that makes a chapter small enough.
+IMAGE_LEVELS = [(1400, None), (1400, 256), (1000, 256), (800, 128)]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+Notebook = Any  # nbformat has no types
+
+
+class PublishError(ValueError):
+    """Nothing can be published; the message says why."""
+
+
+def publish(root: Path, profile: str = "small", dataset: str = "birds", seed: int = 0, recipe: str = "recommended") -> None:
+    """Publish all results of a profile, and one execution of each chapter. Says what is replaced.
+
+    Args:
+        root: the project's folder, a checkout.
+        profile: of the results.
+        dataset, seed, recipe: of the executed chapters that are shown.
+
+    Raises:
+        PublishError: no run has made anything, a chapter has changed since it ran, or its outputs are too large.
+    """
+    if profile == "smoke":
+        raise PublishError("results of profile smoke mean nothing and are not published.")
+    merged = dict(_merged_notebooks(root, profile, dataset, seed, recipe))  # first, so that an error here changes nothing
+    copies = dict(own_results(root, profile))
+    if not merged and not copies:
+        raise PublishError(
+            f"no chapter has been run; start ./run_all.sh --profile {profile} --dataset {dataset} --seeds {seed} first."
+        )
+    for source, target in copies.items():
+        _replace(root, source, target)
+    for path, notebook in merged.items():
+        partial = path.with_suffix(".partial")
+        nbformat.write(notebook, partial)
+        partial.replace(path)
+        print(f"{path.relative_to(root)}: {path.stat().st_size / 1e6:.2f} MB")
+    if (root / "README.md").exists() and (root / "results" / "records").exists():
+        _rewrite_readme(root, profile)
+
+
+def own_results(root: Path, profile: str) -> Iterator[tuple[Path, Path]]:
+    """(file of a run, committed file) of all records, manifests and tables of a profile, and of all figures."""
+    results = root / "runs" / "results"
+    paths = [*results.glob(f"records/*-{profile}-s*.csv"), *results.glob(f"manifests/*-{profile}-s*.json")]
+    paths += [path for path in results.glob("*.csv") if not _is_of_another(path, profile)]
+    for path in sorted(paths):
+        yield path, root / "results" / path.relative_to(results)
+    figures = root / "runs" / "figures"
+    for path in sorted(path for path in figures.glob("*/*") if path.is_file() and not path.name.startswith(".")):
+        yield path, root / "figures" / path.relative_to(figures)
+
+
+def _is_of_another(table: Path, profile: str) -> bool:
+    """Tables end with the profile's name, or are about all profiles."""
+    return any(table.stem.endswith(f"_{name}") for name in PROFILES if name != profile)
+
+
+def _replace(root: Path, source: Path, target: Path) -> None:
+    """Copy a file and say so, unless the committed one is the same."""
+    if target.exists() and target.read_bytes() == source.read_bytes():
+        return
+    what = "replaced" if target.exists() else "new"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.part")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
+    print(f"{target.relative_to(root)}: {what}")
+
+
+def find_executed(name: str, root: Path, profile: str, dataset: str, seed: int, recipe: str) -> Path | None:
+    """The executed notebook of a chapter, wherever the workflow has put it, or None if it has not been run.
+
+    A chapter that is about one recipe, one data set or all of them has one place; the others follow the arguments. Where the
+    chosen recipe has no execution, one of Table IV is shown, which trains both networks: the last in the table of recipes.
+    """
+    run = root / "runs" / f"{dataset}-{profile}-s{seed}"
+    folders = [root / "data" / f"{dataset}-{profile}", run / recipe]
+    folders += [run / name for name, one in reversed([*RECIPES.items()]) if one.kind == "ablation" and one.further_seeds]
+    folders += [run, root / "runs" / f"tables-{profile}"]
+    folders += [*sorted(run.glob("*/")), *sorted((root / "data").glob(f"*-{profile}"))]
+    return next((folder / "chapters" / name for folder in folders if (folder / "chapters" / name).exists()), None)
+
+
+def _merged_notebooks(root: Path, profile: str, dataset: str, seed: int, recipe: str) -> Iterator[tuple[Path, Notebook]]:
+    """Every chapter that has been run, with the outputs of its execution."""
+    origin = {"profile": profile, "seed": seed, "recipe": recipe, "commit": _commit(root)}
+    for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        executed = find_executed(path.name, root, profile, dataset, seed, recipe)
+        if executed is None:
+            print(f"{path.name} has not been run and stays as it is")
+            continue
+        notebook = merge(nbformat.read(path, as_version=4), nbformat.read(executed, as_version=4))
+        notebook.metadata["s2i"] = origin
+        yield path, notebook
+
+
+def merge(source: Notebook, executed: Notebook) -> Notebook:
+    """`source` with the outputs of `executed`. Cells are the same when their id and their text are.
+
+    Raises:
+        PublishError: a cell of `source` has changed, or the outputs are too large.
+    """
+    done = {cell["id"]: cell for cell in executed.cells if cell.cell_type == "code"}
+    count = 0
+    for cell in source.cells:
+        if cell.cell_type != "code":
+            continue
+        other = done.get(cell["id"])
+        if other is None or other.source != cell.source:
+            raise PublishError(f"cell {cell['id']} has changed since the chapter ran; start ./run_all.sh again.")
+        count += 1
+        cell.execution_count = count
+        cell.outputs = clean_outputs(other.outputs, count)
+        cell.metadata.pop("execution", None)
+    shrink_images(source)
+    return source
+
+
+def clean_outputs(outputs: Iterable[Any], count: int) -> list[Any]:
+    """What a reader wants to see: no standard error, no progress bars or other live widgets."""
+    kept = [output for output in outputs if output.get("name") != "stderr" and WIDGET not in output.get("data", {})]
+    for output in kept:
+        if "execution_count" in output:
+            output["execution_count"] = count
+    return kept
+
+
+def shrink_png(png: str, width: int, colours: int | None) -> str:
+    """A base64 PNG of at most this width and number of colours (None: all of them)."""
+    image: Image.Image = Image.open(io.BytesIO(base64.b64decode(png)))
+    if image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    if colours:
+        image = image.convert("RGBA").quantize(colours, method=Image.Quantize.FASTOCTREE)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def shrink_images(notebook: Notebook, max_bytes: int = MAX_BYTES) -> None:
+    """Reduce the images of `notebook` in place until it takes at most `max_bytes`.
+
+    Raises:
+        PublishError: it takes more even with small images.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    originals = [output["data"]["image/png"] for output in outputs]
+    for width, colours in IMAGE_LEVELS:
+        for output, original in zip(outputs, originals, strict=True):
+            output["data"]["image/png"] = shrink_png(original, width, colours)
+            output["metadata"].pop("image/png", None)  # the size before
+        if len(nbformat.writes(notebook).encode()) <= max_bytes:
+            return
+    raise PublishError(f"the outputs take more than {max_bytes} bytes even with small images; show less.")
+
+
+def _commit(root: Path) -> str:
+    """The commit that the checkout is at, marked when files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
+def _rewrite_readme(root: Path, profile: str) -> None:
+    from s2i_lib.results.records import load_records
+    from s2i_lib.results.tables import readme_tables, replace_section
+
+    before = (root / "README.md").read_bytes()
+    replace_section(root / "README.md", "results", readme_tables(load_records(root / "results"), profile))
+    if (root / "README.md").read_bytes() != before:
+        print("README.md: replaced tables")

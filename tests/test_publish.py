@@ -1,0 +1,132 @@
+"""What ``--publish`` puts in place of what is committed."""
+
+import base64
+import io
+import json
+import shutil
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_output
+from PIL import Image
+from stub_chapters import edit, write_notebook
+
+from s2i_lib.run import publish
+from s2i_lib.run.publish import PublishError
+
+
+def png(width, height):
+    """A base64 PNG that does not compress."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def put(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(f"own {path}\n")
+
+
+def test_it_copies_outputs_and_keeps_the_source(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    source = write_notebook(tmp_path / "notebooks" / "06_gan.ipynb", "show()", "1 + 1")
+    before = nbformat.read(source, as_version=4)
+    executed = nbformat.read(source, as_version=4)
+    executed.cells[2].outputs = [
+        new_output("stream", name="stderr", text="warning"),
+        new_output("display_data", {publish.WIDGET: {"model_id": "x"}, "text/plain": "100%"}),
+        new_output("display_data", {"image/png": png(1600, 900)}, metadata={"image/png": {"width": 1600}}),
+    ]
+    executed.cells[3].outputs = [new_output("execute_result", {"text/plain": "2"}, execution_count=4)]
+    executed.cells[3].metadata["execution"] = {"shell.execute_reply": "2026-01-01"}
+    executed.cells.insert(2, new_code_cell('profile = "small"', metadata={"tags": ["injected-parameters"]}))
+    target = tmp_path / "runs" / "birds-small-s0" / "recommended" / "chapters"
+    target.mkdir(parents=True)
+    nbformat.write(executed, target / "06_gan.ipynb")
+
+    publish.publish(tmp_path, "small")
+
+    after = nbformat.read(source, as_version=4)
+    kept = [[(cell.id, cell.source, cell.metadata) for cell in notebook.cells] for notebook in (before, after)]
+    assert kept[0] == kept[1]
+    (image,), (result,) = after.cells[2].outputs, after.cells[3].outputs
+    assert Image.open(io.BytesIO(base64.b64decode(image.data["image/png"]))).width <= 1400
+    assert "image/png" not in image.metadata
+    assert (result.execution_count, result.data["text/plain"]) == (3, "2")
+    assert source.stat().st_size <= publish.MAX_BYTES
+    assert {"profile": "small", "seed": 0, "recipe": "recommended"}.items() <= after.metadata["s2i"].items()
+
+
+def test_it_refuses_outputs_of_other_code_and_changes_nothing(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    source = write_notebook(tmp_path / "notebooks" / "01_data.ipynb", "1 + 1")
+    with pytest.raises(PublishError, match="no chapter has been run"):
+        publish.publish(tmp_path)
+    target = tmp_path / "data" / "birds-small" / "chapters"
+    target.mkdir(parents=True)
+    shutil.copy(source, target)
+    put(tmp_path, "runs/results/table_2_small.csv")
+    edit(source, lambda notebook: notebook.cells[2].update(source="1 + 2"))
+    before = json.loads(source.read_text())
+    with pytest.raises(PublishError, match="has changed since"):
+        publish.publish(tmp_path)
+    assert json.loads(source.read_text()) == before and not (tmp_path / "results").exists()
+
+
+def test_it_copies_the_results_of_one_profile_and_all_figures_and_says_so(tmp_path, capsys):
+    own = [
+        "records/birds-small-s0-06_gan.csv",
+        "manifests/rooms-small-s2-07_scores.json",
+        "table_2_small.csv",
+        "paper_profile.csv",
+    ]
+    other = [
+        "records/birds-large-s0-06_gan.csv",
+        "manifests/cub-paper-s0-07_scores.json",
+        "table_2_paper.csv",
+        ".part.csv.part",
+    ]
+    put(tmp_path, *(f"runs/results/{name}" for name in own + other))
+    put(tmp_path, "runs/figures/birds/06_samples.jpg", "runs/figures/birds/06_samples.csv", "runs/birds-small-s1/figures/x.jpg")
+    put(tmp_path, "results/table_2_small.csv", "results/published.csv")
+    (tmp_path / "results" / "paper_profile.csv").write_text("own runs/results/paper_profile.csv\n")  # as it is already
+
+    publish.publish(tmp_path, "small")
+
+    assert {str(path.relative_to(tmp_path / "results")) for path in (tmp_path / "results").rglob("*.*")} == {
+        *own,
+        "published.csv",
+    }
+    assert {path.name for path in (tmp_path / "figures" / "birds").iterdir()} == {"06_samples.jpg", "06_samples.csv"}
+    assert (tmp_path / "results" / own[0]).read_text() == f"own runs/results/{own[0]}\n"
+    said = capsys.readouterr().out.splitlines()
+    assert "results/table_2_small.csv: replaced" in said and f"results/{own[0]}: new" in said
+    assert not any("paper_profile" in line or "published" in line for line in said)
+
+
+def test_results_of_the_smallest_profile_are_refused(tmp_path):
+    put(tmp_path, "runs/birds-smoke-s0/results/records/birds-smoke-s0-06_gan.csv")
+    with pytest.raises(PublishError, match="smoke mean nothing"):
+        publish.publish(tmp_path, "smoke")
+
+
+def test_an_execution_is_found_wherever_the_workflow_puts_it(tmp_path):
+    for path in (
+        "data/birds-small/chapters/04_teacher.ipynb",
+        "data/flowers-small/chapters/09_flowers.ipynb",
+        "runs/birds-small-s0/paper/chapters/06_gan.ipynb",
+        "runs/birds-small-s0/recommended/chapters/06_gan.ipynb",
+        "runs/birds-small-s0/norm/chapters/14_ablation.ipynb",
+        "runs/birds-small-s0/norm_jel/chapters/14_ablation.ipynb",
+        "runs/birds-small-s0/classifier/chapters/10_classifier.ipynb",
+        "runs/tables-small/chapters/13_table_2.ipynb",
+    ):
+        put(tmp_path, path)
+        if "paper" not in path and "norm/" not in path:
+            found = publish.find_executed(path.split("/")[-1], tmp_path, "small", "birds", 0, "recommended")
+            assert found == tmp_path / path
+    found = publish.find_executed("06_gan.ipynb", tmp_path, "small", "birds", 0, "paper")
+    assert found == tmp_path / "runs/birds-small-s0/paper/chapters/06_gan.ipynb"
+    assert publish.find_executed("06_gan.ipynb", tmp_path, "small", "rooms", 0, "paper") is None
