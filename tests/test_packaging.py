@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,18 @@ from s2i_lib.run import options
 from s2i_lib.run.options import OptionError, Options, parse
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+BASE = [Requirement(line) for line in PROJECT["dependencies"]]
+GROUPS = {
+    name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items() if name != "all"
+}
+DIRECT = [*BASE, *chain.from_iterable(GROUPS.values())]
+LOCK = (ROOT / "requirements.lock").read_text().splitlines()
+LOCK_LINES = [line for line in LOCK if not line.startswith("#")]
+PYTHON_VERSIONS = [f"3.{minor}" for minor in range(8, 20) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])]
 SCRIPTS = ["run_all.sh", "run_tests.sh", ".ci/run", "workflow/environment.sh"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def bash(*command):
@@ -49,25 +59,121 @@ def locked(python_version):
 def test_lock_holds_exact_versions_and_nothing_else():
     for line in LOCK_LINES:
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[^ *]+( ; .+)?", line), line
-    header = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line.startswith("#")]
-    assert "uv pip compile pyproject.toml" in " ".join(header)
-    assert not re.search(r"https?:|file:|/tmp|/home|--index|--find", " ".join([*header, *LOCK_LINES]))
+    header = " ".join(line for line in LOCK if line.startswith("#"))
+    assert "uv pip compile pyproject.toml --all-extras" in header
 
 
-@pytest.mark.parametrize("python_version", ["3.11.2", "3.11.9", "3.12.4"])
+def test_lock_names_no_index_and_no_host():
+    assert not re.search(
+        r"https?:|file:|/tmp|/home|--(extra-)?index-url|--find|--trusted|\.(org|com|io|net)\b", "\n".join(LOCK)
+    )
+
+
+@pytest.mark.parametrize("python_version", ["3.11.2", "3.11.9", "3.12.4", "3.13.0"])
 def test_direct_dependencies_are_locked_at_the_same_version(python_version):
     versions = locked(python_version)
-    for dependency in map(Requirement, PROJECT["dependencies"]):
+    for dependency in DIRECT:
         assert str(dependency.specifier) == f"=={versions[canonicalize_name(dependency.name)]}", dependency
+
+
+def test_every_dependency_stands_in_one_group_and_all_is_all_of_them():
+    names = [canonicalize_name(dependency.name) for dependency in DIRECT]
+    assert len(names) == len(set(names))
+    assert {"speech", "notebooks", "workflow", "test", "dev"} <= set(GROUPS)
+    (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
+    assert everything.name == PROJECT["name"] and everything.extras == set(GROUPS)
+
+
+def test_every_dependency_says_what_uses_it():
+    lines = [line for line in (ROOT / "pyproject.toml").read_text().splitlines() if re.match(r'\s+"[^"]+==[^"]+",', line)]
+    assert len(lines) == len(DIRECT)
+    for line in lines:
+        assert re.search(r"  # \w", line), line
+
+
+IMPORTED_BY_INFERENCE = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in %r:
+            raise ImportError(f"{name} is no dependency of the inference group")
+
+sys.meta_path.insert(0, Refuse())
+import s2i_lib.__main__, s2i_lib.inference
+assert not [name for name in sys.modules if name.startswith("s2i_lib.training")]
+"""
+
+
+def test_inference_imports_what_the_first_group_installs():
+    imports = {"hibari-tts": "hibari", "efficientnet-lite-pytorch": "efficientnet_lite_pytorch", "py-cpuinfo": "cpuinfo"}
+    others = {imports.get(r.name, r.name.replace("-", "_")) for r in chain.from_iterable(GROUPS.values())}
+    others -= {"packaging"}  # torch imports it where it is installed
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORTED_BY_INFERENCE % others], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_types_are_shipped():
+    assert (ROOT / "s2i_lib" / "py.typed").read_text() == ""
+    assert PYPROJECT["tool"]["setuptools"]["package-data"] == {"s2i_lib": ["py.typed"]}
+
+
+def test_the_type_checker_makes_no_exceptions():
+    settings = PYPROJECT["tool"]["mypy"]
+    assert settings["disallow_untyped_defs"] and settings["check_untyped_defs"] and settings["warn_unused_ignores"]
+    for exception in settings["overrides"]:
+        assert set(exception) == {"module", "ignore_missing_imports"}  # packages without types, by name
+        assert not [name for name in exception["module"] if name.startswith(("s2i_lib", "*"))]
 
 
 def test_python_versions_agree():
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())
     python = next(line for line in conda["dependencies"] if str(line).startswith("python="))
-    assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
+    assert python.removeprefix("python=") in PYTHON_VERSIONS
     assert {"pip": ["-r requirements.lock"]} in conda["dependencies"]
-    assert PROJECT["requires-python"] == ">=3.11,<3.13"
-    assert "(3, 11) <= sys.version_info[:2] <= (3, 12)" in (ROOT / "workflow" / "environment.sh").read_text()
+    first, last = (f"(3, {version.removeprefix('3.')})" for version in (PYTHON_VERSIONS[0], PYTHON_VERSIONS[-1]))
+    environment = (ROOT / "workflow" / "environment.sh").read_text()
+    assert environment.count(f"{first} <= sys.version_info[:2] <= {last}") == 2
+    assert all(f"python{version}" in environment for version in PYTHON_VERSIONS)
+    assert PYPROJECT["tool"]["mypy"]["python_version"] == PYTHON_VERSIONS[0]
+    assert PYPROJECT["tool"]["ruff"]["target-version"] == "py" + PYTHON_VERSIONS[0].replace(".", "")
+
+
+def commands(job):
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_hosted_workflows_are_bounded_and_may_only_read(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["concurrency"]["cancel-in-progress"] is True
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 300
+        for step in job["steps"]:
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/none@v0"))
+
+
+def test_hosted_tests_are_those_of_the_readme():
+    tests, nightly = (
+        yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text()) for name in ("tests.yml", "nightly.yml")
+    )
+    (job,) = tests["jobs"].values()
+    (every_night,) = nightly["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == PYTHON_VERSIONS
+    assert commands(job) == ["./run_tests.sh"] and commands(every_night) == ["./run_tests.sh --all"]
+    assert set(tests[True]) == {"push", "pull_request"} and "schedule" in nightly[True]  # YAML reads the key `on` as true
+    assert re.search(r"^\./run_tests\.sh\b", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    assert "exec ./run_tests.sh" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_pre_commit_downloads_nothing():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    assert {hook["language"] for hook in repository["hooks"]} == {"system"}
+    assert {"ruff-check", "ruff-format", "mypy", "notebooks"} == {hook["id"] for hook in repository["hooks"]}
 
 
 def test_citation_names_the_paper():

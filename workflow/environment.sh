@@ -18,21 +18,22 @@ def missing(line):
         return True
 
 lines = [line for line in open("requirements.lock") if line.strip() and not line.startswith("#")]
-sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12) or any(map(missing, lines)))
+sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) or any(map(missing, lines)))
 PYTHON_CODE
 }
 
-# The first Python 3.11 or 3.12 that can make an environment. Each is tried, not trusted: pyenv has shims that exist and
-# fail.
+# The first Python 3.11 to 3.13 that can make an environment. What `python` means comes first: pyenv, conda and hosted CI choose
+# by it. Then 3.12 is the last, since there pocketsphinx has no wheel for Linux and needs a C compiler. Each is tried, not
+# trusted: pyenv has shims that exist and fail.
 find_python() {
     local candidate
-    for candidate in $(type -aP python3.11 python3.12 python3 python); do
-        if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+    for candidate in $(type -P python) $(type -aP python3.11 python3.13 python3.12 python3); do
+        if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
             echo "$candidate"
             return
         fi
     done
-    echo "error: no working Python 3.11 or 3.12 with the venv module was found; install one (for example with" \
+    echo "error: no working Python 3.11, 3.12 or 3.13 with the venv module was found; install one (for example with" \
         "'conda env create -f environment.yml' or 'uv python install 3.11') and start again." >&2
     return 1
 }
