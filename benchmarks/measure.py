@@ -15,8 +15,27 @@ import torch
 from s2i_lib import results
 from s2i_lib.devices import pick_device
 
-COLUMNS = ["benchmark", "unit", "alternative", "ours", "other", "ratio", "ratio_min", "ratio_max", "repeats", "milliseconds",
-           "limit", "share_of_limit", "peak_mib", "other_peak_mib", "precision", "device", "threads", "torch", "note"]
+COLUMNS = [
+    "benchmark",
+    "unit",
+    "alternative",
+    "ours",
+    "other",
+    "ratio",
+    "ratio_min",
+    "ratio_max",
+    "repeats",
+    "milliseconds",
+    "limit",
+    "share_of_limit",
+    "peak_mib",
+    "other_peak_mib",
+    "precision",
+    "device",
+    "threads",
+    "torch",
+    "note",
+]
 
 
 @dataclass
@@ -81,23 +100,45 @@ def measure(comparison: Comparison, repeats: int) -> list[dict]:
     rounds = take_turns(variants, repeats) if repeats > 1 else [first]
     ours = statistics.median(row[0] for row in rounds)
     limit, share = share_of_limit(comparison, ours)
-    common = {"benchmark": comparison.name, "unit": comparison.unit, "ours": comparison.items / ours, "repeats": repeats,
-              "milliseconds": 1000 * ours / comparison.items, "limit": limit, "share_of_limit": share, "peak_mib": peaks[0],
-              "precision": comparison.precision, "note": comparison.note, **machine()}
+    common = {
+        "benchmark": comparison.name,
+        "unit": comparison.unit,
+        "ours": comparison.items / ours,
+        "repeats": repeats,
+        "milliseconds": 1000 * ours / comparison.items,
+        "limit": limit,
+        "share_of_limit": share,
+        "peak_mib": peaks[0],
+        "precision": comparison.precision,
+        "note": comparison.note,
+        **machine(),
+    }
     rows = []
     for place, name in enumerate(comparison.others, start=1):
         ratios = [row[place] / row[0] for row in rounds]
         other = comparison.items / statistics.median(row[place] for row in rounds)
-        rows.append({**common, "alternative": name, "other": other, "ratio": statistics.median(ratios),
-                     "ratio_min": min(ratios), "ratio_max": max(ratios), "other_peak_mib": peaks[place]})
+        rows.append(
+            {
+                **common,
+                "alternative": name,
+                "other": other,
+                "ratio": statistics.median(ratios),
+                "ratio_min": min(ratios),
+                "ratio_max": max(ratios),
+                "other_peak_mib": peaks[place],
+            }
+        )
     return rows or [{**common, "alternative": ""}]
 
 
 def machine() -> dict:
     """What the measurements were made on: the GPU where there is one, else the processor."""
     hardware = results.hardware()
-    return {"device": hardware["accelerator"] or hardware["processor"], "threads": torch.get_num_threads(),
-            "torch": torch.__version__}
+    return {
+        "device": hardware["accelerator"] or hardware["processor"],
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
 
 
 # --- the machine's limits ---

@@ -57,8 +57,7 @@ def plain_step(generator, discriminators, optimizers, images, embedding, labels,
         right, alone = discriminator(real, condition)
         wrong, _ = discriminator(real, condition.roll(-1, 0))
         fake_right, fake_alone = discriminator(fakes[scale].detach(), condition)
-        loss = (bce(right, one) + bce(fake_right, zero) + bce(alone, one) + bce(fake_alone, zero)
-                + bce(wrong[keep], zero[keep]))
+        loss = bce(right, one) + bce(fake_right, zero) + bce(alone, one) + bce(fake_alone, zero) + bce(wrong[keep], zero[keep])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -77,8 +76,11 @@ def gan_batch(config: Config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     """Random images, embeddings and labels: the content costs nothing."""
     settings, device = config.gan, pick_device()
     images = torch.rand(settings.batch_size, 3, settings.image_size, settings.image_size, device=device) * 2 - 1
-    return (images, torch.randn(settings.batch_size, config.encoder.target_dim or 1024, device=device),
-            torch.arange(settings.batch_size, device=device))
+    return (
+        images,
+        torch.randn(settings.batch_size, config.encoder.target_dim or 1024, device=device),
+        torch.arange(settings.batch_size, device=device),
+    )
 
 
 def our_step(config: Config, batch: tuple) -> Callable[[], None]:
@@ -105,9 +107,13 @@ def literal_step(config: Config, batch: tuple) -> Callable[[], None]:
     torch.manual_seed(0)
     generator, discriminators = (part.to(device) for part in build_gan(settings, batch[1].shape[1]))
     betas, average = (settings.beta1, 0.999), copy.deepcopy(generator)
-    optimizers = {"generator": torch.optim.Adam(generator.parameters(), settings.generator_learning_rate, betas),
-                  "discriminators": [torch.optim.Adam(discriminator.parameters(), settings.discriminator_learning_rate, betas)
-                                     for discriminator in discriminators]}
+    optimizers = {
+        "generator": torch.optim.Adam(generator.parameters(), settings.generator_learning_rate, betas),
+        "discriminators": [
+            torch.optim.Adam(discriminator.parameters(), settings.discriminator_learning_rate, betas)
+            for discriminator in discriminators
+        ],
+    }
 
     def step() -> None:
         with mixed_precision(plain):
@@ -121,9 +127,11 @@ def literal_step(config: Config, batch: tuple) -> Callable[[], None]:
 
 def repeated(function: Callable, times: int) -> Callable[[], None]:
     """`function` several times over."""
+
     def run() -> None:
         for _ in range(times):
             function()
+
     return run
 
 
@@ -131,10 +139,17 @@ def gan_comparison(config: Config, name: str, steps: int = STEPS, repeats: int |
     """Our StackGAN-v2 step against the literal one on the same batch."""
     batch = gan_batch(config)
     ours = our_step(config, batch)
-    return Comparison(name, "images/s", steps * config.gan.batch_size, repeated(ours, steps),
-                      {"literal StackGAN-v2 step": repeated(literal_step(config, batch), steps)},
-                      flops=steps * count_flops(ours), precision=precision_of(config), repeats=repeats,
-                      note="ours scores three mismatched sentences per image, the literal step one")
+    return Comparison(
+        name,
+        "images/s",
+        steps * config.gan.batch_size,
+        repeated(ours, steps),
+        {"literal StackGAN-v2 step": repeated(literal_step(config, batch), steps)},
+        flops=steps * count_flops(ours),
+        precision=precision_of(config),
+        repeats=repeats,
+        note="ours scores three mismatched sentences per image, the literal step one",
+    )
 
 
 def gan(folder: Path) -> Comparison:
@@ -144,8 +159,9 @@ def gan(folder: Path) -> Comparison:
 
 def gan_256(folder: Path) -> Comparison:
     """The paper's GAN with the paper's network sizes at 256 px: a GPU's work."""
-    return gan_comparison(load_config("large", recipe="paper"), "GAN step, 256 px", steps=2 if on_gpu() else 1,
-                          repeats=None if on_gpu() else 1)
+    return gan_comparison(
+        load_config("large", recipe="paper"), "GAN step, 256 px", steps=2 if on_gpu() else 1, repeats=None if on_gpu() else 1
+    )
 
 
 def modulated_comparison(profile: str, steps: int, repeats: int | None = None) -> Comparison:
@@ -153,9 +169,15 @@ def modulated_comparison(profile: str, steps: int, repeats: int | None = None) -
     config = load_config(profile, recipe="recommended")
     plain = load_config(profile, recipe="recommended", overrides={"precision": "float32"})
     batch = gan_batch(config)
-    return Comparison(f"recommended GAN step, {config.gan.image_size} px", "images/s", steps * config.gan.batch_size,
-                      repeated(our_step(config, batch), steps), {"the same in float32": repeated(our_step(plain, batch), steps)},
-                      precision=precision_of(config), repeats=repeats)
+    return Comparison(
+        f"recommended GAN step, {config.gan.image_size} px",
+        "images/s",
+        steps * config.gan.batch_size,
+        repeated(our_step(config, batch), steps),
+        {"the same in float32": repeated(our_step(plain, batch), steps)},
+        precision=precision_of(config),
+        repeats=repeats,
+    )
 
 
 def modulated(folder: Path) -> Comparison:
@@ -182,9 +204,18 @@ class PlainSpeechEncoder(nn.Module):
 
         w = width
         self.convolutions = nn.Sequential(
-            nn.BatchNorm1d(40), *layer(40, w, 1), *layer(w, w, 3), nn.MaxPool1d(3, 2, 1), *layer(w, 2 * w, 17, 2),
-            *layer(2 * w, 4 * w, 13, 2), *layer(4 * w, 4 * w, 3), *layer(4 * w, 8 * w, 9, 2), nn.MaxPool1d(3, 2, 1),
-            *layer(8 * w, 8 * w, 3), *layer(8 * w, 16 * w, 5, 2))
+            nn.BatchNorm1d(40),
+            *layer(40, w, 1),
+            *layer(w, w, 3),
+            nn.MaxPool1d(3, 2, 1),
+            *layer(w, 2 * w, 17, 2),
+            *layer(2 * w, 4 * w, 13, 2),
+            *layer(4 * w, 4 * w, 3),
+            *layer(4 * w, 8 * w, 9, 2),
+            nn.MaxPool1d(3, 2, 1),
+            *layer(8 * w, 8 * w, 3),
+            *layer(8 * w, 16 * w, 5, 2),
+        )
         self.rnn = nn.LSTM(16 * w, rnn_dim // 2, batch_first=True, bidirectional=True)
         self.project = nn.Linear(rnn_dim, embedding_dim)
 
@@ -233,8 +264,14 @@ def encoder(folder: Path) -> Comparison:
             plain_optimizer.step()
             loss.item()
 
-    return Comparison("speech encoder step", "utterances/s", steps * len(lengths), ours,
-                      {"padded to 2,048 frames, float32": padded}, precision=precision_of(config))
+    return Comparison(
+        "speech encoder step",
+        "utterances/s",
+        steps * len(lengths),
+        ours,
+        {"padded to 2,048 frames, float32": padded},
+        precision=precision_of(config),
+    )
 
 
 # --- one utterance ---
@@ -255,9 +292,15 @@ def latency(folder: Path) -> Comparison:
         embedding = reader(characters[None], torch.tensor([len(characters)]))
         generate(translator.generator, embedding, config)
 
-    return Comparison("speech to first 64 px image", "answers/s", 1, lambda: translator.translate(waveform),
-                      {"two stages with whisper tiny": two_stages}, precision=precision_of(config),
-                      note="one answer at a time on the processor")
+    return Comparison(
+        "speech to first 64 px image",
+        "answers/s",
+        1,
+        lambda: translator.translate(waveform),
+        {"two stages with whisper tiny": two_stages},
+        precision=precision_of(config),
+        note="one answer at a time on the processor",
+    )
 
 
 def on_gpu() -> bool:

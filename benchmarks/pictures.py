@@ -36,9 +36,14 @@ def rendering(folder: Path) -> Comparison:
     """Birds of 256 px by worker processes, as chapter 01 draws them, and one after the other in one process."""
     pool = worker_processes()
     list(pool.map(draw, range(DRAWN)))
-    return Comparison("rendering, 256 px", "images/s", DRAWN, lambda: list(pool.map(draw, range(DRAWN), chunksize=4)),
-                      {"one process": lambda: [draw(number) for number in range(DRAWN)]},
-                      note="worker processes were started before")
+    return Comparison(
+        "rendering, 256 px",
+        "images/s",
+        DRAWN,
+        lambda: list(pool.map(draw, range(DRAWN), chunksize=4)),
+        {"one process": lambda: [draw(number) for number in range(DRAWN)]},
+        note="worker processes were started before",
+    )
 
 
 # --- training batches ---
@@ -62,8 +67,14 @@ def loading(folder: Path, count: int = 256, size: int = 64) -> Comparison:
         images = [image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else image for image in images]
         torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1 for image in images]).to(device)
 
-    return Comparison("training batch, 64 px", "images/s", batch_size, lambda: data.batch(batch_size, rng),
-                      {"loose PNG files of 256 px": loose}, moved=batch_size * 3 * size**2 * 5)  # a byte in, four out
+    return Comparison(
+        "training batch, 64 px",
+        "images/s",
+        batch_size,
+        lambda: data.batch(batch_size, rng),
+        {"loose PNG files of 256 px": loose},
+        moved=batch_size * 3 * size**2 * 5,
+    )  # a byte in, four out
 
 
 # --- scores ---
@@ -72,8 +83,12 @@ def loading(folder: Path, count: int = 256, size: int = 64) -> Comparison:
 def gaussian(seed: int, dim: int = FEATURES, count: int = 6000) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of correlated positive features, as pooled network outputs are."""
     rng = np.random.default_rng(seed)
-    features = np.maximum(rng.normal(size=(count, dim // 8)) @ rng.normal(size=(dim // 8, dim)) / dim**0.5 + 0.3
-                          + 0.3 * rng.normal(size=(count, dim)), 0)
+    features = np.maximum(
+        rng.normal(size=(count, dim // 8)) @ rng.normal(size=(dim // 8, dim)) / dim**0.5
+        + 0.3
+        + 0.3 * rng.normal(size=(count, dim)),
+        0,
+    )
     return features.mean(0), np.cov(features, rowvar=False)
 
 
@@ -93,9 +108,16 @@ def frechet(folder: Path) -> Comparison:
     ours, other = metrics.frechet_distance(*small[0], *small[1]), calculate_frechet_distance(*small[0], *small[1])
     if abs(ours - other) > 1e-6 * other:
         raise AssertionError(f"Fréchet distances differ: {ours} and {other}")
-    return Comparison("Fréchet distance, 2048-d", "distances/s", 1, lambda: metrics.frechet_distance(*first, *second),
-                      {"pytorch-fid": lambda: calculate_frechet_distance(*first, *second), "torch-fidelity": fidelity},
-                      precision="float64", repeats=2, note="equal to 1e-6; checked on 256-d features before")
+    return Comparison(
+        "Fréchet distance, 2048-d",
+        "distances/s",
+        1,
+        lambda: metrics.frechet_distance(*first, *second),
+        {"pytorch-fid": lambda: calculate_frechet_distance(*first, *second), "torch-fidelity": fidelity},
+        precision="float64",
+        repeats=2,
+        note="equal to 1e-6; checked on 256-d features before",
+    )
 
 
 def kernel(folder: Path, count: int = 2000, dim: int = 1280) -> Comparison:
@@ -106,11 +128,20 @@ def kernel(folder: Path, count: int = 2000, dim: int = 1280) -> Comparison:
     first, second = (rng.normal(shift, 1, (count, dim)).astype(np.float32) for shift in (0, 0.1))
 
     def fidelity() -> dict:
-        return kid_features_to_metric(torch.from_numpy(first), torch.from_numpy(second), kid_subsets=50, kid_subset_size=500,
-                                      rng_seed=0, verbose=False)
+        return kid_features_to_metric(
+            torch.from_numpy(first), torch.from_numpy(second), kid_subsets=50, kid_subset_size=500, rng_seed=0, verbose=False
+        )
 
-    return Comparison("kernel distance, 50 subsets of 500", "distances/s", 1, lambda: metrics.kernel_distance(first, second),
-                      {"torch-fidelity": fidelity}, precision="float64", repeats=3, note="torch-fidelity works in float32")
+    return Comparison(
+        "kernel distance, 50 subsets of 500",
+        "distances/s",
+        1,
+        lambda: metrics.kernel_distance(first, second),
+        {"torch-fidelity": fidelity},
+        precision="float64",
+        repeats=3,
+        note="torch-fidelity works in float32",
+    )
 
 
 def reading(folder: Path, count: int = 32) -> Comparison:
@@ -128,9 +159,16 @@ def reading(folder: Path, count: int = 32) -> Comparison:
             inception(F.interpolate(part.to(device).float() / 127.5 - 1, (299, 299), mode="bilinear"))
 
     ours = partial(extract_features, network, pixels)
-    return Comparison("features of generated images", "images/s", count, ours, {"Inception-v3 at 299 px": classical},
-                      flops=count_flops(ours), repeats=3,
-                      note="another and smaller network; Inception without its weights, which cost nothing")
+    return Comparison(
+        "features of generated images",
+        "images/s",
+        count,
+        ours,
+        {"Inception-v3 at 299 px": classical},
+        flops=count_flops(ours),
+        repeats=3,
+        note="another and smaller network; Inception without its weights, which cost nothing",
+    )
 
 
 class Projection(torch.nn.Module):
@@ -154,7 +192,7 @@ def statistics(folder: Path) -> Comparison:
 
     def batches():
         for start in range(0, COUNT, len(part)):
-            yield extract_features(network, part[:min(len(part), COUNT - start)], batch_size=len(part))
+            yield extract_features(network, part[: min(len(part), COUNT - start)], batch_size=len(part))
 
     def ours() -> None:
         kept = metrics.FeatureSample(1280)
@@ -168,5 +206,12 @@ def statistics(folder: Path) -> Comparison:
         features.mean(0, dtype=np.float64), np.cov(features, rowvar=False)
         metrics.kernel_distance(features, features[::-1])
 
-    return Comparison("statistics of 30,000 images", "images/s", COUNT, ours, {"all features at once": everything}, repeats=1,
-                      note="cheap stand-in for the feature network" + (", features on the GPU" if on_gpu() else ""))
+    return Comparison(
+        "statistics of 30,000 images",
+        "images/s",
+        COUNT,
+        ours,
+        {"all features at once": everything},
+        repeats=1,
+        note="cheap stand-in for the feature network" + (", features on the GPU" if on_gpu() else ""),
+    )

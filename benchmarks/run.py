@@ -21,24 +21,46 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the library needs no installation
 
-import growth  # noqa: E402
-import networks  # noqa: E402
-import pictures  # noqa: E402
-import sound  # noqa: E402
-from measure import COLUMNS, apart, copy_rate, machine, matmul_rate, measure  # noqa: E402
+import growth
+import networks
+import pictures
+import sound
+from measure import COLUMNS, apart, copy_rate, machine, matmul_rate, measure
 
-from s2i_lib import results  # noqa: E402
-from s2i_lib.files import repository  # noqa: E402
+from s2i_lib import results
+from s2i_lib.files import repository
 
 # Each takes an empty folder for its files and gives a Comparison.
-BENCHMARKS = {"gan": networks.gan, "modulated": networks.modulated, "encoder": networks.encoder, "log_mel": sound.log_mel,
-              "speaking": sound.speaking, "latency": networks.latency, "rendering": pictures.rendering,
-              "loading": pictures.loading, "reading": pictures.reading, "kernel": pictures.kernel,
-              "statistics": pictures.statistics, "frechet": pictures.frechet}
+BENCHMARKS = {
+    "gan": networks.gan,
+    "modulated": networks.modulated,
+    "encoder": networks.encoder,
+    "log_mel": sound.log_mel,
+    "speaking": sound.speaking,
+    "latency": networks.latency,
+    "rendering": pictures.rendering,
+    "loading": pictures.loading,
+    "reading": pictures.reading,
+    "kernel": pictures.kernel,
+    "statistics": pictures.statistics,
+    "frechet": pictures.frechet,
+}
 GPU_BENCHMARKS = {"gan_256": networks.gan_256, "modulated_256": networks.modulated_256}  # minutes on a processor
 KEYS = ["benchmark", "alternative", "device", "threads"]  # one row each in the records
-SHOWN = ["benchmark", "unit", "alternative", "ours", "other", "ratio", "ratio_min", "ratio_max", "share_of_limit", "limit",
-         "peak_mib", "other_peak_mib"]
+SHOWN = [
+    "benchmark",
+    "unit",
+    "alternative",
+    "ours",
+    "other",
+    "ratio",
+    "ratio_min",
+    "ratio_max",
+    "share_of_limit",
+    "limit",
+    "peak_mib",
+    "other_peak_mib",
+]
 
 
 def run_benchmark(name: str, repeats: int) -> list[dict]:
@@ -91,9 +113,11 @@ def main() -> None:
         parser.error(f"benchmark {unknown[0]!r} is unknown; choose from {', '.join([*BENCHMARKS, *GPU_BENCHMARKS])}")
     torch.set_num_threads(options.threads)
     here, precision = machine(), networks.precision_of(networks.load_config("small", recipe="paper"))
-    print(f"{here['device']}, {here['threads']} threads, torch {here['torch']}; a large {precision} matrix product runs at "
-          f"{matmul_rate(precision) / 1e12:.3g} TFLOP/s, in float32 {matmul_rate('float32') / 1e12:.3g} TFLOP/s, "
-          f"a copy at {copy_rate() / 1e9:.3g} GB/s")
+    print(
+        f"{here['device']}, {here['threads']} threads, torch {here['torch']}; a large {precision} matrix product runs at "
+        f"{matmul_rate(precision) / 1e12:.3g} TFLOP/s, in float32 {matmul_rate('float32') / 1e12:.3g} TFLOP/s, "
+        f"a copy at {copy_rate() / 1e9:.3g} GB/s"
+    )
     if options.growth:
         table, keys, name = pd.DataFrame(growth.measure_all(options.threads)), growth.KEYS, "benchmarks_growth.csv"
         print(results.markdown(table[growth.SHOWN].round(3)))

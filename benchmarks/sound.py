@@ -36,16 +36,36 @@ def librosa_log_mel(path: Path) -> np.ndarray:
     waveform = waveform * (audio.LEVEL / np.sqrt(np.mean(waveform**2)))
     waveform = librosa.effects.preemphasis(waveform - waveform.mean(), coef=audio.PRE_EMPHASIS, zi=[0.0])
     mel = librosa.feature.melspectrogram(
-        y=waveform, sr=audio.SAMPLE_RATE, n_fft=audio.WINDOW, hop_length=audio.HOP, window="hamming", center=True,
-        pad_mode="constant", power=2.0, n_mels=audio.NUM_MELS, fmin=audio.LOW_FREQUENCY, fmax=audio.SAMPLE_RATE / 2)
+        y=waveform,
+        sr=audio.SAMPLE_RATE,
+        n_fft=audio.WINDOW,
+        hop_length=audio.HOP,
+        window="hamming",
+        center=True,
+        pad_mode="constant",
+        power=2.0,
+        n_mels=audio.NUM_MELS,
+        fmin=audio.LOW_FREQUENCY,
+        fmax=audio.SAMPLE_RATE / 2,
+    )
     return np.log(mel + audio.ENERGY_FLOOR)
 
 
 @lru_cache
 def _torchaudio_mel() -> torchaudio.transforms.MelSpectrogram:
     return torchaudio.transforms.MelSpectrogram(
-        audio.SAMPLE_RATE, n_fft=audio.WINDOW, hop_length=audio.HOP, f_min=audio.LOW_FREQUENCY, n_mels=audio.NUM_MELS,
-        window_fn=torch.hamming_window, power=2.0, center=True, pad_mode="constant", norm="slaney", mel_scale="slaney")
+        audio.SAMPLE_RATE,
+        n_fft=audio.WINDOW,
+        hop_length=audio.HOP,
+        f_min=audio.LOW_FREQUENCY,
+        n_mels=audio.NUM_MELS,
+        window_fn=torch.hamming_window,
+        power=2.0,
+        center=True,
+        pad_mode="constant",
+        norm="slaney",
+        mel_scale="slaney",
+    )
 
 
 def torchaudio_log_mel(path: Path) -> np.ndarray:
@@ -70,17 +90,35 @@ def log_mel(folder: Path) -> Comparison:
             raise AssertionError(f"{other.__name__} gives different features")
     samples = sum(soundfile.info(path).frames for path in paths)
     moved = 2 * samples + 2 * audio.NUM_MELS * samples / audio.HOP  # 16 bits in, 16 bits out
-    return Comparison("log-mel from wav", "utterances/s", UTTERANCES, lambda: [log_mel_frames(path) for path in paths],
-                      {"librosa": lambda: [librosa_log_mel(path) for path in paths],
-                       "torchaudio": lambda: [torchaudio_log_mel(path) for path in paths]}, moved=moved)
+    return Comparison(
+        "log-mel from wav",
+        "utterances/s",
+        UTTERANCES,
+        lambda: [log_mel_frames(path) for path in paths],
+        {
+            "librosa": lambda: [librosa_log_mel(path) for path in paths],
+            "torchaudio": lambda: [torchaudio_log_mel(path) for path in paths],
+        },
+        moved=moved,
+    )
 
 
 def speaking(folder: Path) -> Comparison:
     """Sentences to sound by worker processes, as chapter 02 does it, and one after the other in one process."""
-    sentences = [f"this bird has a {a} crown and {b} wings with a {c} bill" for a in ("red", "black")
-                 for b in ("white", "blue", "grey", "brown") for c in ("short", "long")]
+    sentences = [
+        f"this bird has a {a} crown and {b} wings with a {c} bill"
+        for a in ("red", "black")
+        for b in ("white", "blue", "grey", "brown")
+        for c in ("short", "long")
+    ]
     pool = worker_processes()
     list(pool.map(speech.synthesize, sentences))  # starts the workers and loads the voice
-    return Comparison("text to speech", "sentences/s", len(sentences), lambda: list(pool.map(speech.synthesize, sentences)),
-                      {"one process": lambda: [speech.synthesize(sentence) for sentence in sentences]}, repeats=3,
-                      note="worker processes were started before")
+    return Comparison(
+        "text to speech",
+        "sentences/s",
+        len(sentences),
+        lambda: list(pool.map(speech.synthesize, sentences)),
+        {"one process": lambda: [speech.synthesize(sentence) for sentence in sentences]},
+        repeats=3,
+        note="worker processes were started before",
+    )

@@ -126,7 +126,8 @@ class GanConfig(_Section):
 class ClassifierConfig(_Section):
     """The classifiers that score generated images; they never see a generated image in training. The attribute classifier
     learns from `images` pictures of random attribute combinations. `network` is that of the class classifier: a small residual
-    network or a pretrained Inception-v3 (Section IV-A, chapter 22)."""
+    network or a pretrained Inception-v3 (Section IV-A, chapter 22).
+    """
 
     network: Literal["residual", "inception"] = "residual"
     images: int = 4000
@@ -138,7 +139,8 @@ class ClassifierConfig(_Section):
 
 class ScoreConfig(_Section):
     """How many images are generated for the scores, and by which `network` the distances see them: EfficientNet-Lite0, or the
-    Inception-v3 that FID is defined with."""
+    Inception-v3 that FID is defined with.
+    """
 
     network: Literal["lite0", "inception"] = "lite0"
     captions: int = 1000
@@ -190,13 +192,15 @@ class Config(_Section):
     @property
     def results_dir(self) -> Path:
         """Where a run writes records and manifests, below ``runs/``: what is committed changes only by ``--publish``. Those of
-        `smoke` stay with their run: they are no results."""
+        `smoke` stay with their run: they are no results.
+        """
         return (self.seed_dir if self.profile == "smoke" else project_root() / "runs") / "results"
 
     @property
     def figures_dir(self) -> Path:
         """Where a run draws figures, below ``runs/``: those of the default seed beside the results, since a figure's name has
-        no seed; others with their run."""
+        no seed; others with their run.
+        """
         own = self.profile == "smoke" or self.seed
         return (self.seed_dir if own else project_root() / "runs") / "figures" / self.dataset
 
@@ -393,6 +397,7 @@ def _explain_error(error: ValidationError) -> str:
 
 def differs_from_paper(profile: str, dataset: str, recipe: str) -> bool:
     """Whether a recipe is another model than ``paper`` there: profile ``paper`` has the printed weights, and Places two
-    scales."""
+    scales.
+    """
     same = load_config(profile, dataset, recipe).model_copy(update={"recipe": "paper"})
     return same != load_config(profile, dataset, "paper")

@@ -1,5 +1,6 @@
 """Where networks compute and in which precision."""
 
+import os
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -21,7 +22,9 @@ def has_fast_bfloat16() -> bool:
     """Whether this machine has bfloat16 matrix products in hardware: a GPU's, or the AMX tiles of a processor."""
     if pick_device().type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu.get_capabilities().get("amx_tile"))
+    # oneDNN may be told to use less than the processor has, and then its LSTM refuses bfloat16.
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    return bool(torch.cpu.get_capabilities().get("amx_tile")) and (allowed in ("ALL", "DEFAULT") or "AMX" in allowed)
 
 
 def uses_bfloat16(config: Config) -> bool:
@@ -36,7 +39,8 @@ def mixed_precision(config: Config) -> AbstractContextManager[Any]:
 
 def configure_gpu(config: Config) -> None:
     """Once before a training: on a GPU with bfloat16, what is left of float32 matrix products may be rounded to TF32, and the
-    fastest convolution is searched for; ``float32`` means float32 throughout. Nothing on a processor."""
+    fastest convolution is searched for; ``float32`` means float32 throughout. Nothing on a processor.
+    """
     if pick_device().type == "cuda":
         fast = uses_bfloat16(config)
         torch.set_float32_matmul_precision("high" if fast else "highest")

@@ -50,6 +50,7 @@ def speak(text: str) -> tuple[bytes, int]:
 
 
 def main() -> None:
+    """Speak the standard input."""
     try:
         samples, rate = speak(sys.stdin.buffer.read().decode())
     except (ImportError, OSError, RuntimeError) as error:

@@ -144,7 +144,8 @@ class Evaluator:
 
     def matches_sentence(self, predictions: Predictions) -> Floats:
         """(n,) how well the picture of each sentence matches it: ``colours_correct``; where nobody knows what was said,
-        ``class_correct``."""
+        ``class_correct``.
+        """
         return self.colours_correct(predictions) if predictions.attributes else self.class_correct(predictions)
 
     def class_correct(self, predictions: Predictions) -> Floats:
@@ -158,7 +159,8 @@ class Evaluator:
 
     def score(self, run: Run, method: str, predictions: Predictions, recipe: str = "") -> None:
         """Add every score of some predictions to a run: attribute accuracy, or class accuracy where nobody knows what was said,
-        Fréchet and kernel distance, inception score."""
+        Fréchet and kernel distance, inception score.
+        """
         if predictions.attributes:
             self._score_attributes(run, method, predictions, recipe)
         else:

@@ -1,5 +1,6 @@
 """What chapters 01 to 05 have left on disk, as networks read it: pictures, spectrograms, sentences, teacher features,
-embeddings."""
+embeddings.
+"""
 
 import hashlib
 import itertools

@@ -96,7 +96,8 @@ def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | 
 
 def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tuple[str, int]]) -> pd.DataFrame:
     """`data` for the figure `name`, and what an earlier run plotted there of those `pairs` of dataset and seed that `data`
-    lacks."""
+    lacks.
+    """
     committed = repository() / "figures" / config.dataset / f"{name}.csv"
     own = config.figures_dir / f"{name}.csv"
     path = own if own.exists() or config.profile == "smoke" else committed

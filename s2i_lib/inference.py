@@ -67,8 +67,8 @@ def generate(
 class SpeechToImage:
     """A speech encoder and a generator.
 
-    >>> model = SpeechToImage.load("runs/birds-small-s0/recommended")    # doctest: +SKIP
-    >>> images = model.translate("my.wav", num_images=8)                 # doctest: +SKIP
+    >>> model = SpeechToImage.load("runs/birds-small-s0/recommended")  # doctest: +SKIP
+    >>> images = model.translate("my.wav", num_images=8)  # doctest: +SKIP
     """
 
     def __init__(self, config: Config, speech_model: SpeechModel, generator: AnyGenerator):

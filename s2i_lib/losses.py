@@ -144,8 +144,8 @@ def discriminator_unconditional_loss(real: torch.Tensor, fake: torch.Tensor) -> 
 def discriminator_mismatch_loss(mismatched: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
     """Eq. 13 as binary cross entropy: (B,) conditional logits of real images with a sentence of another class.
 
-    `counted`, a (B,) mask, leaves out pairs that are not mismatched; a batch of one class has none, and the loss is 0. The losses
-    of mismatched pairs below have it as well.
+    `counted`, a (B,) mask, leaves out pairs that are not mismatched; a batch of one class has none, and the loss is 0. The
+    losses of mismatched pairs below have it as well.
     """
     return _bce(mismatched, 0.0, counted)
 

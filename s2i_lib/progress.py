@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from tqdm.auto import tqdm
 
@@ -69,15 +69,19 @@ class _RecordedBar(tqdm):
         return text + (f", {self._postfix()}" if self._postfix() else "")
 
 
+@overload
+def bar(iterable: Iterable[T], **options: Any) -> "tqdm[T]": ...
+@overload
+def bar(iterable: None = None, **options: Any) -> "tqdm[Any]": ...
 def bar(
-    iterable: Iterable[T] | None = None,
+    iterable: Iterable[Any] | None = None,
     *,
     total: float | None = None,
     desc: str = "",
     unit: str = "it",
     initial: float = 0,
     **options: Any,
-) -> "tqdm[T]":
+) -> "tqdm[Any]":
     """A progress bar around `iterable`, or one to be updated by hand; use it as you would use ``tqdm``.
 
     Args:

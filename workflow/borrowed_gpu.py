@@ -1,7 +1,7 @@
 """The essential part of profile `large` on a GPU that is lent for an hour: benchmarks first, then method after method.
 
     python workflow/borrowed_gpu.py --minutes 50 --out borrowed --wheels wheels    # on the borrowed machine
-    python workflow/borrowed_gpu.py --merge borrowed                               # at home: copy what it found into runs/ and results/benchmarks*.csv
+    python workflow/borrowed_gpu.py --merge borrowed                               # at home: its results into runs/
 
 It needs a Python with torch for CUDA, no network and no data: pictures are drawn and sentences spoken there. Packages of
 requirements.lock that are missing may lie as wheels in a folder (pydantic, hibari-tts, soundfile, efficientnet-lite-pytorch and
@@ -10,6 +10,7 @@ sizes are those of `large`; sentences, epochs and steps are fewer, by the option
 """
 
 import argparse
+import importlib
 import os
 import shutil
 import signal
@@ -30,13 +31,25 @@ PRIORITY = ("paper", "recommended", "one_scale", "two_scales", "text", "classifi
 
 
 def say(text: str, since: float = time.monotonic()) -> None:
+    """Print a line with the minutes since the start."""
     print(f"[{(time.monotonic() - since) / 60:5.1f} min] {text}", flush=True)
 
 
 def install(wheels: Path, folder: Path) -> None:
     """Unpack wheels into a folder of their own and let this process and its children find them."""
     files = sorted(map(str, wheels.glob("*.whl")))
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--upgrade", "--target", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--upgrade",
+        "--target",
+        str(folder),
+    ]
     subprocess.run([*command, *files], check=True)
     sys.path.insert(0, str(folder))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
@@ -119,7 +132,7 @@ def merge(out: Path) -> None:
     import pandas as pd
 
     sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-    import run as benchmarks
+    benchmarks = importlib.import_module("run")  # benchmarks/run.py
 
     for folder in ("runs/results/records", "runs/results/manifests", "runs/figures"):
         if (out / folder).exists():
@@ -139,8 +152,16 @@ def work(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(REPOSITORY))
     from s2i_lib.config import load_config
 
-    overrides = {"data": {"spoken_captions": options.captions}, "encoder": {"epochs": options.epochs},
-                 "gan": {"steps": options.steps}, "scores": {"captions": 2000}} if options.profile == "large" else {}
+    overrides = (
+        {
+            "data": {"spoken_captions": options.captions},
+            "encoder": {"epochs": options.epochs},
+            "gan": {"steps": options.steps},
+            "scores": {"captions": 2000},
+        }
+        if options.profile == "large"
+        else {}
+    )
     if options.profile == "large":
         run_benchmarks(out)
     prepare(load_config(options.profile, options.dataset, "paper", overrides=overrides))
@@ -158,7 +179,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=50, help="stop after so many (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("borrowed"), help="folder for everything (default: %(default)s)")
     parser.add_argument("--wheels", type=Path, help="folder of wheels to install first")
-    parser.add_argument("--merge", type=Path, metavar="OUT", help="copy the results of a borrowed folder into runs/, the benchmarks into results/, and stop")
+    parser.add_argument(
+        "--merge",
+        type=Path,
+        metavar="OUT",
+        help="copy the results of a borrowed folder into runs/, the benchmarks into results/, and stop",
+    )
     parser.add_argument("--profile", default="large", help="smoke tries the script on a processor (default: %(default)s)")
     parser.add_argument("--dataset", default="birds")
     parser.add_argument("--captions", type=int, default=2, help="sentences spoken per picture (default: %(default)s of 10)")

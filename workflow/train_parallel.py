@@ -12,11 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the library needs no installation
 
-from s2i_lib.config import PROFILE_NAMES, load_config  # noqa: E402
-from s2i_lib.recipes import RECIPES  # noqa: E402
-from s2i_lib.training import distributed  # noqa: E402
-from s2i_lib.training.encoder import train_encoder  # noqa: E402
-from s2i_lib.training.gan import train_gan  # noqa: E402
+from s2i_lib.config import PROFILE_NAMES, load_config
+from s2i_lib.recipes import RECIPES
+from s2i_lib.training import distributed
+from s2i_lib.training.encoder import train_encoder
+from s2i_lib.training.gan import train_gan
 
 
 def main() -> None:

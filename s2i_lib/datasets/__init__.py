@@ -1,8 +1,8 @@
 """Spoken-description data sets with one record type.
 
 A rendered data set draws and describes any combination of its attributes; a photo data set is one of the paper's own. Each has
-a specification; adding one is a file with a ``SPEC`` and its line in ``rendered`` or ``photos``. ``preparation.images`` turns both
-kinds into the same files, and ``load_dataset`` reads them back.
+a specification; adding one is a file with a ``SPEC`` and its line in ``rendered`` or ``photos``. ``preparation.images`` turns
+both kinds into the same files, and ``load_dataset`` reads them back.
 """
 
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""The networks: encoders of speech and text, teachers, generators with their discriminators, classifiers. Nothing here trains."""
+"""The networks: encoders of speech and text, teachers, generators and discriminators, classifiers. Nothing here trains."""

@@ -90,7 +90,8 @@ class InceptionClassifier(nn.Module):
 
 def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
     """Questions and answers of a classifier: ``attributes`` (one question per attribute) or ``classes`` (the test classes,
-    which are all classes if there are no new ones to test)."""
+    which are all classes if there are no new ones to test).
+    """
     if kind == "attributes":
         return dict(get_spec(config.dataset).attributes)
     new = range(config.data.num_train_classes, config.data.num_classes)
@@ -99,7 +100,8 @@ def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
 
 def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "ImageClassifier | InceptionClassifier":
     """The untrained network of a classifier; `pretrained`: an Inception starts from its ImageNet weights, which must be
-    there."""
+    there.
+    """
     heads = classifier_heads(config, kind)
     if kind == "classes" and config.classifier.network == "inception":
         return InceptionClassifier(heads, weights.find(weights.INCEPTION) if pretrained else None)

@@ -117,6 +117,7 @@ class ProjectionDiscriminator(nn.Module):
         self.sentence = nn.Linear(embedding_dim, 256)
 
     def forward(self, images: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+        """(B,) logits: is it real, and does it show what the sentence says?"""
         return self.conditional_logits(self.features(images), embedding)[0]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:

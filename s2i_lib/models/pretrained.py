@@ -33,6 +33,7 @@ class EfficientNetTrunk(nn.Module):
         self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) normalised images to (B, 1280, H / 32, W / 32) features."""
         return self.network.extract_features(images)
 
 
@@ -84,7 +85,9 @@ class FidInception(nn.Module):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "FidInception":
+        """Stay in evaluation mode, whatever is asked for."""
         return super().train(False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) images in [0, 1] to (B, 2048) float32 features."""
         return self.network(images.to(self.mean.device))[0].flatten(1).float()

@@ -12,6 +12,7 @@ class GLU(nn.Module):
     """Half of the channels gate the other half."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, 2 C, ...) to (B, C, ...)."""
         values, gates = x.chunk(2, dim=1)
         return values * torch.sigmoid(gates)
 
@@ -73,6 +74,7 @@ class GatedResidual(nn.Module):
         self.body = nn.Sequential(*gated(channels, channels), convolution(channels, channels), nn.BatchNorm2d(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, channels, s, s) to the same."""
         return x + self.body(x)
 
 
@@ -90,6 +92,7 @@ class ConditioningAugmentation(nn.Module):
     def forward(
         self, embedding: torch.Tensor, noise: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(B, D) embeddings to the condition, its mean and its log-variance; `noise`, (B, C), is drawn if it is not given."""
         mean, log_variance = self.project(embedding).float().chunk(2, dim=1)
         if not self.augment:
             return mean, mean, log_variance
@@ -110,6 +113,7 @@ class FirstStage(nn.Module):
         self.ups = nn.Sequential(*[upsample(self.channels >> i, self.channels >> (i + 1)) for i in range(levels)])
 
     def forward(self, condition: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """(B, C) and (B, noise_dim) to (B, width, size, size)."""
         return self.ups(self.project(torch.cat([condition, noise], dim=1)).view(len(noise), self.channels, 4, 4))
 
 
@@ -124,6 +128,7 @@ class NextStage(nn.Module):
         )
 
     def forward(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """(B, channels, s, s) and (B, C) to (B, channels / 2, 2 s, 2 s)."""
         return self.body(*self.join(features, condition))
 
 

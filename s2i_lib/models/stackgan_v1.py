@@ -20,7 +20,8 @@ from s2i_lib.models.stackgan import (
 
 class StageOne(nn.Module):
     """Stage I of StackGAN-v1: (B, noise_dim) and (B, D) to a (B, 3, size, size) image, with the condition's mean and
-    log-variance."""
+    log-variance.
+    """
 
     def __init__(self, embedding_dim: int, noise_dim: int, condition_dim: int, width: int, size: int, augment: bool):
         super().__init__()
@@ -29,6 +30,7 @@ class StageOne(nn.Module):
         self.to_rgb = nn.Sequential(convolution(width, 3), nn.Tanh())
 
     def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(B, noise_dim) and (B, D) to the image, and mean and log-variance of its condition."""
         condition, mean, log_variance = self.augmentation(embedding)
         return self.to_rgb(self.first(condition, noise)).float(), mean, log_variance
 
@@ -57,6 +59,7 @@ class StageTwo(nn.Module):
         self.to_rgb = nn.Sequential(convolution(widths[-1], 3), nn.Tanh())
 
     def forward(self, image: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(B, 3, size, size) and (B, D) to a (B, 3, 4 size, 4 size) image, and mean and log-variance of its condition."""
         condition, mean, log_variance = self.augmentation(embedding)
         (joined,) = self.join(self.read(image), condition)
         return self.to_rgb(self.ups(self.joint(joined))).float(), mean, log_variance

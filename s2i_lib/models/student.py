@@ -57,6 +57,7 @@ class TargetSpace(nn.Module):
         return self
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(..., teacher_dim) features to (..., target_dim)."""
         return (features - self.mean) @ self.map
 
 

@@ -28,9 +28,11 @@ class Teacher(nn.Module):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "Teacher":
+        """Stay in evaluation mode, whatever is asked for."""
         return super().train(False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) images in [0, 1] of any size to (B, D) float32 features."""
         images = resize(images.to(self.mean.device), self.image_size)
         features = self.trunk(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
         if features.dim() == 2:

@@ -93,7 +93,9 @@ def unseen_synthesizer_log_mels(config: Config, rows: NDArray[np.int64]) -> LogM
     recordings = [clean_recording(config, utterance.recording) for utterance in dataset.utterances]  # babble is mixed from them
     for row, path in zip(rows, paths):
         recordings[row] = path
-    conditions = [Conditions(**drawn) for drawn in table.iloc[rows].to_dict("records")]
+    conditions = [
+        Conditions(**{str(name): value for name, value in row.items()}) for row in table.iloc[rows].to_dict("records")
+    ]
     return _join_frames(_simulate(recordings, [int(row) for row in rows], conditions, degradation_seed(config, "test")))
 
 

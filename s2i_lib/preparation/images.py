@@ -72,8 +72,8 @@ def _write_photos(config: Config) -> None:
         config, json.dumps([(photo.name, photo.label, photo.split, len(photo.recordings)) for photo in photos]).encode()
     )
     items, classes = [], itertools.groupby(photos, key=lambda photo: photo.label)
-    for label, members in bar(classes, total=len({photo.label for photo in photos}), desc="cropping", unit="class"):
-        members, path = list(members), config.data_dir / "images" / f"{label:03d}.npy"
+    for label, group in bar(classes, total=len({photo.label for photo in photos}), desc="cropping", unit="class"):
+        members, path = list(group), config.data_dir / "images" / f"{label:03d}.npy"
         if not path.exists():
             pixels = np.stack([read_pixels(photo, size) for photo in members])
             save_array(path, pixels)

@@ -1,5 +1,6 @@
 """Spoken captions on disk (chapter 02), their degraded versions and an unseen synthesizer (chapters 19 and 20), transcripts
-(chapter 12)."""
+(chapter 12).
+"""
 
 import json
 from dataclasses import asdict
@@ -53,7 +54,8 @@ def write_speech(config: Config) -> None:
 
 def clean_recording(config: Config, recording: Path) -> Path:
     """The voice before it was degraded: where chapter 02 keeps what `recording` was made from; the recording itself if it is
-    clean."""
+    clean.
+    """
     if config.data.speech == "clean":
         return recording
     return config.data_dir / "clean" / recording.relative_to(config.data_dir / "speech").with_suffix(".flac")

@@ -54,7 +54,8 @@ def effect(records: pd.DataFrame, claim: Any) -> dict[str, Any]:
     if claim.spread == "sentences" and errors.notna().any():
         widths["sentences"] = 1.96 * math.sqrt((errors**2).mean())
     if len(values) > 1:
-        widths["seeds"] = statistics.ci_half_width(values.sem(), len(values) - 1)
+        error = float(np.std(values.to_numpy(), ddof=1)) / math.sqrt(len(values))
+        widths["seeds"] = statistics.ci_half_width(error, len(values) - 1)
     elif len(values) == 1 and claim.metric in NETWORKS:
         deviation, degrees_of_freedom = between_seed_deviation(records, claim.metric)
         if degrees_of_freedom:
@@ -74,7 +75,8 @@ def effect(records: pd.DataFrame, claim: Any) -> dict[str, Any]:
 
 def paired_effect(records: pd.DataFrame, method: str) -> dict[str, Any]:
     """An ``effect`` that was recorded as the paired difference `method`, of one seed or of several:
-    ``statistics.mean_over_runs``."""
+    ``statistics.mean_over_runs``.
+    """
     own = records[(records.method == method) & records.metric.str.startswith("paired_")]
     if own.empty:
         return {"value": math.nan, "low": math.nan, "high": math.nan, "seeds": 0, "n": 0, "errors": ""}

@@ -188,13 +188,16 @@ def save_table(config: Config, name: str, table: pd.DataFrame, float_format: str
 
 def record_folders(config: Config) -> list[Path]:
     """Where the records that a run may compare with lie: the committed ones, then the project's own, which replace them. Those
-    of `smoke` stand alone."""
+    of `smoke` stand alone.
+    """
     own = config.results_dir
     return [own] if config.profile == "smoke" else [repository() / "results", own]
 
 
 def load_records(*configs: Config) -> pd.DataFrame:
-    """All records that runs of these configurations may compare with, one row per measured number; empty when nothing was run."""
+    """All records that runs of these configurations may compare with, one row per measured number; empty when nothing was
+    run.
+    """
     return read_records(*dict.fromkeys(folder for config in configs for folder in record_folders(config)))
 
 

@@ -84,7 +84,8 @@ def full_name(records: pd.DataFrame, start: str) -> str:
 
 def recorded(records: pd.DataFrame, columns: dict[str, str]) -> dict[str, str]:
     """Full name of a metric -> heading, for those of `columns` (heading -> how the name begins) that something was recorded
-    for."""
+    for.
+    """
     names = {full_name(records, start): heading for heading, start in columns.items()}
     return {name: heading for name, heading in names.items() if (records.metric == name).any()}
 
@@ -112,16 +113,17 @@ def _method_table(
 ) -> pd.DataFrame:
     chosen = chosen[(chosen.dataset == dataset) & (chosen.profile == profile)]
     names = recorded(chosen, columns)
-    scores = score_table(chosen, list(names)).set_index(["method", "recipe"]).rename(columns=names)
+    scores = score_table(chosen, list(names)).set_index(["method", "recipe"]).rename(columns=names).to_dict("index")
     paper = published().query(f"table == {table!r} and dataset == {get_spec(dataset).published_as!r}")
     rows = []
     for theirs, source, method, recipe in methods:
-        known = (
-            scores.loc[(method, recipe)].to_dict() if (method, recipe) in scores.index else dict.fromkeys(names.values(), "")
-        )
+        known = scores.get((method, recipe), dict.fromkeys(names.values(), ""))
         mine = chosen[(chosen.method == method) & (chosen.recipe == recipe)]
         printed = paper[paper.method == theirs]
-        values = {f"paper's {row.metric}": "" if pd.isna(row.value) else f"{row.value:.2f}" for row in printed.itertuples()}
+        headings = [f"paper's {metric}" for metric in printed.metric]
+        values: dict[str, str] = dict(
+            zip(headings, ["" if pd.isna(value) else f"{value:.2f}" for value in printed.value.astype(float)])
+        )
         rows.append(
             {
                 "method": method if method != "ours" else f"ours, {recipe}",
@@ -137,7 +139,8 @@ def _method_table(
 
 def published_scores(records: pd.DataFrame, theirs: str) -> dict[tuple[str, str], float]:
     """(published method, ``IS`` or ``FID``) -> mean of the records of one method of ours, by the paper's networks or else by
-    ours."""
+    ours.
+    """
     found = {(theirs, metric): of_any_network(records, metric) for metric in NETWORKS}
     return {key: part.value.mean() for key, part in found.items() if len(part)}
 
@@ -172,7 +175,7 @@ def readme_tables(records: pd.DataFrame, profile: str) -> str:
     A seed counts if chapter 07 scored it: with the further seeds of Table IV only some methods are trained.
     """
     chosen = records[(records.profile == profile) & records.chapter.isin(README_CHAPTERS)]
-    scored = {dataset: part.seed.unique() for dataset, part in chosen[chosen.chapter == "07_scores"].groupby("dataset")}
+    scored = {str(dataset): part.seed.unique() for dataset, part in chosen[chosen.chapter == "07_scores"].groupby("dataset")}
     return "\n\n".join(
         _readme_table(chosen[(chosen.dataset == dataset) & chosen.seed.isin(seeds)], dataset, profile)
         for dataset, seeds in sorted(scored.items())
@@ -185,8 +188,8 @@ def _readme_table(chosen: pd.DataFrame, dataset: str, profile: str) -> str:
     table = score_table(chosen, list(names)).rename(columns=names)
     table = table[(table[list(names.values())] != "").any(axis=1)]
     counts = ", ".join(f"{heading}: {name}" for name, heading in names.items() if name.endswith(tuple("0123456789")))
-    seeds = chosen[chosen.recipe != ""].seed.nunique()
-    seeds = "1" if seeds == 1 else f"up to {seeds} (± is the standard error where a row has several)"
+    count = chosen[chosen.recipe != ""].seed.nunique()
+    seeds = "1" if count == 1 else f"up to {count} (± is the standard error where a row has several)"
     return f"Data `{dataset}`, profile `{profile}`, seeds: {seeds}. Metrics in full: {counts}.\n\n{markdown(table)}"
 
 
@@ -209,7 +212,7 @@ def compare(rows: pd.DataFrame, ours: dict[tuple[str, str], float], comparable: 
         method, metric, published, ours, difference and status: ``match``, ``differs``, ``not comparable`` or ``not run``.
     """
     table = rows[["method", "metric", "value"]].rename(columns={"value": "published"}).reset_index(drop=True)
-    table["ours"] = [ours.get((row.method, row.metric)) for row in table.itertuples()]
+    table["ours"] = [ours.get(key) for key in zip(table.method, table.metric)]
     table["ours"] = table["ours"].astype(float)
     table["difference"] = table.ours - table.published
     close = table.difference.abs() <= tolerance * table.published.abs()

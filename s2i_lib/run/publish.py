@@ -182,10 +182,10 @@ def _commit(root: Path) -> str:
 
 
 def _rewrite_readme(root: Path, profile: str) -> None:
-    from s2i_lib.results.records import load_records
+    from s2i_lib.results.records import read_records
     from s2i_lib.results.tables import readme_tables, replace_section
 
     before = (root / "README.md").read_bytes()
-    replace_section(root / "README.md", "results", readme_tables(load_records(root / "results"), profile))
+    replace_section(root / "README.md", "results", readme_tables(read_records(root / "results"), profile))
     if (root / "README.md").read_bytes() != before:
         print("README.md: replaced tables")

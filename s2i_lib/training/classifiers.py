@@ -83,7 +83,8 @@ def _fit(config: Config, kind: str) -> None:
 
 def evaluate_classifier(config: Config, kind: str) -> pd.DataFrame:
     """Accuracy of a trained classifier on the real test images that it has not learned from: ``question``, ``accuracy``,
-    ``n``."""
+    ``n``.
+    """
     test = load_dataset(config.dataset, "test", config.data_dir)
     new = np.full(len(test), True) if get_spec(config.dataset).rendered else held_out(test)
     classifier = load_classifier(config, kind).to(pick_device())

@@ -114,7 +114,8 @@ def averaged(module: nn.Module, decay: float) -> AveragedModel:
 
 def augment(images: torch.Tensor, rng: np.random.Generator, turns: bool = False) -> torch.Tensor:
     """Mirror a random half of (B, 3, H, W) uint8 images, turn them by random quarters if asked, and scale them to [-1, 1],
-    channels last."""
+    channels last.
+    """
     if turns:
         images = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(images, rng.integers(4, size=len(images)))])
     mirrored = to_device(rng.random(len(images)) < 0.5, images.device)

@@ -121,7 +121,8 @@ def stackgan_step(networks: Networks, batch: Batch, step: int) -> Losses:
 
 def _generator_update(networks: Networks, loss: torch.Tensor, mean: torch.Tensor, log_variance: torch.Tensor) -> Losses:
     """Update a StackGAN's generator with its loss and, where the condition is drawn and not its mean, the KL of the
-    condition."""
+    condition.
+    """
     settings, kl = networks.settings, {}
     if settings.augment_condition:
         kl["kl"] = losses.conditioning_kl(mean, log_variance)

@@ -35,7 +35,8 @@ def missing_parts(name: str) -> list[Part]:
 
 def status(name: str, parts: Sequence[Part] | None = None) -> list[str]:
     """What is there of a data set (or of some `parts` of it) and what is not, where to get it and where to put it, as lines of
-    text."""
+    text.
+    """
     (title, all_parts), folder = title_and_parts(name), raw_folder(name)
     ready = "complete" if not missing_parts(name) else "incomplete"
     lines = [f"{name}: {title}, {ready}, in {folder}"]

@@ -7,7 +7,6 @@ The classes of the two splits are disjoint (Table I): the first 20 classes are f
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from s2i_lib.datasets.errors import DatasetError
 from s2i_lib.datasets.photos.parts import Part, Photo, part_folder
@@ -84,6 +83,8 @@ def read(folder: Path) -> list[Photo]:
 
 def _read_classes(path: Path) -> list[int]:
     """Class id of image 1, 2, ..."""
+    from scipy.io import loadmat  # imported here: who draws a picture needs no scipy
+
     try:
         numbers = np.asarray(loadmat(path)["labels"]).ravel()
     except Exception as error:  # scipy raises whatever its parser stumbles over

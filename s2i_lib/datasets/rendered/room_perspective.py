@@ -12,7 +12,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import ConvexHull
 
 from s2i_lib.datasets.rendered.canvas import Canvas, Mask, relief, shaded
 from s2i_lib.datasets.rendered.shapes import Floats, Points, ellipse, ribbon
@@ -235,6 +234,8 @@ def _area(polygon: Points) -> float:
 
 def _hull(points: Points) -> Points:
     """The outermost of points (n, 2), in order."""
+    from scipy.spatial import ConvexHull  # imported here: who draws no rooms needs no scipy
+
     return points[ConvexHull(points).vertices]
 
 
