@@ -1,5 +1,6 @@
 """Tables II and III, the README's tables, and published numbers beside ours."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -117,20 +118,20 @@ def _method_table(
     paper = published().query(f"table == {table!r} and dataset == {get_spec(dataset).published_as!r}")
     rows = []
     for theirs, source, method, recipe in methods:
-        known = scores.get((method, recipe), dict.fromkeys(names.values(), ""))
+        known = {str(name): score for name, score in scores.get((method, recipe), dict.fromkeys(names.values(), "")).items()}
         mine = chosen[(chosen.method == method) & (chosen.recipe == recipe)]
         printed = paper[paper.method == theirs]
-        headings = [f"paper's {metric}" for metric in printed.metric]
-        values: dict[str, str] = dict(
-            zip(headings, ["" if pd.isna(value) else f"{value:.2f}" for value in printed.value.astype(float)])
-        )
+        printed_values = {
+            f"paper's {metric}": "" if math.isnan(value) else f"{value:.2f}"
+            for metric, value in zip(printed.metric.astype(str).tolist(), printed.value.astype(float).tolist())
+        }
         rows.append(
             {
                 "method": method if method != "ours" else f"ours, {recipe}",
                 "input": source,
                 "n": mine.seed.nunique(),
                 **known,
-                **values,
+                **printed_values,
                 "status": status(printed, mine, dataset, recipe != "recommended" and "two-stage" not in method),
             }
         )

@@ -96,14 +96,19 @@ class Board:
         return sum((one.finished or 0.0) - one.started for one in done) / recorded if recorded else None
 
     def seconds_left(self, now: float) -> float | None:
-        """Of all chapters that have not finished, as recorded and at the speed so far; None if nothing tells it."""
+        """Of all chapters that have not finished, as recorded and at the speed so far; None if nothing tells it.
+
+        A chapter that was never timed is taken to last as long as those that have finished, on average.
+        """
         speed, started = self.speed() or 1.0, {one.output: one for one in self.executions}
+        lasted = [one.finished - one.started for one in self.executions if one.finished is not None and not one.failed]
+        typical = sum(lasted) / len(lasted) if lasted else None
         parts: list[float] = []
         for chapter in self.planned:
             execution = started.get(chapter.output)
             if execution is not None and not execution.runs:
                 continue
-            expected = None if chapter.seconds is None else chapter.seconds * (1.0 if chapter.here else speed)
+            expected = typical if chapter.seconds is None else chapter.seconds * (1.0 if chapter.here else speed)
             if execution is not None:
                 bar = execution.bar.seconds_left(now) if execution.bar else None
                 rest = None if expected is None else expected - (now - execution.started)
