@@ -201,7 +201,8 @@ def test_the_configuration_is_printed_with_the_layer_of_every_value(tmp_path):
     assert values["gan.steps"] == {"value": 2400, "layer": "recipe recommended in profile small"}
     assert values["gan.model"] == {"value": "modulated", "layer": "recipe recommended"}
     assert values["encoder.learning_rate"] == {"value": 1.5e-3, "layer": "profile small"}
-    assert values["data.num_classes"]["layer"] == "default" and values["recipe"]["layer"] == "arguments"
+    assert values["data.num_classes"]["layer"] == "data set birds" and values["data.seed"]["layer"] == "default"
+    assert values["recipe"]["layer"] == "arguments"
     lines = show("--recipe", "recommended").stdout.splitlines()
     assert len(lines) == len(values) and "overrides.json" in next(line for line in lines if line.startswith("gan.batch_size "))
     assert len({line.index(values[line.split()[0]]["layer"], 20) for line in lines}) == 1  # aligned
