@@ -9,6 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from s2i_lib.config import GanConfig
+from s2i_lib.datasets.rendered import RENDERED
+from s2i_lib.datasets.rendered.captions import one_word_changes
 from s2i_lib.recipes import Recipe
 
 GUIDE = (Path(__file__).resolve().parents[1] / "CONTRIBUTING.md").read_text()
@@ -49,6 +51,24 @@ def test_captions_of_the_data_set_state_what_they_return(kites):
         row = table[number % len(table)]
         text, mentioned = kites.describe(row, rng)
         assert 6 <= len(text.split()) <= 18 and mentioned.items() <= row.items()
+
+
+@pytest.mark.parametrize("name", ["kites", "birds", "flowers"])
+def test_one_word_gives_a_part_another_colour(kites, name):
+    spec = kites if name == "kites" else RENDERED[name]
+    rng, colours = np.random.default_rng(0), {part: spec.attributes[part] for part in spec.colour_attributes}
+    captions = [spec.describe(row, rng) for row in spec.class_table()]
+    changes = one_word_changes(captions, colours, 3)
+    assert len(changes) == len({part for part, *_ in changes}) == 3
+    for part, before, after, sentence in changes:
+        (mentioned,) = [mentioned for text, mentioned in captions if text == sentence.format(before)]
+        assert mentioned[part] == before != after and {before, after} <= set(colours[part])
+        assert after not in mentioned.values() and not re.search(r"\ba [aeiou]|\ban [^aeiou]", sentence.format(after))
+
+
+def test_captions_without_a_colour_have_no_word_to_replace():
+    with pytest.raises(ValueError, match="no caption"):
+        one_word_changes([("it has a long tail.", {"tail": "long"})], {"wing": ("red", "blue")}, 3)
 
 
 def test_the_recipe_differs_from_the_paper_in_what_it_says():
