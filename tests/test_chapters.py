@@ -66,7 +66,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
         "19_table_3": 0,
         "05_speech_encoder": 4,
         "06_gan": 10,
-        "14_ablation": 18,
+        "14_ablation": 2 * len(recipes_of("ablation")),
         **both,
     }
     assert count(planned) == expected
