@@ -262,7 +262,7 @@ def test_what_differs_within_a_class_tells_the_oracle_nothing():
     assert metrics.oracle_accuracy([{"room": "dinette", "wall": "red"}, {"wall": "red"}], np.array([1, 1]), rooms) == 0.75
 
 
-def test_semantic_accuracy_counts_only_what_was_mentioned():
+def test_attribute_accuracy_counts_only_what_was_mentioned():
     predicted = {"crown": np.array(["red", "red", "blue"]), "wing": np.array(["red", "black", "black"]),
                  "tail": np.array(["red", "red", "red"])}
     mentioned = [{"crown": "red"}, {"crown": "blue", "wing": "black"}, {"wing": "black"}]
@@ -275,7 +275,7 @@ def classifier():
     return ImageClassifier({"crown": ("red", "blue", "black"), "crest": ("none", "crested")}, 16, 2).eval()
 
 
-def test_classify_gives_probabilities_in_any_batching(classifier):
+def test_predictions_are_probabilities_in_any_batching(classifier):
     images = torch.rand(7, 3, 16, 16) * 2 - 1
     whole, parts = predict(classifier, images), predict(classifier, images, batch_size=3)
     for question, answers in (("crown", 3), ("crest", 2)):
@@ -284,7 +284,7 @@ def test_classify_gives_probabilities_in_any_batching(classifier):
         np.testing.assert_allclose(whole[question], parts[question], atol=1e-6)
 
 
-def test_read_attributes_takes_the_most_probable_answer(classifier):
+def test_predict_attributes_takes_the_most_probable_answer(classifier):
     with torch.no_grad():
         classifier.heads["crown"].bias += torch.tensor([0.0, 100.0, 0.0])
     assert predict_attributes(classifier, torch.zeros(4, 3, 16, 16))["crown"].tolist() == ["blue"] * 4
@@ -302,7 +302,7 @@ def test_paired_difference_is_a_mean_with_an_interval_over_classes():
     assert high - low == pytest.approx(2 * 1.96 * effect[::10].std() / np.sqrt(40), rel=0.25)  # sentences are no trials
 
 
-def test_paired_difference_knows_the_luck_of_training_from_several_runs():
+def test_paired_difference_joins_the_deviation_between_several_runs():
     rng = np.random.default_rng(0)
     classes, runs = np.tile(np.arange(50), 60), np.repeat([0, 1, 2], 1000)
     ours, other = rng.normal(0.1, 0.1, 3000), np.zeros(3000)
@@ -318,7 +318,7 @@ def test_paired_difference_knows_the_luck_of_training_from_several_runs():
     assert mean - low == pytest.approx(math.sqrt(sum((value - end) ** 2 for value, end, _ in within) / 3 + between**2))
 
 
-def test_runs_that_were_asked_the_same_leave_as_much_open_as_one():
+def test_equal_runs_leave_as_wide_an_interval_as_one():
     one = 0.2, 0.1, 0.35
     assert statistics.mean_over_runs(*(np.array([number]) for number in one)) == pytest.approx(one)
     assert statistics.mean_over_runs(*(np.full(3, number) for number in one)) == pytest.approx(one)
