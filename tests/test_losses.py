@@ -179,9 +179,9 @@ def test_discriminator_losses_are_equations_11_and_12(loss):
     assert loss(real, fake).item() == pytest.approx(expected)
 
 
-def test_wrong_pairs_are_equation_13():
-    wrong = _pair()[0][:, 0]
-    assert losses.discriminator_mismatch_loss(wrong).item() == pytest.approx(-_mean(_log_sigmoid(-x) for x in wrong))
+def test_mismatched_pairs_are_equation_13():
+    logits = _pair()[0][:, 0]
+    assert losses.discriminator_mismatch_loss(logits).item() == pytest.approx(-_mean(_log_sigmoid(-x) for x in logits))
 
 
 def test_generator_loss_is_equation_14():
@@ -204,14 +204,14 @@ def test_conditioning_kl_is_never_negative(seed, scale):
 
 
 def test_hinge_losses_are_means_over_loops():
-    real, fake, wrong = torch.randn(3, BATCH, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    real, fake, mismatched = torch.randn(3, BATCH, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = _mean(max(0.0, 1 - float(x)) for x in real) + 0.5 * (
-        _mean(max(0.0, 1 + float(x)) for x in fake) + _mean(max(0.0, 1 + float(x)) for x in wrong))
-    assert losses.hinge_discriminator_loss(real, fake, wrong).item() == pytest.approx(expected)
+        _mean(max(0.0, 1 + float(x)) for x in fake) + _mean(max(0.0, 1 + float(x)) for x in mismatched))
+    assert losses.hinge_discriminator_loss(real, fake, mismatched).item() == pytest.approx(expected)
     assert losses.hinge_generator_loss(fake).item() == pytest.approx(-_mean(map(float, fake)))
 
 
-def test_a_batch_without_wrong_pairs_still_has_a_loss():
+def test_a_batch_without_mismatched_pairs_still_has_a_loss():
     real, fake, nothing = torch.ones(3), torch.zeros(3), torch.zeros(0)
     assert losses.discriminator_mismatch_loss(nothing).item() == 0.0
     assert losses.hinge_discriminator_loss(real, fake, nothing).item() == pytest.approx(0.5)
