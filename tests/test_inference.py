@@ -41,7 +41,6 @@ def test_the_seed_decides(model, recording):
 
 
 def test_a_waveform_serves_as_well_as_its_file(model, recording):
-
     assert np.array_equal(model.translate(load_audio(recording)), model.translate(recording))
 
 

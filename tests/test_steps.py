@@ -121,8 +121,8 @@ def test_the_update_of_the_generator_leaves_no_gradient_in_the_discriminators():
 @pytest.mark.parametrize("counted", [[True] * 5, [True, False, True, True, False], [False] * 5])
 @pytest.mark.parametrize("loss", [
     losses.discriminator_mismatch_loss,
-    lambda wrong, *mask: losses.stackgan_v1_discriminator_loss(torch.ones(3), torch.ones(3), wrong, *mask),
-    lambda wrong, *mask: losses.hinge_discriminator_loss(torch.ones(3), torch.ones(3), wrong, *mask)])
+    lambda logits, *mask: losses.stackgan_v1_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask),
+    lambda logits, *mask: losses.hinge_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask)])
 def test_a_mask_is_a_selection(loss, counted):
     mask = torch.tensor(counted)
     masked, chosen = torch.randn(2, 5).unbind()
