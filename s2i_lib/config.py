@@ -349,9 +349,10 @@ def explain(
         ConfigError, DatasetError: see ``load_config``.
     """
     config = load_config(profile, dataset, recipe, seed, overrides)
-    source = dict.fromkeys(("profile", "dataset", "recipe", "seed"), "arguments")
+    source: dict[str, str] = {}
     for layer in layers(profile, dataset, recipe, overrides):
         source |= dict.fromkeys((key for key, _ in _flatten(layer.values)), layer.name)
+    source |= dict.fromkeys(("profile", "dataset", "recipe", "seed"), "arguments")  # no layer can change these
     return [(key, value, source.get(key, "default")) for key, value in _flatten(config.model_dump())]
 
 
@@ -367,7 +368,10 @@ def _merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]
     """A copy of `base` with the nested values of `update` laid over it."""
     merged = dict(base)
     for key, value in update.items():
-        merged[key] = _merge(merged.get(key, {}), value) if isinstance(value, Mapping) else value
+        below = merged.get(key, {})
+        if isinstance(value, Mapping):  # where a layer below has no section but, say, a number, the validation refuses that
+            value = _merge(below, value) if isinstance(below, Mapping) else below
+        merged[key] = value
     return merged
 
 
