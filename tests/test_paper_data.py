@@ -21,11 +21,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from s2i_lib.__main__ import main
-from s2i_lib.datasets import PUBLISHED, get_spec, load_dataset
-from s2i_lib.datasets.errors import DatasetError
-from s2i_lib.datasets.photos import cub, oxford, places
+from s2i_lib.datasets import DATASETS, PHOTOS, DatasetError, load_dataset, photo_spec
+from s2i_lib.datasets.photos import cub, downloads, oxford, places
 from s2i_lib.datasets.photos.availability import missing_parts
-from s2i_lib.datasets.photos.downloads import ATTEMPTS
 from s2i_lib.datasets.photos.reading import crop_window, read_pixels
 from s2i_lib.datasets.photos.stackgan_lists import read_pickled_list
 from s2i_lib.features import load_images
@@ -36,8 +34,8 @@ from s2i_lib.preparation.speech import write_speech
 CUB_SMALLER_CLASSES = {
     3: 58, 5: 44, 6: 41, 7: 53, 8: 48, 9: 59, 12: 56, 15: 58, 16: 58, 17: 57, 18: 45, 19: 59, 20: 59, 22: 56, 23: 59, 24: 52,
     28: 59, 32: 53, 33: 59, 34: 59, 37: 59, 39: 59, 43: 59, 58: 58, 60: 59, 65: 50, 75: 57, 78: 59, 84: 53, 97: 59, 101: 50,
-    105: 49, 107: 59, 113: 50, 115: 59, 117: 59, 119: 59, 124: 59, 125: 59, 126: 59, 135: 59, 141: 58, 149: 59, 151: 51, 153: 59,
-    157: 59, 160: 59, 166: 59, 168: 59, 169: 59, 178: 56, 179: 59, 181: 59, 187: 50, 190: 58, 196: 59}
+    105: 49, 107: 59, 113: 50, 115: 59, 117: 59, 119: 59, 124: 59, 125: 59, 126: 59, 135: 59, 141: 58, 149: 59, 151: 51,
+    153: 59, 157: 59, 160: 59, 166: 59, 168: 59, 169: 59, 178: 56, 179: 59, 181: 59, 187: 50, 190: 58, 196: 59}
 # the classes of the images that S2IGAN is scored on; counts alone cannot tell two classes of 60 apart
 CUB_TEST_CLASSES = {int(number) for number in (
     "1 4 6 8 9 14 23 29 31 33 34 35 36 37 38 43 49 51 53 66 72 79 83 84 86 91 95 96 98 101 102 103 112 114 119 121 130 135 138 "
@@ -48,10 +46,15 @@ OXFORD_TEST_SIZES = (40, 60, 40, 56, 65, 45, 40, 85, 46, 45, 87, 87, 49, 48, 49,
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """An empty project that expects miniatures."""
-    monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path))
     for name, sizes in SIZES.items():
-        monkeypatch.setattr(get_spec(name), "SPLIT_SIZES", sizes)
+        expect_sizes(monkeypatch, name, sizes)
     return tmp_path
+
+
+def expect_sizes(monkeypatch, name: str, sizes: dict[str, int]) -> None:
+    for split, size in sizes.items():
+        monkeypatch.setitem(photo_spec(name).split_sizes, split, size)
 
 
 @pytest.fixture
@@ -93,7 +96,8 @@ def test_the_splits_of_oxford_have_the_sizes_of_table_1():
 
 
 def test_the_splits_of_places_are_those_of_the_paper():
-    assert places.SPEC.split_sizes["test"] == 2870 and sum(places.SPEC.split_sizes.values()) == 13_803 and len(places.CLASSES) == 7
+    sizes = places.SPEC.split_sizes
+    assert sizes["test"] == 2870 and sum(sizes.values()) == 13_803 and len(places.CLASSES) == 7
 
 
 # --- reading ---
@@ -128,11 +132,11 @@ def test_places_is_read(data):
         assert photo.captions == (f"there is a room {photo.recordings[0].stem[3:]}",)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_load_dataset_gives_the_usual_records(data, name):
     settings = paper_config(name)
     write_images(settings)
-    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in get_spec(name).read(data / name)}
+    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in photo_spec(name).read(data / name)}
     for split, size in SIZES[name].items():
         dataset = load_dataset(name, split, settings.data_dir)
         assert len(dataset) == size and list(dataset.labels) == sorted(dataset.labels)
@@ -173,14 +177,15 @@ def test_grey_images_become_rgb(data):
 
 def test_photos_of_another_size_are_not_mixed(data):
     write_images(paper_config("oxford"))
-    other = paper_config("oxford").model_copy(update={"data": paper_config("oxford").data.model_copy(update={"image_size": 32})})
+    settings = paper_config("oxford")
+    other = settings.model_copy(update={"data": settings.data.model_copy(update={"image_size": 32})})
     with pytest.raises(DatasetError, match="remove that folder"):
         write_images(other)
 
 
-def test_a_photo_set_has_no_judge_images_and_names_its_folder(data):
+def test_a_photo_set_has_no_classifier_split_and_names_its_folder(data):
     with pytest.raises(DatasetError, match="choose from train, test"):
-        load_dataset("cub", "judge", data)
+        load_dataset("cub", "classifier", data)
     with pytest.raises(DatasetError, match="cub-paper: run chapter 01"):
         load_dataset("cub", "train", data / "cub-paper")
 
@@ -233,7 +238,8 @@ def test_the_bird_is_cropped_and_the_flower_is_not(data):
 
 
 def many_pairs(count: int = 40) -> dict[str, dict]:
-    return {f"wavs/{k}.wav": {"wav": f"wavs/{k}.wav", "image": f"b/bedroom/{k // 2 if k < 10 else k}.jpg"} for k in range(count)}
+    images = [k // 2 if k < 10 else k for k in range(count)]
+    return {f"wavs/{k}.wav": {"wav": f"wavs/{k}.wav", "image": f"b/bedroom/{image}.jpg"} for k, image in enumerate(images)}
 
 
 def test_the_places_are_drawn_by_seed(root):
@@ -270,7 +276,7 @@ def test_too_few_pairs_of_places_are_refused(data, monkeypatch, capsys):
 # --- verify ---
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_complete_data_are_verified(data, name, capsys):
     train, test = SIZES[name].values()
     code, out, _ = command(capsys, "verify", "--dataset", name)
@@ -334,10 +340,10 @@ def test_the_first_broken_file_is_named(data, capsys, damage):
     assert code == 2 and not out and path in sentence and re.search(r": [a-z].*$", sentence), sentence
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_wrong_counts_are_refused(data, name, monkeypatch, capsys):
-    get_spec(name).read(data / name)  # the choice of Places is written down
-    monkeypatch.setattr(get_spec(name), "SPLIT_SIZES", {"train": SIZES[name]["train"], "test": 2933})
+    photo_spec(name).read(data / name)  # the choice of Places is written down
+    expect_sizes(monkeypatch, name, {"test": 2933})
     code, _, sentence = command(capsys, "verify", "--dataset", name)
     assert code == 2 and "instead of 2933" in sentence and str(data / name) in sentence
 
@@ -355,8 +361,8 @@ def test_a_recording_outside_its_folder_is_refused(data, capsys):
 
 
 def stackgan_files(**changes) -> dict[str, bytes]:
-    lists = {"train/filenames": list(CUB_NAMES[1:3]), "train/class_info": [2, 2], "test/filenames": [CUB_NAMES[0], CUB_NAMES[3]],
-             "test/class_info": [1, 4]}
+    lists = {"train/filenames": list(CUB_NAMES[1:3]), "train/class_info": [2, 2],
+             "test/filenames": [CUB_NAMES[0], CUB_NAMES[3]], "test/class_info": [1, 4]}
     return {f"birds/{name}.pickle": content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
             for name, content in (lists | changes).items()}
 
@@ -418,8 +424,8 @@ def test_no_bytes_make_the_pickle_reader_fail_otherwise(tmp_path_factory, conten
 def test_status_tells_how_to_get_what_is_missing(root, capsys):
     code, out, _ = command(capsys, "status")
     assert code == 0
-    for name in PUBLISHED:
-        for part in get_spec(name).parts:
+    for name in PHOTOS:
+        for part in photo_spec(name).parts:
             assert all(word in out for word in (part.archive, part.licence, part.url or part.source))
         assert str(root / "data" / name) in out
     assert "1.15GB" in out and not (root / "data").exists()
@@ -428,7 +434,8 @@ def test_status_tells_how_to_get_what_is_missing(root, capsys):
 def test_status_tells_what_is_there(data, capsys):
     (data / "oxford" / "imagelabels.mat").unlink()
     code, out, _ = command(capsys, "status", "--dataset", "oxford")
-    assert code == 0 and "incomplete" in out and "there    photographs: jpg" in out and "missing  classes: imagelabels.mat" in out
+    assert code == 0 and "incomplete" in out
+    assert "there    photographs: jpg" in out and "missing  classes: imagelabels.mat" in out
     assert [part.what for part in missing_parts("oxford")] == ["classes"]
 
 
@@ -438,7 +445,7 @@ def test_other_data_sets_are_not_downloaded(root, capsys, name, action):
     assert code == 2 and "cub, oxford, places" in sentence
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_verify_names_what_is_missing(root, capsys, name):
     code, _, sentence = command(capsys, "verify", "--dataset", name)
     assert code == 2 and str(root / "data" / name) in sentence and "data status" in sentence
@@ -449,16 +456,17 @@ def test_verify_names_what_is_missing(root, capsys, name):
 
 @pytest.fixture
 def server(root, monkeypatch):
-    """Serves the archives of Oxford-102 as a real one would; the addresses and checksums of the module are changed to it."""
+    """Serves the archives of Oxford-102 as a real one would; the specification has its addresses and checksums."""
     files, archives = oxford_files(), {}
     archives["102flowers.tgz"] = tar({name: content for name, content in files.items() if name.startswith("jpg/")})
     archives["imagelabels.mat"] = files["imagelabels.mat"]
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = archives, [], []
-    parts = [replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}", checksum=hashlib.md5(content).hexdigest())
+    web.address = f"http://127.0.0.1:{web.server_port}"
+    parts = [replace(part, url=f"{web.address}/{part.archive}", checksum="md5:" + hashlib.md5(content).hexdigest())
              for part, content in zip(oxford.SPEC.parts[:2], archives.values())]
     monkeypatch.setattr(oxford, "IMAGES", parts[0])
-    monkeypatch.setattr(oxford, "PARTS", (*parts, *oxford.SPEC.parts[2:]))
+    monkeypatch.setitem(DATASETS, "oxford", replace(oxford.SPEC, parts=(*parts, *oxford.SPEC.parts[2:])))
     monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     thread = threading.Thread(target=web.serve_forever, args=(0.01,))
@@ -513,6 +521,17 @@ def test_a_download_that_was_complete_is_only_checked(server, root, capsys):
     assert (folder / "jpg" / "image_00001.jpg").is_file() and server.asked[0] == f"bytes={len(server.files['102flowers.tgz'])}-"
 
 
+@pytest.mark.parametrize("kind, digits", [("md5", 32), ("sha256", 64), ("sha256", 8)])
+def test_a_checksum_says_of_which_kind_it_is_and_may_be_the_first_digits(server, tmp_path, kind, digits):
+    url, path = f"{server.address}/imagelabels.mat", tmp_path / "imagelabels.mat"
+    expected = hashlib.new(kind, server.files["imagelabels.mat"]).hexdigest()[:digits]
+    with pytest.raises(DatasetError, match="has the checksum"):
+        downloads.download(url, path, f"{kind}:{expected[:-1]}{'0' if expected[-1] != '0' else '1'}")
+    assert not path.exists() and not leftovers(tmp_path)
+    downloads.download(url, path, f"{kind}:{expected}")
+    assert path.read_bytes() == server.files["imagelabels.mat"]
+
+
 def test_a_wrong_checksum_is_refused(server, root, capsys):
     server.files["102flowers.tgz"] = tar({"jpg/image_00001.jpg": b"another picture"})
     code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
@@ -530,7 +549,7 @@ def test_an_address_that_has_moved_is_explained(server, root, capsys):
 def test_a_server_that_is_away_is_explained(server, root, capsys):
     server.mood = ["busy"] * 10
     code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
-    assert code == 2 and "check the network" in sentence and len(server.asked) == ATTEMPTS
+    assert code == 2 and "check the network" in sentence and len(server.asked) == downloads.ATTEMPTS
 
 
 # --- archives ---
@@ -553,7 +572,8 @@ def zipped(files: dict[str, bytes]) -> bytes:
 TEXTS = {name: content for name, content in cub_files().items() if name.startswith("cvpr2016")}
 BAD_ARCHIVES = {
     "leads up": tar({**TEXTS, "cvpr2016_cub/../../../outside.txt": b"x"}), "absolute": tar({**TEXTS, "/tmp/outside.txt": b"x"}),
-    "symbolic link": tar(TEXTS, link("cvpr2016_cub", "/tmp")), "hard link": tar(TEXTS, link("a", "/etc/passwd", tarfile.LNKTYPE)),
+    "symbolic link": tar(TEXTS, link("cvpr2016_cub", "/tmp")),
+    "hard link": tar(TEXTS, link("a", "/etc/passwd", tarfile.LNKTYPE)),
     "device": tar(TEXTS, link("pipe", "", tarfile.FIFOTYPE)), "cut off": tar(TEXTS)[:-200], "empty": b"",
     "no archive": b"<html>not found</html>",
     "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}), "cut zip": zipped(TEXTS)[:-30],
