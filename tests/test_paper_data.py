@@ -21,7 +21,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from s2i_lib.__main__ import main
-from s2i_lib.datasets import DATASETS, PHOTOS, DatasetError, load_dataset, photo_spec
+from s2i_lib.datasets import PHOTOS, DatasetError, load_dataset, photo_spec, photos
 from s2i_lib.datasets.photos import cub, downloads, oxford, places
 from s2i_lib.datasets.photos.availability import missing_parts
 from s2i_lib.datasets.photos.reading import crop_window, read_pixels
@@ -466,7 +466,7 @@ def server(root, monkeypatch):
     parts = [replace(part, url=f"{web.address}/{part.archive}", checksum="md5:" + hashlib.md5(content).hexdigest())
              for part, content in zip(oxford.SPEC.parts[:2], archives.values())]
     monkeypatch.setattr(oxford, "IMAGES", parts[0])
-    monkeypatch.setitem(DATASETS, "oxford", replace(oxford.SPEC, parts=(*parts, *oxford.SPEC.parts[2:])))
+    monkeypatch.setitem(photos.PHOTOS, "oxford", replace(oxford.SPEC, parts=(*parts, *oxford.SPEC.parts[2:])))
     monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     thread = threading.Thread(target=web.serve_forever, args=(0.01,))
