@@ -19,7 +19,7 @@ ODD_CAPTIONS = (b"this bird has a 6\xb0 tail and a \xef\xbf\xbd\xef\xbf\xbdred\x
 
 
 def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (40, 30), label: int | None = None) -> bytes:
-    """A JPEG file of smooth colours; those of one label are alike."""
+    """A JPEG file of smooth colours; those of one label are similar."""
     noise = np.random.default_rng(seed).integers(0, 256, (3, 4, 3))
     if label is not None:
         noise = (noise + 4 * np.random.default_rng([label, 7]).integers(0, 256, (3, 4, 3))) // 5

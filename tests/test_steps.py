@@ -45,22 +45,22 @@ def literal_stackgan_step(networks, batch):
     condition = mean.detach()
     for discriminator, fake in zip(discriminators, fakes):
         real = F.interpolate(images, size=fake.shape[-1], mode="area")
-        right, alone = discriminator(real, condition)
-        fake_right, fake_alone = discriminator(fake.detach(), condition)
+        matching, alone = discriminator(real, condition)
+        fake_matching, fake_alone = discriminator(fake.detach(), condition)
         mismatched = []
         for shift in (1, 2, 3):
             logits, _ = discriminator(real, condition.roll(-shift, 0))
             mismatched += [logit for logit, label, other in zip(logits, labels, labels.roll(-shift)) if label != other]
         mismatched = torch.stack(mismatched)
-        loss = (bce(right, one) + bce(fake_right, zero) + bce(alone, one) + bce(fake_alone, zero)
+        loss = (bce(matching, one) + bce(fake_matching, zero) + bce(alone, one) + bce(fake_alone, zero)
                 + bce(mismatched, torch.zeros_like(mismatched)))
         optimizers["discriminators"].zero_grad()
         loss.backward()
         optimizers["discriminators"].step()
     loss = gan.kl_weight * losses.conditioning_kl(mean, log_variance)
     for discriminator, fake in zip(discriminators, fakes):
-        fake_right, fake_alone = discriminator(fake, mean)
-        loss = loss + bce(fake_right, one) + bce(fake_alone, one)
+        fake_matching, fake_alone = discriminator(fake, mean)
+        loss = loss + bce(fake_matching, one) + bce(fake_alone, one)
     optimizers["generator"].zero_grad()
     loss.backward()
     optimizers["generator"].step()
