@@ -32,17 +32,32 @@ from s2i_lib.training import common
 TEACHER_DIM, EMBEDDING_DIM = 16, 3  # fewer directions than training classes
 TINY = {
     "precision": "float32",
-    "data": {"num_classes": 6, "num_train_classes": 4, "images_per_train_class": 3, "images_per_test_class": 2,
-             "images_for_classifier": 2, "spoken_captions": 2, "image_size": 32},
+    "data": {
+        "num_classes": 6,
+        "num_train_classes": 4,
+        "images_per_train_class": 3,
+        "images_per_test_class": 2,
+        "images_for_classifier": 2,
+        "spoken_captions": 2,
+        "image_size": 32,
+    },
     "encoder": {"target_dim": EMBEDDING_DIM, "width": 2, "rnn_dim": 8, "epochs": 3, "batch_size": 8},
-    "gan": {"base_size": 8, "num_scales": 2, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6,
-            "condition_dim": 6, "steps": 6, "batch_size": 4},
+    "gan": {
+        "base_size": 8,
+        "num_scales": 2,
+        "generator_width": 4,
+        "discriminator_width": 4,
+        "noise_dim": 6,
+        "condition_dim": 6,
+        "steps": 6,
+        "batch_size": 4,
+    },
     "classifier": {"images": 8, "width": 2, "epochs": 1, "batch_size": 4},
 }
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first: ``run_tests.sh`` hands out whole files in this order, and nobody should wait for it at the end."""
+    """The longest file first: ``run_tests.sh`` hands out whole files in this order, and nobody should wait for it at last."""
     items.sort(key=lambda item: item.path.name != "test_paper_workflow.py")
 
 
@@ -51,8 +66,9 @@ def committed(tmp_path):
     """A function that unpacks paths of the last commit into a folder of the test and returns it."""
 
     def unpack(*paths: str) -> Path:
-        archive = subprocess.run(["git", "archive", "--format=zip", "HEAD", *paths], cwd=Path(__file__).parents[1],
-                                 capture_output=True)
+        archive = subprocess.run(
+            ["git", "archive", "--format=zip", "HEAD", *paths], cwd=Path(__file__).parents[1], capture_output=True
+        )
         if archive.returncode:
             pytest.skip("this is no checkout, and a run of one's own may have changed these files")
         zipfile.ZipFile(io.BytesIO(archive.stdout)).extractall(tmp_path)

@@ -43,7 +43,7 @@ def vowel(pitch: float, formant: float, seconds: float = 1.0) -> torch.Tensor:
     """Pulses at `pitch` hertz through one resonance at `formant` hertz."""
     pulses = (np.diff(np.floor(np.arange(round(seconds * RATE) + 1) * pitch / RATE)) > 0).astype(float)
     radius = np.exp(-np.pi * 150 / RATE)
-    resonance = [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius ** 2]
+    resonance = [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius**2]
     return audio.set_level(torch.from_numpy(scipy.signal.lfilter([1], resonance, pulses)).float())
 
 
@@ -53,8 +53,8 @@ def white(samples=RATE, seed=0) -> torch.Tensor:
 
 def pitch_of(waveform: torch.Tensor) -> float:
     """Hertz of the first peak of the autocorrelation between 60 and 400 Hz."""
-    middle = waveform[len(waveform) // 4:-len(waveform) // 4].double().numpy()
-    correlation = scipy.signal.correlate(middle, middle)[len(middle) - 1:]
+    middle = waveform[len(waveform) // 4 : -len(waveform) // 4].double().numpy()
+    correlation = scipy.signal.correlate(middle, middle)[len(middle) - 1 :]
     shortest, longest = RATE // 400, RATE // 60
     lags = shortest + scipy.signal.find_peaks(correlation[shortest:longest])[0]
     return RATE / lags[np.flatnonzero(correlation[lags] > 0.85 * correlation[lags].max())[0]]
@@ -79,10 +79,18 @@ def level_of(waveform: torch.Tensor) -> float:
 # --- conditions ---
 
 
-@pytest.mark.parametrize("values, named", [
-    ({"voice": "peter"}, "choose from plain, deep"), ({"noise": "rain"}, "choose from pink, babble"),
-    ({"band": "radio"}, "choose from full, laptop, telephone"), ({"rate": 0.2}, "from 0.5 to 2"),
-    ({"rt60": -1.0}, "from 0 to 3"), ({"snr_db": math.nan}, "snr_db is nan"), ({"snr_db": -math.inf}, "snr_db is -inf")])
+@pytest.mark.parametrize(
+    "values, named",
+    [
+        ({"voice": "peter"}, "choose from plain, deep"),
+        ({"noise": "rain"}, "choose from pink, babble"),
+        ({"band": "radio"}, "choose from full, laptop, telephone"),
+        ({"rate": 0.2}, "from 0.5 to 2"),
+        ({"rt60": -1.0}, "from 0 to 3"),
+        ({"snr_db": math.nan}, "snr_db is nan"),
+        ({"snr_db": -math.inf}, "snr_db is -inf"),
+    ],
+)
 def test_impossible_conditions_are_refused(values, named):
     with pytest.raises(ValueError, match=named):
         Conditions(**values)
@@ -164,10 +172,17 @@ def test_the_signal_to_noise_ratio_is_exact(snr_db, samples, kind, loudness):
     assert measured == pytest.approx(snr_db, abs=0.02 + 1e-6 * 10 ** (snr_db / 10))  # float32 rounds what is added far below
 
 
-@pytest.mark.parametrize("speech, noise, snr_db, named", [
-    (torch.zeros(100), white(100), 10.0, "the speech is silent"), (white(100), torch.zeros(100), 10.0, "the noise is silent"),
-    (white(100), white(90), 10.0, "100 samples of speech and 90 of noise"), (white(100), white(100), math.inf, "finite number"),
-    (white(0), white(0), 10.0, "at least one"), (white(100) * math.nan, white(100), 10.0, "finite numbers")])
+@pytest.mark.parametrize(
+    "speech, noise, snr_db, named",
+    [
+        (torch.zeros(100), white(100), 10.0, "the speech is silent"),
+        (white(100), torch.zeros(100), 10.0, "the noise is silent"),
+        (white(100), white(90), 10.0, "100 samples of speech and 90 of noise"),
+        (white(100), white(100), math.inf, "finite number"),
+        (white(0), white(0), 10.0, "at least one"),
+        (white(100) * math.nan, white(100), 10.0, "finite numbers"),
+    ],
+)
 def test_noise_that_cannot_be_added_is_refused(speech, noise, snr_db, named):
     with pytest.raises(ValueError, match=named):
         acoustics.add_noise(speech, noise, snr_db)
@@ -193,7 +208,7 @@ def test_babble_is_made_of_the_others():
     babble = acoustics.make_noise("babble", 2 * RATE, rng(), others)
     shares = [power_between(babble, 300 * k - 20, 300 * k + 20) for k in range(1, 5)]
     assert min(shares) > 0.5 * max(shares)  # every talker is equally loud
-    assert level_of(babble[:RATE // 4]) > 0.5  # and talks from the start
+    assert level_of(babble[: RATE // 4]) > 0.5  # and talks from the start
 
 
 @pytest.mark.parametrize("kind", acoustics.NOISES)
@@ -206,8 +221,10 @@ def test_noise_has_its_length_and_level_and_follows_from_the_generator(kind):
     assert not torch.equal(noise, acoustics.make_noise(kind, samples, rng(6), others))
 
 
-@pytest.mark.parametrize("kind, samples, named", [("rain", 100, "choose from pink"), ("pink", 0, "at least one sample"),
-                                                  ("babble", 100, "pass them as `others`")])
+@pytest.mark.parametrize(
+    "kind, samples, named",
+    [("rain", 100, "choose from pink"), ("pink", 0, "at least one sample"), ("babble", 100, "pass them as `others`")],
+)
 def test_noise_that_cannot_be_made_is_refused(kind, samples, named):
     with pytest.raises(ValueError, match=named):
         acoustics.make_noise(kind, samples, rng())
@@ -218,7 +235,7 @@ def test_noise_that_cannot_be_made_is_refused(kind, samples, named):
 
 def reverberation_time(response: np.ndarray) -> float:
     """Schroeder's backward integration: the line through the decay between -8 and -28 dB, down to -60 dB."""
-    decay = 10 * np.log10(np.cumsum(response[::-1] ** 2)[::-1] / np.sum(response ** 2) + 1e-30)
+    decay = 10 * np.log10(np.cumsum(response[::-1] ** 2)[::-1] / np.sum(response**2) + 1e-30)
     chosen = np.flatnonzero((decay < -8) & (decay > -28))
     return -60 / np.polyfit(chosen / RATE, decay[chosen], 1)[0]
 
@@ -286,11 +303,11 @@ def test_noise_passes_through_the_microphone_too():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 3000), st.integers(0, 2 ** 32 - 1), st.booleans())
+@given(st.integers(1, 3000), st.integers(0, 2**32 - 1), st.booleans())
 def test_short_and_partly_silent_speech_stays_finite(samples, seed, pause):
     speech = white(samples, seed % 100)
     if pause:
-        speech[:samples // 2] = 0
+        speech[: samples // 2] = 0
     conditions = acoustics.random_conditions(rng(seed))
     degraded = acoustics.degrade(speech, conditions, rng(seed), [white(50, other) for other in range(3)])
     assert len(degraded) == max(round(samples / conditions.rate), 1) and torch.isfinite(degraded).all()
@@ -305,9 +322,13 @@ def test_silence_stays_silent_and_takes_no_noise():
 
 @pytest.mark.parametrize("waveform", [torch.zeros(0), torch.zeros(2, 100), torch.full((100,), math.inf)])
 def test_what_is_no_waveform_is_refused(waveform):
-    for effect in (lambda: acoustics.degrade(waveform, NOISY, rng()), lambda: voices.change_rate(waveform, 1.0),
-                   lambda: voices.shift_voice(waveform, 1.0, 1.0), lambda: acoustics.reverberate(waveform, 0.5, rng()),
-                   lambda: acoustics.band_limit(waveform, 300, 3400)):
+    for effect in (
+        lambda: acoustics.degrade(waveform, NOISY, rng()),
+        lambda: voices.change_rate(waveform, 1.0),
+        lambda: voices.shift_voice(waveform, 1.0, 1.0),
+        lambda: acoustics.reverberate(waveform, 0.5, rng()),
+        lambda: acoustics.band_limit(waveform, 300, 3400),
+    ):
         with pytest.raises(ValueError, match="at least one"):
             effect()
 
@@ -398,10 +419,16 @@ def spoken(project, monkeypatch, in_this_process):
     """A data set that asks for degraded speech, whose voice is a vowel, and whose unseen synthesizer a higher one."""
     settings = tiny_config(data={"speech": "degraded"})
     shutil.rmtree(settings.data_dir / "speech")
-    monkeypatch.setattr(speech, "speak_captions", lambda jobs, voice=speech.VOICE: [
-        path.parent.mkdir(parents=True, exist_ok=True)
-        or audio.save_audio(path, vowel((100 if voice == speech.VOICE else 210) + 5 * row, 900, 0.7))
-        for row, (_, path) in enumerate(jobs) if not path.exists()])
+    monkeypatch.setattr(
+        speech,
+        "speak_captions",
+        lambda jobs, voice=speech.VOICE: [
+            path.parent.mkdir(parents=True, exist_ok=True)
+            or audio.save_audio(path, vowel((100 if voice == speech.VOICE else 210) + 5 * row, 900, 0.7))
+            for row, (_, path) in enumerate(jobs)
+            if not path.exists()
+        ],
+    )
     return settings
 
 

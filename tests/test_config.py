@@ -22,12 +22,15 @@ from s2i_lib.files import project_root, repository
 from s2i_lib.recipes import RECIPES, recipes_of
 
 
-@pytest.mark.parametrize("overrides, key, suggestion", [
-    ({"gan": {"stpes": 5}}, "gan.stpes", "steps"),
-    ({"gann": {"steps": 5}}, "gann", "gan"),
-    ({"encoder": {"weigth": "paper"}}, "encoder.weigth", "weights"),
-    ({"sead": 5}, "sead", "seed"),
-])
+@pytest.mark.parametrize(
+    "overrides, key, suggestion",
+    [
+        ({"gan": {"stpes": 5}}, "gan.stpes", "steps"),
+        ({"gann": {"steps": 5}}, "gann", "gan"),
+        ({"encoder": {"weigth": "paper"}}, "encoder.weigth", "weights"),
+        ({"sead": 5}, "sead", "seed"),
+    ],
+)
 def test_an_unknown_key_names_the_nearest_one(overrides, key, suggestion):
     with pytest.raises(ConfigError) as error:
         load_config(overrides=overrides)
@@ -39,17 +42,29 @@ def test_a_key_like_no_other_gets_no_suggestion():
         load_config(overrides={"gan": {"xyzzy": 5}})
 
 
-@pytest.mark.parametrize("arguments, suggestion", [
-    ({"profile": "smal"}, "did you mean 'small'"), ({"recipe": "papr"}, "did you mean 'paper'"),
-    ({"profile": "huge-xyz"}, "choose from smoke, small, large, paper")])
+@pytest.mark.parametrize(
+    "arguments, suggestion",
+    [
+        ({"profile": "smal"}, "did you mean 'small'"),
+        ({"recipe": "papr"}, "did you mean 'paper'"),
+        ({"profile": "huge-xyz"}, "choose from smoke, small, large, paper"),
+    ],
+)
 def test_an_unknown_profile_or_recipe_is_refused(arguments, suggestion):
     with pytest.raises(ConfigError, match=suggestion):
         load_config(**arguments)
 
 
-@pytest.mark.parametrize("overrides, key", [
-    ({"gan": {"steps": "many"}}, "gan.steps"), ({"gan": {"steps": 1.5}}, "gan.steps"),
-    ({"teacher": {"name": "resnet"}}, "teacher.name"), ({"precision": "float8"}, "precision"), ({"gan": 3}, "gan")])
+@pytest.mark.parametrize(
+    "overrides, key",
+    [
+        ({"gan": {"steps": "many"}}, "gan.steps"),
+        ({"gan": {"steps": 1.5}}, "gan.steps"),
+        ({"teacher": {"name": "resnet"}}, "teacher.name"),
+        ({"precision": "float8"}, "precision"),
+        ({"gan": 3}, "gan"),
+    ],
+)
 def test_a_wrong_value_is_refused_by_name(overrides, key):
     with pytest.raises(ConfigError, match=f"configuration value {key}"):
         load_config(overrides=overrides)
@@ -98,8 +113,9 @@ def _another(value, kind):
     return value + "x" if isinstance(value, str) else (value or 0) + 1
 
 
-@pytest.mark.parametrize("path, kind", [
-    pytest.param(*leaf, id=".".join(leaf[0])) for leaf in _leaves(Config) if leaf[0] != ("gan", "compile")])
+@pytest.mark.parametrize(
+    "path, kind", [pytest.param(*leaf, id=".".join(leaf[0])) for leaf in _leaves(Config) if leaf[0] != ("gan", "compile")]
+)
 def test_every_value_changes_the_fingerprint(path, kind):
     plain = load_config().model_dump()
     changed = load_config().model_dump()
@@ -181,8 +197,9 @@ def test_an_ablation_differs_from_the_paper_in_one_thing(profile, recipe):
 @pytest.mark.parametrize("profile", ["smoke", "small", "large"])
 def test_multi_condition_training_differs_from_the_recommended_recipe_in_its_speech(profile):
     recommended, multi_condition = (load_config(profile, recipe=name) for name in ("recommended", "multi_condition"))
-    assert multi_condition == recommended.model_copy(update={
-        "recipe": "multi_condition", "encoder": recommended.encoder.model_copy(update={"speech": "degraded"})})
+    assert multi_condition == recommended.model_copy(
+        update={"recipe": "multi_condition", "encoder": recommended.encoder.model_copy(update={"speech": "degraded"})}
+    )
 
 
 def test_classifiers_see_the_largest_size_whatever_is_drawn():
@@ -194,7 +211,10 @@ def test_classifiers_see_the_largest_size_whatever_is_drawn():
 def test_baselines_differ_from_the_paper_in_their_input_and_in_how_long_the_classifier_learns():
     paper, classifier, text = (load_config(recipe=name) for name in ("paper", "classifier", "text"))
     assert paper.gan == classifier.gan == text.gan and paper.teacher == classifier.teacher == text.teacher
-    longer = {"epochs": 12, "ema_decay": 0.0}  # cross entropy learns slowly; the network, its input and its targets are the same
+    longer = {
+        "epochs": 12,
+        "ema_decay": 0.0,
+    }  # cross entropy learns slowly; the network, its input and its targets are the same
     assert paper.encoder.model_copy(update={"loss": "classifier"} | longer) == classifier.encoder
     assert paper.encoder.model_copy(update={"input": "text"}) == text.encoder
 
@@ -231,8 +251,15 @@ def test_of_two_layers_the_later_one_wins(own_overrides):
     own_overrides(own)
     given = {"gan": {"batch_size": 10}}
     names = [layer.name for layer in layers("small", "rooms", "recommended", given)]
-    assert names == ["profile small", "data set rooms in profile small", "recipe recommended", "recipe recommended in profile small",
-                     "recipe recommended for data set rooms", OVERRIDES_FILE, "arguments"]
+    assert names == [
+        "profile small",
+        "data set rooms in profile small",
+        "recipe recommended",
+        "recipe recommended in profile small",
+        "recipe recommended for data set rooms",
+        OVERRIDES_FILE,
+        "arguments",
+    ]
     rows = {key: (value, source) for key, value, source in explain("small", "rooms", "recommended", overrides=given)}
     assert rows["gan.batch_size"] == (10, "arguments") and rows["gan.steps"] == (8, OVERRIDES_FILE)
     assert rows["encoder.batch_size"] == (7, OVERRIDES_FILE)
@@ -265,9 +292,15 @@ def test_overrides_that_are_no_json_object_are_refused_by_name(own_overrides, tm
         assert str(tmp_path / OVERRIDES_FILE) in str(error.value)
 
 
-@pytest.mark.parametrize("values, words", [
-    ({"gan": {"stpes": 7}}, ["'gan.stpes' is unknown", "'steps'"]), ({"gan": {"steps": "many"}}, ["gan.steps"]),
-    ({"gan": 7}, ["gan"]), ({"gan": None}, ["gan"])])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"gan": {"stpes": 7}}, ["'gan.stpes' is unknown", "'steps'"]),
+        ({"gan": {"steps": "many"}}, ["gan.steps"]),
+        ({"gan": 7}, ["gan"]),
+        ({"gan": None}, ["gan"]),
+    ],
+)
 def test_overrides_of_unknown_or_wrong_values_are_refused(own_overrides, values, words):
     own_overrides(values)
     for overrides in (None, {"gan": {"batch_size": 8}}):

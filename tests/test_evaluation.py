@@ -52,7 +52,7 @@ def test_a_full_feature_sample_keeps_its_size_favours_no_row_and_counts_all():
         assert len(kept) == 20 and (np.diff(kept) > 0).all() and sample.statistics.count == 60
         counts[kept] += 1
     # 300 draws of a third: 100 expected, deviation 8
-    assert 70 < counts.min() and counts.max() < 130 and abs(counts[:20].mean() - counts[-20:].mean()) < 8
+    assert counts.min() > 70 and counts.max() < 130 and abs(counts[:20].mean() - counts[-20:].mean()) < 8
 
 
 def test_statistics_of_an_offset_as_large_as_a_network_gives_agree_to_ten_digits():

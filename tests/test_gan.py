@@ -82,7 +82,8 @@ def test_all_models_draw_at_the_size_of_the_configuration():
 def test_the_released_networks_have_the_released_sizes():
     with torch.device("meta"):
         generator, discriminators = build_gan(
-            GanConfig(base_size=64, num_scales=3, generator_width=64, discriminator_width=64), embedding_dim=1024)
+            GanConfig(base_size=64, num_scales=3, generator_width=64, discriminator_width=64), embedding_dim=1024
+        )
     assert _millions(generator) == pytest.approx(21.2, abs=0.05)
     assert [_millions(d) for d in discriminators] == pytest.approx([5.7, 18.8, 71.3], abs=0.05)
 
@@ -92,7 +93,7 @@ def test_images_stay_in_range(model):
     generator, _ = _built(_settings(model))
     noise, embedding = _inputs()
     for image in generator(100 * noise, 100 * embedding):
-        assert -1 <= image.min() and image.max() <= 1
+        assert image.min() >= -1 and image.max() <= 1
 
 
 @pytest.mark.parametrize("model", ["stackgan_v2", "stackgan_v1", "modulated"])
@@ -147,10 +148,14 @@ def test_the_parts_of_a_discriminator_give_its_logits():
     torch.manual_seed(0)
     images, one, other = torch.randn(3, 3, 32, 32), torch.randn(3, 6), torch.randn(3, 6)
     stacked, projection = Discriminator(32, 6, 4).eval(), ProjectionDiscriminator(6, 32, 4)
-    torch.testing.assert_close(stacked.conditional_logits(stacked.features(images), one, other),
-                               [stacked(images, condition)[0] for condition in (one, other)])
-    torch.testing.assert_close(projection.conditional_logits(projection.features(images), one, other),
-                               [projection(images, condition) for condition in (one, other)])
+    torch.testing.assert_close(
+        stacked.conditional_logits(stacked.features(images), one, other),
+        [stacked(images, condition)[0] for condition in (one, other)],
+    )
+    torch.testing.assert_close(
+        projection.conditional_logits(projection.features(images), one, other),
+        [projection(images, condition) for condition in (one, other)],
+    )
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 16])
@@ -159,8 +164,10 @@ def test_joining_a_condition_is_the_convolution_of_features_and_a_map_that_repea
     join = ConditionedConvolution(5, 7, 6).double()
     features, *conditions = (torch.randn(2, 5, size, size).double(), *torch.randn(2, 2, 7).double())
     maps = [condition[:, :, None, None].expand(-1, -1, size, size) for condition in conditions]
-    torch.testing.assert_close(join(features, *conditions),
-                               [F.conv2d(torch.cat([features, spread], dim=1), join.joined.weight, padding=1) for spread in maps])
+    torch.testing.assert_close(
+        join(features, *conditions),
+        [F.conv2d(torch.cat([features, spread], dim=1), join.joined.weight, padding=1) for spread in maps],
+    )
 
 
 def test_only_the_conditional_logit_depends_on_the_sentence():
@@ -170,9 +177,15 @@ def test_only_the_conditional_logit_depends_on_the_sentence():
     assert torch.equal(one[1], other[1]) and not torch.allclose(one[0], other[0])
 
 
-@pytest.mark.parametrize("make", [
-    lambda: Generator(EMBEDDING, NOISE, 6, 8, 8, 3), lambda: ModulatedGenerator(EMBEDDING, NOISE, 8, 16),
-    lambda: StackGANv1(EMBEDDING, NOISE, 6, 8, 8)], ids=["stackgan_v2", "modulated", "stackgan_v1"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Generator(EMBEDDING, NOISE, 6, 8, 8, 3),
+        lambda: ModulatedGenerator(EMBEDDING, NOISE, 8, 16),
+        lambda: StackGANv1(EMBEDDING, NOISE, 6, 8, 8),
+    ],
+    ids=["stackgan_v2", "modulated", "stackgan_v1"],
+)
 def test_the_gradient_reaches_every_parameter(make):
     torch.manual_seed(0)
     generator = make()

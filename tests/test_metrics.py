@@ -36,8 +36,10 @@ def test_frechet_distance_is_equation_17(seed1, seed2):
     assert metrics.frechet_distance(mean1, cov1, mean2, cov2) == pytest.approx(expected, abs=tolerance)
 
 
-@pytest.mark.skipif("disp" not in inspect.signature(scipy.linalg.sqrtm).parameters,
-                    reason="pytorch-fid passes an argument to sqrtm that this scipy no longer has")
+@pytest.mark.skipif(
+    "disp" not in inspect.signature(scipy.linalg.sqrtm).parameters,
+    reason="pytorch-fid passes an argument to sqrtm that this scipy no longer has",
+)
 def test_frechet_distance_equals_pytorch_fid():
     from pytorch_fid.fid_score import calculate_frechet_distance
 
@@ -69,8 +71,10 @@ def test_frechet_distance_survives_fewer_samples_than_dimensions():
     assert distance == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("change, reason", [
-    ({"mean2": np.zeros(4)}, "shapes"), ({"cov1": np.eye(4)}, "shapes"), ({"cov2": np.diag([1.0, np.nan, 1.0])}, "finite")])
+@pytest.mark.parametrize(
+    "change, reason",
+    [({"mean2": np.zeros(4)}, "shapes"), ({"cov1": np.eye(4)}, "shapes"), ({"cov2": np.diag([1.0, np.nan, 1.0])}, "finite")],
+)
 def test_frechet_distance_refuses_what_it_cannot_compare(change, reason):
     arguments = {"mean1": np.zeros(3), "cov1": np.eye(3), "mean2": np.zeros(3), "cov2": np.eye(3), **change}
     with pytest.raises(ValueError, match=reason):
@@ -116,8 +120,9 @@ def test_kernel_distance_equals_torch_fidelity():
 
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(80, 16)), rng.normal(0.3, 1.2, size=(80, 16))
-    reference = kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subsets=2, kid_subset_size=80,
-                                       verbose=False)
+    reference = kid_features_to_metric(
+        torch.from_numpy(x), torch.from_numpy(y), kid_subsets=2, kid_subset_size=80, verbose=False
+    )
     assert metrics.kernel_distance(x, y, subsets=2)[0] == pytest.approx(reference[KEY_METRIC_KID_MEAN], rel=1e-6)
 
 
@@ -251,8 +256,10 @@ def test_linear_probe_misses_answers_it_never_saw():
 BIRDS = {3: {"crown": "red", "wing": "blue"}, 4: {"crown": "red", "wing": "black"}, 5: {"crown": "white", "wing": "black"}}
 
 
-@pytest.mark.parametrize("said, label, credit", [
-    ({"crown": "white"}, 5, 1.0), ({"crown": "red"}, 4, 1 / 2), ({}, 3, 1 / 3), ({"crown": "red", "wing": "black"}, 4, 1.0)])
+@pytest.mark.parametrize(
+    "said, label, credit",
+    [({"crown": "white"}, 5, 1.0), ({"crown": "red"}, 4, 1 / 2), ({}, 3, 1 / 3), ({"crown": "red", "wing": "black"}, 4, 1.0)],
+)
 def test_the_oracle_guesses_among_the_classes_that_fit(said, label, credit):
     assert metrics.oracle_accuracy([said], np.array([label]), BIRDS) == pytest.approx(credit)
 
@@ -263,8 +270,11 @@ def test_what_differs_within_a_class_tells_the_oracle_nothing():
 
 
 def test_attribute_accuracy_counts_only_what_was_mentioned():
-    predicted = {"crown": np.array(["red", "red", "blue"]), "wing": np.array(["red", "black", "black"]),
-                 "tail": np.array(["red", "red", "red"])}
+    predicted = {
+        "crown": np.array(["red", "red", "blue"]),
+        "wing": np.array(["red", "black", "black"]),
+        "tail": np.array(["red", "red", "red"]),
+    }
     mentioned = [{"crown": "red"}, {"crown": "blue", "wing": "black"}, {"wing": "black"}]
     assert metrics.attribute_accuracy(predicted, mentioned) == {"crown": (0.5, 2), "wing": (1.0, 2)}
 

@@ -189,8 +189,11 @@ def no_weights(tmp_path, monkeypatch):
     """An empty project; what torchvision may have downloaded on this machine is hidden."""
     monkeypatch.setenv("S2I_ROOT", str(tmp_path))
     for part in weights.PARTS:
-        monkeypatch.setattr(weights, {"g": "GOOGLENET", "i": "INCEPTION", "p": "FID_INCEPTION"}[part.archive[0]],
-                            replace(part, unpacked=part.unpacked[:1]))
+        monkeypatch.setattr(
+            weights,
+            {"g": "GOOGLENET", "i": "INCEPTION", "p": "FID_INCEPTION"}[part.archive[0]],
+            replace(part, unpacked=part.unpacked[:1]),
+        )
     return tmp_path / "data" / "weights"
 
 
@@ -202,8 +205,10 @@ def test_googlenet_is_found_where_it_belongs(googlenet_file, no_weights):
     torch.testing.assert_close(load_teacher("googlenet", 64)(images), given(images))
 
 
-@pytest.mark.parametrize("load, name", [(lambda: load_teacher("googlenet"), "googlenet-1378be20.pth"),
-                                        (FidInception, "pt_inception-2015-12-05-6726825d.pth")])
+@pytest.mark.parametrize(
+    "load, name",
+    [(lambda: load_teacher("googlenet"), "googlenet-1378be20.pth"), (FidInception, "pt_inception-2015-12-05-6726825d.pth")],
+)
 def test_missing_weights_are_named_with_the_cure(no_weights, load, name):
     with pytest.raises(DatasetError, match=f"{name}.*is missing: run python -m s2i_lib data status --dataset weights"):
         load()
@@ -260,7 +265,7 @@ def test_a_teacher_is_shown_what_its_source_shows():
     assert len(teacher_views(pixels, "whole")) == 1 and torch.equal(teacher_views(pixels, "whole")[0], pixels)
     whole, mirror = teacher_views(pixels, "mirror")
     assert torch.equal(mirror, pixels.flip(-1)) and torch.equal(whole, pixels)
-    centre, = teacher_views(pixels, "centre")
+    (centre,) = teacher_views(pixels, "centre")
     assert torch.equal(centre, pixels[..., 16:240, 16:240])
     released = teacher_views(pixels, "released")
     assert len(released) == 10 and all(view.shape == (2, 3, 224, 224) and view.dtype == torch.uint8 for view in released)

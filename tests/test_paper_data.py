@@ -31,15 +31,19 @@ from s2i_lib.preparation.images import write_images
 from s2i_lib.preparation.speech import write_speech
 
 # images per class as the publishers list them (class 1, 2, ...; CUB's other classes have 60)
+# fmt: off
 CUB_SMALLER_CLASSES = {
     3: 58, 5: 44, 6: 41, 7: 53, 8: 48, 9: 59, 12: 56, 15: 58, 16: 58, 17: 57, 18: 45, 19: 59, 20: 59, 22: 56, 23: 59, 24: 52,
     28: 59, 32: 53, 33: 59, 34: 59, 37: 59, 39: 59, 43: 59, 58: 58, 60: 59, 65: 50, 75: 57, 78: 59, 84: 53, 97: 59, 101: 50,
     105: 49, 107: 59, 113: 50, 115: 59, 117: 59, 119: 59, 124: 59, 125: 59, 126: 59, 135: 59, 141: 58, 149: 59, 151: 51,
     153: 59, 157: 59, 160: 59, 166: 59, 168: 59, 169: 59, 178: 56, 179: 59, 181: 59, 187: 50, 190: 58, 196: 59}
+# fmt: on
 # the classes of the images that S2IGAN is scored on; counts alone cannot tell two classes of 60 apart
-CUB_TEST_CLASSES = {int(number) for number in (
-    "1 4 6 8 9 14 23 29 31 33 34 35 36 37 38 43 49 51 53 66 72 79 83 84 86 91 95 96 98 101 102 103 112 114 119 121 130 135 138 "
-    "147 156 163 165 166 180 183 185 186 187 197").split()}
+CUB_TEST_NUMBERS = (
+    "1 4 6 8 9 14 23 29 31 33 34 35 36 37 38 43 49 51 53 66 72 79 83 84 86 91 95 96 98 101 102 103 112 114 119 121 130 135 "
+    "138 147 156 163 165 166 180 183 185 186 187 197"
+)
+CUB_TEST_CLASSES = {int(number) for number in CUB_TEST_NUMBERS.split()}
 OXFORD_TEST_SIZES = (40, 60, 40, 56, 65, 45, 40, 85, 46, 45, 87, 87, 49, 48, 49, 41, 85, 82, 49, 56)
 
 
@@ -84,12 +88,15 @@ def test_the_splits_of_cub_have_the_sizes_of_table_1():
     sizes = {number: CUB_SMALLER_CLASSES.get(number, 60) for number in range(1, 201)}
     assert len(cub.TRAIN_CLASSES) == cub.SPEC.num_train_classes == 150 and len(cub.TEST_CLASSES) == 50
     assert set(cub.TEST_CLASSES) == CUB_TEST_CLASSES and set(cub.TRAIN_CLASSES) == set(sizes) - CUB_TEST_CLASSES
-    assert {"train": sum(sizes[number] for number in cub.TRAIN_CLASSES),
-            "test": sum(sizes[number] for number in cub.TEST_CLASSES)} == cub.SPEC.split_sizes == {"train": 8855, "test": 2933}
+    assert (
+        {"train": sum(sizes[number] for number in cub.TRAIN_CLASSES), "test": sum(sizes[number] for number in cub.TEST_CLASSES)}
+        == cub.SPEC.split_sizes
+        == {"train": 8855, "test": 2933}
+    )
 
 
 def test_the_splits_of_oxford_have_the_sizes_of_table_1():
-    assert oxford.TEST_CLASSES == tuple(range(1, 21)) and len(oxford.TRAIN_CLASSES) == oxford.SPEC.num_train_classes == 82
+    assert tuple(range(1, 21)) == oxford.TEST_CLASSES and len(oxford.TRAIN_CLASSES) == oxford.SPEC.num_train_classes == 82
     assert set(oxford.TRAIN_CLASSES) | set(oxford.TEST_CLASSES) == set(range(1, 103))
     assert oxford.SPEC.split_sizes == {"train": 8189 - sum(OXFORD_TEST_SIZES), "test": sum(OXFORD_TEST_SIZES)}
     assert oxford.SPEC.split_sizes == {"train": 7034, "test": 1155}
@@ -120,7 +127,11 @@ def test_odd_bytes_of_captions_are_dropped(data):
 def test_oxford_is_read(data):
     photos = oxford.read(data / "oxford")
     assert [(photo.name, photo.label, photo.split) for photo in photos] == [
-        ("image_00004", 0, "train"), ("image_00001", 56, "train"), ("image_00002", 56, "train"), ("image_00003", 84, "test")]
+        ("image_00004", 0, "train"),
+        ("image_00001", 56, "train"),
+        ("image_00002", 56, "train"),
+        ("image_00003", 84, "test"),
+    ]
     assert photos[3].captions[0] == "picture 3 shows something , sentence 0 ." and photos[3].path.is_file()
 
 
@@ -147,8 +158,9 @@ def test_load_dataset_gives_the_usual_records(data, name):
             assert [(caption.text, caption.mentioned) for caption in record.captions] == [(text, {}) for text in photo.captions]
             assert np.array_equal(record.image, read_pixels(photo, 16)) and record.image.shape == (16, 16, 3)
     assert load_images(load_dataset(name, "train", settings.data_dir), 8).shape == (SIZES[name]["train"], 3, 8, 8)
-    assert len({path for split in SIZES[name] for record in load_dataset(name, split, settings.data_dir)
-                for path in record.speech}) == sum(SIZES[name].values()) * (1 if name == "places" else 10)
+    assert len(
+        {path for split in SIZES[name] for record in load_dataset(name, split, settings.data_dir) for path in record.speech}
+    ) == sum(SIZES[name].values()) * (1 if name == "places" else 10)
 
 
 def test_the_papers_own_speech_is_used_where_it_is_there(data, capsys):
@@ -159,7 +171,8 @@ def test_the_papers_own_speech_is_used_where_it_is_there(data, capsys):
     write_speech(settings)  # nothing is spoken
     record = load_dataset("cub", "test", settings.data_dir)[1]
     assert record.recorded and [path.resolve() for path in record.speech] == [
-        data / "cub" / f"CUB_200_2011_audio/audio/0/{CUB_NAMES[3]}_{k}.wav" for k in range(10)]
+        data / "cub" / f"CUB_200_2011_audio/audio/0/{CUB_NAMES[3]}_{k}.wav" for k in range(10)
+    ]
     assert not (settings.data_dir / "speech").exists() and command(capsys, "verify", "--dataset", "cub")[0] == 0
     record.speech[9].unlink()
     code, _, sentence = command(capsys, "verify", "--dataset", "cub")
@@ -296,21 +309,36 @@ def cut(path, length: int) -> None:
 DAMAGES = {
     "truncated image": ("cub", f"CUB_200_2011/images/{CUB_NAMES[3]}.jpg", lambda path: cut(path, -300)),
     "no image": ("oxford", "jpg/image_00002.jpg", lambda path: path.unlink()),
-    "empty image": ("places", "data/vision/torralba/deeplearning/images256/k/kitchenette/gsun_0001.jpg",
-                    lambda path: path.write_bytes(b"")),
+    "empty image": (
+        "places",
+        "data/vision/torralba/deeplearning/images256/k/kitchenette/gsun_0001.jpg",
+        lambda path: path.write_bytes(b""),
+    ),
     "no caption file": ("oxford", "cvpr2016_flowers/text_c10/class_00077/image_00002.txt", lambda path: path.unlink()),
-    "nine captions": ("cub", f"cvpr2016_cub/text_c10/{CUB_NAMES[1]}.txt",
-                      lambda path: path.write_bytes(b"".join(captions(1).splitlines(True)[:9]) + b"\n\n")),
+    "nine captions": (
+        "cub",
+        f"cvpr2016_cub/text_c10/{CUB_NAMES[1]}.txt",
+        lambda path: path.write_bytes(b"".join(captions(1).splitlines(True)[:9]) + b"\n\n"),
+    ),
     "no boxes": ("cub", "CUB_200_2011/bounding_boxes.txt", lambda path: path.unlink()),
     "no number": ("cub", "CUB_200_2011/bounding_boxes.txt", lambda path: path.write_text(path.read_text().replace("8.0", "x"))),
     "box outside": ("cub", f"{CUB_NAMES[2]}.jpg", None),
-    "missing line": ("cub", "CUB_200_2011/image_class_labels.txt",
-                     lambda path: path.write_text("".join(path.read_text().splitlines(True)[:3]))),
+    "missing line": (
+        "cub",
+        "CUB_200_2011/image_class_labels.txt",
+        lambda path: path.write_text("".join(path.read_text().splitlines(True)[:3])),
+    ),
     "damaged line": ("cub", "CUB_200_2011/images.txt", lambda path: path.write_text(path.read_text() + "5\n")),
-    "wrong class": ("cub", "CUB_200_2011/image_class_labels.txt",
-                    lambda path: path.write_text(path.read_text().replace("4 4", "4 5"))),
-    "path outside": ("cub", "CUB_200_2011/images.txt",
-                     lambda path: path.write_text(path.read_text().replace("1 001.Black_footed", "1 001.B/../../../x"))),
+    "wrong class": (
+        "cub",
+        "CUB_200_2011/image_class_labels.txt",
+        lambda path: path.write_text(path.read_text().replace("4 4", "4 5")),
+    ),
+    "path outside": (
+        "cub",
+        "CUB_200_2011/images.txt",
+        lambda path: path.write_text(path.read_text().replace("1 001.Black_footed", "1 001.B/../../../x")),
+    ),
     "text as classes": ("oxford", "imagelabels.mat", lambda path: path.write_bytes(b"<html>moved</html>")),
     "class 103": ("oxford", "imagelabels.mat", lambda path: savemat(path, {"labels": np.array([[103, 77, 3, 21]])})),
     "no metadata": ("places", "PlacesAudio_400k_distro/metadata/val.json", lambda path: path.unlink()),
@@ -318,8 +346,11 @@ DAMAGES = {
     "no entries": ("places", "PlacesAudio_400k_distro/metadata/train.json", lambda path: path.write_text('{"data": ["a"]}')),
     "no recording": ("places", "PlacesAudio_400k_distro/wavs/0/utt0.wav", lambda path: path.unlink()),
     "empty recording": ("places", "PlacesAudio_400k_distro/wavs/0/utt0.wav", lambda path: path.write_bytes(b"RIFF")),
-    "choice in both splits": ("places", "places_subset.json", lambda path: path.write_text(json.dumps(
-        {"train": ["wavs/3/utt3.wav"], "test": ["wavs/14/utt14.wav"]}))),
+    "choice in both splits": (
+        "places",
+        "places_subset.json",
+        lambda path: path.write_text(json.dumps({"train": ["wavs/3/utt3.wav"], "test": ["wavs/14/utt14.wav"]})),
+    ),
     "choice of unknown": ("places", "places_subset.json", lambda path: path.write_text('{"train": ["x.wav"], "test": []}')),
     "half choice": ("places", "places_subset.json", lambda path: path.write_text('{"train": [')),
 }
@@ -361,10 +392,16 @@ def test_a_recording_outside_its_folder_is_refused(data, capsys):
 
 
 def stackgan_files(**changes) -> dict[str, bytes]:
-    lists = {"train/filenames": list(CUB_NAMES[1:3]), "train/class_info": [2, 2],
-             "test/filenames": [CUB_NAMES[0], CUB_NAMES[3]], "test/class_info": [1, 4]}
-    return {f"birds/{name}.pickle": content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
-            for name, content in (lists | changes).items()}
+    lists = {
+        "train/filenames": list(CUB_NAMES[1:3]),
+        "train/class_info": [2, 2],
+        "test/filenames": [CUB_NAMES[0], CUB_NAMES[3]],
+        "test/class_info": [1, 4],
+    }
+    return {
+        f"birds/{name}.pickle": content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
+        for name, content in (lists | changes).items()
+    }
 
 
 # as Python 2 wrote it: protocol 0, a list of byte strings
@@ -393,15 +430,19 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(data, tmp_path, cap
     assert code == 2 and "birds/train/filenames.pickle" in sentence and "open" in sentence and not victim.exists()
 
 
-@pytest.mark.parametrize("changes, named", [
-    ({"train/filenames": list(CUB_NAMES[:2])}, CUB_NAMES[0].rpartition("/")[2]),
-    ({"test/class_info": [1]}, "birds/test"),
-    ({"test/class_info": ["1", "4"]}, "class_info.pickle"),
-    ({"train/filenames": {"a": 1}}, "filenames.pickle"),
-    ({"train/filenames": b"\x80\x02]q\x00(X"}, "filenames.pickle"),
-    ({"train/filenames": b""}, "filenames.pickle"),
-    ({"train/filenames": b"Nr\xff\xff\xff\x7f."}, "filenames.pickle"),
-], ids=["another split", "fewer classes", "texts", "no list", "cut off", "empty", "asks for gigabytes"])
+@pytest.mark.parametrize(
+    "changes, named",
+    [
+        ({"train/filenames": list(CUB_NAMES[:2])}, CUB_NAMES[0].rpartition("/")[2]),
+        ({"test/class_info": [1]}, "birds/test"),
+        ({"test/class_info": ["1", "4"]}, "class_info.pickle"),
+        ({"train/filenames": {"a": 1}}, "filenames.pickle"),
+        ({"train/filenames": b"\x80\x02]q\x00(X"}, "filenames.pickle"),
+        ({"train/filenames": b""}, "filenames.pickle"),
+        ({"train/filenames": b"Nr\xff\xff\xff\x7f."}, "filenames.pickle"),
+    ],
+    ids=["another split", "fewer classes", "texts", "no list", "cut off", "empty", "asks for gigabytes"],
+)
 def test_lists_that_do_not_fit_are_refused(data, capsys, changes, named):
     put(data / "cub", stackgan_files(**changes))
     code, _, sentence = command(capsys, "verify", "--dataset", "cub")
@@ -463,8 +504,10 @@ def server(root, monkeypatch):
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = archives, [], []
     web.address = f"http://127.0.0.1:{web.server_port}"
-    parts = [replace(part, url=f"{web.address}/{part.archive}", checksum="md5:" + hashlib.md5(content).hexdigest())
-             for part, content in zip(oxford.SPEC.parts[:2], archives.values())]
+    parts = [
+        replace(part, url=f"{web.address}/{part.archive}", checksum="md5:" + hashlib.md5(content).hexdigest())
+        for part, content in zip(oxford.SPEC.parts[:2], archives.values())
+    ]
     monkeypatch.setattr(oxford, "IMAGES", parts[0])
     monkeypatch.setitem(photos.PHOTOS, "oxford", replace(oxford.SPEC, parts=(*parts, *oxford.SPEC.parts[2:])))
     monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
@@ -494,9 +537,15 @@ def test_fetch_downloads_what_is_open_and_asks_for_the_rest(server, root, capsys
     assert command(capsys, "verify", "--dataset", "oxford")[0] == 0
 
 
-@pytest.mark.parametrize("mood, asked", [
-    (["breaks off"], [None, 500]), (["breaks off", "busy", "breaks off"], [None, 500, 500, 1000]),
-    (["breaks off", "no ranges"], [None, 500]), (["breaks off", "other piece"], [None, 500, None])])
+@pytest.mark.parametrize(
+    "mood, asked",
+    [
+        (["breaks off"], [None, 500]),
+        (["breaks off", "busy", "breaks off"], [None, 500, 500, 1000]),
+        (["breaks off", "no ranges"], [None, 500]),
+        (["breaks off", "other piece"], [None, 500, None]),
+    ],
+)
 def test_a_broken_connection_is_taken_up_again(server, root, capsys, mood, asked):
     server.mood = list(mood)
     assert command(capsys, "fetch", "--dataset", "oxford")[0] == 0
@@ -571,13 +620,18 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 TEXTS = {name: content for name, content in cub_files().items() if name.startswith("cvpr2016")}
 BAD_ARCHIVES = {
-    "leads up": tar({**TEXTS, "cvpr2016_cub/../../../outside.txt": b"x"}), "absolute": tar({**TEXTS, "/tmp/outside.txt": b"x"}),
+    "leads up": tar({**TEXTS, "cvpr2016_cub/../../../outside.txt": b"x"}),
+    "absolute": tar({**TEXTS, "/tmp/outside.txt": b"x"}),
     "symbolic link": tar(TEXTS, link("cvpr2016_cub", "/tmp")),
     "hard link": tar(TEXTS, link("a", "/etc/passwd", tarfile.LNKTYPE)),
-    "device": tar(TEXTS, link("pipe", "", tarfile.FIFOTYPE)), "cut off": tar(TEXTS)[:-200], "empty": b"",
+    "device": tar(TEXTS, link("pipe", "", tarfile.FIFOTYPE)),
+    "cut off": tar(TEXTS)[:-200],
+    "empty": b"",
     "no archive": b"<html>not found</html>",
-    "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}), "cut zip": zipped(TEXTS)[:-30],
-    "backslashes": zipped({"..\\outside.txt": b"x"}), "something else": tar({"README": b"x"}),
+    "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}),
+    "cut zip": zipped(TEXTS)[:-30],
+    "backslashes": zipped({"..\\outside.txt": b"x"}),
+    "something else": tar({"README": b"x"}),
 }
 
 
@@ -601,8 +655,14 @@ def test_an_archive_does_not_overwrite_a_folder(root, capsys):
 
 def test_an_interrupted_unpacking_starts_again(root, capsys):
     folder = root / "data" / "cub"
-    put(folder, {"cvpr2016_cub.tar.gz": tar(TEXTS, link("./", "", tarfile.DIRTYPE)), "CUB_200_2011/images.txt": b"",
-                 ".cvpr2016_cub.tar.gz.unpacking/cvpr2016_cub/half.txt": b"half"})
+    put(
+        folder,
+        {
+            "cvpr2016_cub.tar.gz": tar(TEXTS, link("./", "", tarfile.DIRTYPE)),
+            "CUB_200_2011/images.txt": b"",
+            ".cvpr2016_cub.tar.gz.unpacking/cvpr2016_cub/half.txt": b"half",
+        },
+    )
     put(folder, {"birds.zip": zipped(stackgan_files())})
     assert command(capsys, "fetch", "--dataset", "cub")[0] == 0
     assert not leftovers(folder) and not (folder / "cvpr2016_cub" / "half.txt").exists()

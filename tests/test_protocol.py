@@ -9,10 +9,24 @@ from s2i_lib.datasets import PHOTOS, get_spec
 from s2i_lib.protocol import STATUSES, hyperparameters
 
 # what profile `paper` on photographs, with the paper's own recipe, never reads
-UNUSED = {"data.images_per_train_class", "data.images_per_test_class", "data.images_for_classifier", "data.seed",
-          "classifier.images", "classifier.width", "gan.penalty_weight", "gan.penalty_every", "gan.matching_weight",
-          "teacher.batch_size",
-          "scores.gallery_sentences", "scores.gallery_samples", "gan.compile", "profile", "dataset", "recipe"}
+UNUSED = {
+    "data.images_per_train_class",
+    "data.images_per_test_class",
+    "data.images_for_classifier",
+    "data.seed",
+    "classifier.images",
+    "classifier.width",
+    "gan.penalty_weight",
+    "gan.penalty_every",
+    "gan.matching_weight",
+    "teacher.batch_size",
+    "scores.gallery_sentences",
+    "scores.gallery_samples",
+    "gan.compile",
+    "profile",
+    "dataset",
+    "recipe",
+}
 
 
 @pytest.fixture(params=PHOTOS)
@@ -51,8 +65,9 @@ def test_our_values_are_read_from_the_configuration():
     assert rows.ours["config.gan.kl_weight"] == "3.0" and rows.status["config.gan.kl_weight"] == "silent"
 
 
-@pytest.mark.parametrize("key", [
-    "config.gan.stpes", "losses.joint_embedding_loss.gamma", "cub.split_sizes.val", "nothing.here"])
+@pytest.mark.parametrize(
+    "key", ["config.gan.stpes", "losses.joint_embedding_loss.gamma", "cub.split_sizes.val", "nothing.here"]
+)
 def test_a_key_that_leads_nowhere_is_named(tmp_path, monkeypatch, key):
     row = {"part": "x", "name": "x", "dataset": "", "key": key, "paper": "", "source": "", "reason": "none"}
     (tmp_path / "results").mkdir()

@@ -40,7 +40,9 @@ def test_mistakes_on_purpose_have_the_rate_that_was_asked_for(rate):
     kinds, confusions = {"substitute": 0.7, "delete": 0.2, "insert": 0.1}, {"red": ["bed", "read"], "bird": ["bid"]}
     text = " ".join(["this", "red", "bird", "has", "a", "tail"] * 200)
     recognized = recognition.corrupt_words(text, rate, kinds, confusions, np.random.default_rng(0))
-    assert recognition.recognition_errors([text], [recognized])[0] == pytest.approx(rate, abs=0.1)  # an edit path may be shorter
+    assert recognition.recognition_errors([text], [recognized])[0] == pytest.approx(
+        rate, abs=0.1
+    )  # an edit path may be shorter
 
 
 def test_without_errors_there_is_nothing_to_imitate():

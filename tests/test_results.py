@@ -124,12 +124,18 @@ def _records(*rows) -> pd.DataFrame:
 
 
 def test_a_table_shows_mean_and_standard_error_over_seeds():
-    records = _records(("ours", "paper", 0, "is", 2.0), ("ours", "paper", 1, "is", 4.0), ("ours", "recommended", 0, "is", 5.0),
-                       ("ours", "paper", 0, "fid", 7.0), ("ours", "paper", 0, "other", 9.0))
+    records = _records(
+        ("ours", "paper", 0, "is", 2.0),
+        ("ours", "paper", 1, "is", 4.0),
+        ("ours", "recommended", 0, "is", 5.0),
+        ("ours", "paper", 0, "fid", 7.0),
+        ("ours", "paper", 0, "other", 9.0),
+    )
     table = results.score_table(records, ["fid", "is"], digits=2)
     assert table.to_dict("records") == [
         {"method": "ours", "recipe": "paper", "fid": "7.00", "is": "3.00 ± 1.00"},  # sd sqrt(2) over sqrt(2) seeds
-        {"method": "ours", "recipe": "recommended", "fid": "", "is": "5.00"}]
+        {"method": "ours", "recipe": "recommended", "fid": "", "is": "5.00"},
+    ]
 
 
 def test_a_number_recorded_twice_is_no_second_seed():
@@ -207,22 +213,31 @@ def test_the_readme_shows_the_committed_records(committed):
 
 def test_the_readme_leaves_out_seeds_that_only_some_methods_have():
     row = {"dataset": "birds", "profile": "small", "recipe": "paper", "method": "ours"}
-    scored = [{**row, "chapter": "05_speech_encoder", "metric": "zero_shot_accuracy", "seed": 0, "value": 0.5},
-              {**row, "chapter": "07_scores", "metric": "colour_attribute_accuracy", "seed": 0, "value": 0.25}]
+    scored = [
+        {**row, "chapter": "05_speech_encoder", "metric": "zero_shot_accuracy", "seed": 0, "value": 0.5},
+        {**row, "chapter": "07_scores", "metric": "colour_attribute_accuracy", "seed": 0, "value": 0.25},
+    ]
     further = [{**scored[0], "seed": 1, "value": 0.75}]
-    assert results.readme_tables(pd.DataFrame(scored + further), "small") == \
-        results.readme_tables(pd.DataFrame(scored), "small")
+    assert results.readme_tables(pd.DataFrame(scored + further), "small") == results.readme_tables(
+        pd.DataFrame(scored), "small"
+    )
     assert "seeds: 1." in results.readme_tables(pd.DataFrame(scored), "small")
 
 
 def test_table_3_has_the_methods_that_take_speech_and_the_distance_that_the_paper_prints():
     chapters = {"chapter": "19_table_3", "dataset": "rooms", "profile": "small", "seed": 0}
     same = {**chapters, "method": "ours", "metric": "fid_lite0_n9"}
-    records = pd.DataFrame([{**same, "recipe": "paper", "value": 2.5},
-                            {**same, "chapter": "13_table_2", "recipe": "recommended", "value": 7.5}])
+    records = pd.DataFrame(
+        [{**same, "recipe": "paper", "value": 2.5}, {**same, "chapter": "13_table_2", "recipe": "recommended", "value": 7.5}]
+    )
     table = results.table_3(records, "rooms", "small").set_index("method")
-    assert list(table.index) == ["two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "classifier-based", "ours, paper",
-                                 "ours, recommended"]
+    assert list(table.index) == [
+        "two-stage, pocketsphinx",
+        "two-stage, whisper_tiny_en",
+        "classifier-based",
+        "ours, paper",
+        "ours, recommended",
+    ]
     assert table.loc["ours, paper", ["FID-lite0", "paper's FID", "status"]].tolist() == ["2.500", "83.06", "not comparable"]
     assert table.loc["ours, recommended", ["FID-lite0", "status"]].tolist() == ["", "not run"]  # another chapter's record
     assert "paper's IS" not in table
@@ -230,13 +245,21 @@ def test_table_3_has_the_methods_that_take_speech_and_the_distance_that_the_pape
 
 def _photographs(network, classifier, method="ours", recipe="paper", fid=18.0, score=4.05):
     same = {"chapter": "13_table_2", "dataset": "cub", "profile": "paper", "seed": 0, "method": method, "recipe": recipe}
-    return [{**same, "metric": f"fid_{network}_n29330", "value": fid},
-            {**same, "metric": f"is_{classifier}_n29330", "value": score}]
+    return [
+        {**same, "metric": f"fid_{network}_n29330", "value": fid},
+        {**same, "metric": f"is_{classifier}_n29330", "value": score},
+    ]
 
 
-@pytest.mark.parametrize("network, classifier, fid, status", [
-    ("inception", "inception", 18.0, "match"), ("inception", "inception", 25.0, "differs"),
-    ("lite0", "classifier", 18.0, "not comparable"), ("inception", "classifier", 18.0, "not comparable")])
+@pytest.mark.parametrize(
+    "network, classifier, fid, status",
+    [
+        ("inception", "inception", 18.0, "match"),
+        ("inception", "inception", 25.0, "differs"),
+        ("lite0", "classifier", 18.0, "not comparable"),
+        ("inception", "classifier", 18.0, "not comparable"),
+    ],
+)
 def test_photographs_match_or_differ_where_the_paper_s_networks_looked(network, classifier, fid, status):
     records = pd.DataFrame(_photographs(network, classifier, fid=fid))
     row = results.table_2(records, "cub", "paper").set_index("method").loc["ours, paper"]
@@ -248,7 +271,8 @@ def test_photographs_match_or_differ_where_the_paper_s_networks_looked(network, 
 
 def test_what_the_paper_does_not_have_is_never_compared_with_it():
     rows = _photographs("inception", "inception", recipe="recommended") + _photographs(
-        "inception", "inception", "two-stage, whisper_tiny_en", "text")
+        "inception", "inception", "two-stage, whisper_tiny_en", "text"
+    )
     table = results.table_2(pd.DataFrame(rows), "cub", "paper").set_index("method")
     assert table.loc[["ours, recommended", "two-stage, whisper_tiny_en"], "status"].tolist() == ["not comparable"] * 2
     assert table.loc["ours, paper", "status"] == "not run"
@@ -263,28 +287,52 @@ def test_a_claim_about_fid_reads_whatever_network_looked():
         assert results.effect(records, claim)["value"] == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("dataset, name", [
-    ("birds", "zero_shot_accuracy"), ("cub", "zero_shot_accuracy"), ("rooms", "class_accuracy")])
+@pytest.mark.parametrize(
+    "dataset, name", [("birds", "zero_shot_accuracy"), ("cub", "zero_shot_accuracy"), ("rooms", "class_accuracy")]
+)
 def test_an_accuracy_is_zero_shot_only_on_new_classes(dataset, name):
     assert results.class_metric(dataset) == name
 
 
 def _claim_row(**changes):
-    fields = {"chapter": "1", "method": "ours", "recipe": "paper", "metric": "score", "than_method": "", "than_recipe": "",
-              "than": "", "sense": ">", "spread": "sentences"}
+    fields = {
+        "chapter": "1",
+        "method": "ours",
+        "recipe": "paper",
+        "metric": "score",
+        "than_method": "",
+        "than_recipe": "",
+        "than": "",
+        "sense": ">",
+        "spread": "sentences",
+    }
     return SimpleNamespace(**{**fields, **changes})
 
 
 def _measured(*rows):
-    return pd.DataFrame([{"chapter": "1", "method": m, "recipe": "paper", "metric": metric, "seed": seed, "value": value,
-                          "standard_error": error, "n": 100} for m, metric, seed, value, error in rows])
+    return pd.DataFrame(
+        [
+            {
+                "chapter": "1",
+                "method": m,
+                "recipe": "paper",
+                "metric": metric,
+                "seed": seed,
+                "value": value,
+                "standard_error": error,
+                "n": 100,
+            }
+            for m, metric, seed, value, error in rows
+        ]
+    )
 
 
 def test_an_effect_is_the_difference_of_two_records_with_both_errors():
     records = _measured(("ours", "score", 0, 0.5, 0.03), ("other", "score", 0, 0.3, 0.04))
     found = results.effect(records, _claim_row(than_method="oth*", than_recipe="paper"))
-    assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100,
-                                   "errors": "sentences"})
+    assert found == pytest.approx(
+        {"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "errors": "sentences"}
+    )
 
 
 def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
@@ -297,11 +345,18 @@ def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
 
 
 def test_a_distance_of_one_run_has_the_pooled_deviation_between_seeds():
-    seeds = [("norm", 0, 800.0), ("norm", 1, 900.0), ("paper", 0, 1000.0), ("paper", 1, 1100.0), ("paper", 2, 1050.0),
-             ("norm_jel", 0, 5.0)]
+    seeds = [
+        ("norm", 0, 800.0),
+        ("norm", 1, 900.0),
+        ("paper", 0, 1000.0),
+        ("paper", 1, 1100.0),
+        ("paper", 2, 1050.0),
+        ("norm_jel", 0, 5.0),
+    ]
     same = {"chapter": "15_table_4", "metric": "fid_lite0_n9", "standard_error": math.nan, "n": 9}
-    table_4 = pd.DataFrame([{**same, "method": recipe, "recipe": recipe, "seed": seed, "value": value}
-                            for recipe, seed, value in seeds])
+    table_4 = pd.DataFrame(
+        [{**same, "method": recipe, "recipe": recipe, "seed": seed, "value": value} for recipe, seed, value in seeds]
+    )
     deviation, degrees = results.between_seed_deviation(table_4, "FID")
     assert degrees == 3 and deviation == pytest.approx(math.sqrt((1 * 5000 + 2 * 2500) / 3))  # a single seed does not count
     again = table_4[table_4.recipe == "paper"].assign(chapter="07_scores", method="ours")
@@ -318,20 +373,30 @@ def test_a_distance_of_one_run_has_the_pooled_deviation_between_seeds():
 
 
 def test_a_paired_effect_is_read_with_its_own_interval():
-    records = _measured(*[("A beats B", f"paired_{name}", 0, value, math.nan)
-                          for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()])
+    records = _measured(
+        *[
+            ("A beats B", f"paired_{name}", 0, value, math.nan)
+            for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()
+        ]
+    )
     found = results.effect(records, _claim_row(method="A beats B", metric="paired"))
     assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100, "errors": "sentences, seeds"})
 
 
 def test_paired_effects_of_several_seeds_are_joined():
     parts = {"difference": (0.1, 0.3, 0.2), "low": (0.0, 0.2, 0.1), "high": (0.2, 0.4, 0.3), "seeds": (1, 1, 1)}
-    records = _measured(*[("A beats B", f"paired_{name}", seed, value, math.nan)
-                          for name, values in parts.items() for seed, value in enumerate(values)])
+    records = _measured(
+        *[
+            ("A beats B", f"paired_{name}", seed, value, math.nan)
+            for name, values in parts.items()
+            for seed, value in enumerate(values)
+        ]
+    )
     found = results.effect(records, _claim_row(method="A beats B", metric="paired"))
     margin = math.hypot(0.1, 4.30265273 * 0.1 / 3**0.5)  # of the sentences, and Student's t of the seeds
-    assert found == pytest.approx({"value": 0.2, "low": 0.2 - margin, "high": 0.2 + margin, "seeds": 3, "n": 100,
-                                   "errors": "sentences, seeds"})
+    assert found == pytest.approx(
+        {"value": 0.2, "low": 0.2 - margin, "high": 0.2 + margin, "seeds": 3, "n": 100, "errors": "sentences, seeds"}
+    )
 
 
 def test_a_seed_that_was_measured_elsewhere_is_read_if_its_settings_are_today_s(project):
@@ -369,11 +434,22 @@ def test_a_chapter_that_measured_nothing_leaves_the_types_of_the_others(tmp_path
     assert results.read_records(tmp_path).value.dtype == float
 
 
-@pytest.mark.parametrize("low, high, sense, expected", [
-    (0.1, 0.2, ">", "holds"), (-0.2, -0.1, ">", "does not hold"), (-0.1, 0.2, ">", "undecided"),
-    (-0.2, -0.1, "<", "holds"), (0.1, 0.2, "<", "does not hold"), (-0.1, 0.2, "<", "undecided"),
-    (-0.04, 0.04, "within 0.05", "holds"), (0.06, 0.2, "within 0.05", "does not hold"),
-    (-0.2, -0.06, "within 0.05", "does not hold"), (0.01, 0.06, "within 0.05", "undecided"), (0.1, 0.2, "", "not testable")])
+@pytest.mark.parametrize(
+    "low, high, sense, expected",
+    [
+        (0.1, 0.2, ">", "holds"),
+        (-0.2, -0.1, ">", "does not hold"),
+        (-0.1, 0.2, ">", "undecided"),
+        (-0.2, -0.1, "<", "holds"),
+        (0.1, 0.2, "<", "does not hold"),
+        (-0.1, 0.2, "<", "undecided"),
+        (-0.04, 0.04, "within 0.05", "holds"),
+        (0.06, 0.2, "within 0.05", "does not hold"),
+        (-0.2, -0.06, "within 0.05", "does not hold"),
+        (0.01, 0.06, "within 0.05", "undecided"),
+        (0.1, 0.2, "", "not testable"),
+    ],
+)
 def test_a_verdict_needs_the_whole_interval(low, high, sense, expected):
     assert results.verdict({"low": low, "high": high, "seeds": 1}, sense) == expected
     assert expected in results.VERDICTS

@@ -65,17 +65,23 @@ def test_the_unseen_synthesizer_says_the_same_words_the_same_way_whatever_it_sai
 def test_the_unseen_synthesizer_has_another_voice():
     """Mean log-mel spectra: what is left of a voice when the words are gone."""
     text = "this bird has a red crown and a yellow tail."
-    heart, espeak = (audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, voice=voice))).mean(1)
-                     for voice in (speech.VOICE, speech.UNSEEN_SYNTHESIZER))
+    heart, espeak = (
+        audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, voice=voice))).mean(1)
+        for voice in (speech.VOICE, speech.UNSEEN_SYNTHESIZER)
+    )
     other = audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, seed=1))).mean(1)
     assert (heart - espeak).abs().mean() > 5 * (heart - other).abs().mean()
 
 
-@pytest.mark.parametrize("package", [
-    "raise ImportError('no package')",
-    "get_library_path = lambda: '/nowhere/libespeak-ng.so'",
-    "get_library_path = lambda: None\ndef get_data_path(): raise RuntimeError('no data')",  # None: this program itself
-], ids=["no package", "no library", "no data"])
+@pytest.mark.parametrize(
+    "package",
+    [
+        "raise ImportError('no package')",
+        "get_library_path = lambda: '/nowhere/libespeak-ng.so'",
+        "get_library_path = lambda: None\ndef get_data_path(): raise RuntimeError('no data')",  # None: this program itself
+    ],
+    ids=["no package", "no library", "no data"],
+)
 def test_without_the_library_the_unseen_synthesizer_says_what_to_install(package, tmp_path, monkeypatch):
     (tmp_path / "espeakng_loader.py").write_text(package)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # ahead of what is installed

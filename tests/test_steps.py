@@ -22,8 +22,10 @@ def untrained(recipe, **settings):
     gan = tiny_config(recipe=recipe, gan={"num_scales": 3, **settings}).gan
     generator, discriminators = build_gan(gan, EMBEDDING_DIM)
     # plain gradient steps: Adam's first ones are the signs of the gradients, which rounding can turn
-    optimizers = {"generator": torch.optim.SGD(generator.parameters(), 0.02),
-                  "discriminators": torch.optim.SGD(discriminators.parameters(), 0.02)}
+    optimizers = {
+        "generator": torch.optim.SGD(generator.parameters(), 0.02),
+        "discriminators": torch.optim.SGD(discriminators.parameters(), 0.02),
+    }
     return Networks(generator, discriminators, optimizers, gan)
 
 
@@ -52,8 +54,13 @@ def literal_stackgan_step(networks, batch):
             logits, _ = discriminator(real, condition.roll(-shift, 0))
             mismatched += [logit for logit, label, other in zip(logits, labels, labels.roll(-shift)) if label != other]
         mismatched = torch.stack(mismatched)
-        loss = (bce(matching, one) + bce(fake_matching, zero) + bce(alone, one) + bce(fake_alone, zero)
-                + bce(mismatched, torch.zeros_like(mismatched)))
+        loss = (
+            bce(matching, one)
+            + bce(fake_matching, zero)
+            + bce(alone, one)
+            + bce(fake_alone, zero)
+            + bce(mismatched, torch.zeros_like(mismatched))
+        )
         optimizers["discriminators"].zero_grad()
         loss.backward()
         optimizers["discriminators"].step()
@@ -110,8 +117,10 @@ def test_no_step_reads_a_number_back(recipe, monkeypatch):
 def test_the_update_of_the_generator_leaves_no_gradient_in_the_discriminators():
     networks = untrained("paper")
     (generator, discriminators), gan = modules(networks), networks.settings
-    loss = sum(losses.generator_loss(*d(image, torch.randn(6, gan.condition_dim)))
-               for d, image in zip(discriminators, generator(torch.randn(6, gan.noise_dim), torch.randn(6, EMBEDDING_DIM))))
+    loss = sum(
+        losses.generator_loss(*d(image, torch.randn(6, gan.condition_dim)))
+        for d, image in zip(discriminators, generator(torch.randn(6, gan.noise_dim), torch.randn(6, EMBEDDING_DIM)))
+    )
     full = torch.autograd.grad(loss, list(generator.first.parameters()), retain_graph=True)
     _apply(torch.optim.SGD(generator.parameters(), 0.0), loss)
     assert all(parameter.grad is None for parameter in discriminators.parameters())
@@ -119,10 +128,14 @@ def test_the_update_of_the_generator_leaves_no_gradient_in_the_discriminators():
 
 
 @pytest.mark.parametrize("counted", [[True] * 5, [True, False, True, True, False], [False] * 5])
-@pytest.mark.parametrize("loss", [
-    losses.discriminator_mismatch_loss,
-    lambda logits, *mask: losses.stackgan_v1_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask),
-    lambda logits, *mask: losses.hinge_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask)])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.discriminator_mismatch_loss,
+        lambda logits, *mask: losses.stackgan_v1_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask),
+        lambda logits, *mask: losses.hinge_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask),
+    ],
+)
 def test_a_mask_is_a_selection(loss, counted):
     mask = torch.tensor(counted)
     masked, chosen = torch.randn(2, 5).unbind()

@@ -53,7 +53,7 @@ from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, image
 MODELS = {"paper": "stackgan_v2", "recommended": "modulated"}
 
 
-class Interrupted(RuntimeError):
+class InterruptedTrainingError(RuntimeError):
     pass
 
 
@@ -64,7 +64,7 @@ def _interrupt(monkeypatch, writes: int, calls: int) -> None:
     def save(self, position, force=False):
         counted.append(position)
         if len(counted) == calls:
-            raise Interrupted
+            raise InterruptedTrainingError
         if len(counted) <= writes:
             original(self, position, force)
 
@@ -84,7 +84,7 @@ def _interrupt_and_resume(monkeypatch, train, run, path, writes, calls):
     """The history of a loop that was interrupted, left no weights at `path`, and was started again."""
     with monkeypatch.context() as patch:
         _interrupt(patch, writes, calls)
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptedTrainingError):
             train(run)
     assert not path.exists()
     return train(run)
@@ -140,8 +140,11 @@ def test_a_killed_process_goes_on_where_it_stopped(project, one_thread):
     run = tiny_config(gan={"steps": 60})
     write_embeddings(run)
     path, checkpoint = run.run_dir / "generator.safetensors", run.run_dir / "gan.ckpt"
-    process = subprocess.Popen([sys.executable, "-c", TRAIN, json.dumps(run.model_dump())],
-                               env=os.environ | {"S2I_ROOT": str(project)}, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, json.dumps(run.model_dump())],
+        env=os.environ | {"S2I_ROOT": str(project)},
+        stderr=subprocess.DEVNULL,
+    )
     while not checkpoint.exists():
         assert process.poll() is None
         time.sleep(0.01)
@@ -214,8 +217,11 @@ def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monke
     run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "steps": 6})
     write_embeddings(run)
     stages, generate_stage = [], StackGANv1.generate_stage
-    monkeypatch.setattr(StackGANv1, "generate_stage", lambda self, noise, embedding, stage:
-                        stages.append(stage) or generate_stage(self, noise, embedding, stage))
+    monkeypatch.setattr(
+        StackGANv1,
+        "generate_stage",
+        lambda self, noise, embedding, stage: stages.append(stage) or generate_stage(self, noise, embedding, stage),
+    )
     history, path = train_gan(run), run.run_dir / "generator.safetensors"
     assert stages == [0, 0, 0, 1, 1, 1]
     weights = load_file(path)
@@ -286,8 +292,10 @@ def test_a_batch_of_one_class_does_no_harm(project, recipe):
     run = tiny_config(recipe=recipe)
     torch.manual_seed(0)
     generator, discriminators = build_gan(run.gan, EMBEDDING_DIM)
-    optimizers = {"generator": torch.optim.Adam(generator.parameters()),
-                  "discriminators": torch.optim.Adam(discriminators.parameters())}
+    optimizers = {
+        "generator": torch.optim.Adam(generator.parameters()),
+        "discriminators": torch.optim.Adam(discriminators.parameters()),
+    }
     batch = Batch(torch.rand(4, 3, 16, 16), torch.randn(4, EMBEDDING_DIM), torch.zeros(4, dtype=torch.long))
     values = GAN_STEPS[run.gan.model](Networks(generator, discriminators, optimizers, run.gan), batch, 0)
     assert np.isfinite(list(values.values())).all()
@@ -313,7 +321,7 @@ def test_a_batch_pairs_images_with_sentences_and_labels(project):
     data = load_gan_data(run)
     batch = data.batch(64, np.random.default_rng(3))
     images, embedding, labels = batch.images, batch.embedding, batch.labels
-    assert images.shape == (64, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
+    assert images.shape == (64, 3, 16, 16) and images.min() >= -1 and images.max() <= 1
     class_of = {row.numpy().tobytes(): int(label) for rows, label in zip(data.embeddings, data.labels) for row in rows}
     assert labels.tolist() == [class_of[row.numpy().tobytes()] for row in embedding]
     known = to_signed(data.images)
@@ -327,16 +335,20 @@ def test_a_step_never_calls_a_matching_sentence_mismatched():
     run, seen = tiny_config(), []
     torch.manual_seed(0)
     generator, discriminators = build_gan(run.gan, EMBEDDING_DIM)
-    optimizers = {"generator": torch.optim.SGD(generator.parameters(), 0.0),
-                  "discriminators": torch.optim.SGD(discriminators.parameters(), 0.0)}
+    optimizers = {
+        "generator": torch.optim.SGD(generator.parameters(), 0.0),
+        "discriminators": torch.optim.SGD(discriminators.parameters(), 0.0),
+    }
     logits_of, mismatched_loss = discriminators[0].conditional_logits, losses.discriminator_mismatch_loss
     labels = torch.tensor([0, 0, 1, 2, 2])
     sentences = torch.randn(3, EMBEDDING_DIM)[labels]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discriminators[0], "conditional_logits",
-                      lambda f, *c: seen.append((c, logits_of(f, *c))) or seen[-1][1])
-        patch.setattr(losses, "discriminator_mismatch_loss",
-                      lambda logits, mask: seen.append(logits[mask]) or mismatched_loss(logits, mask))
+        patch.setattr(discriminators[0], "conditional_logits", lambda f, *c: seen.append((c, logits_of(f, *c))) or seen[-1][1])
+        patch.setattr(
+            losses,
+            "discriminator_mismatch_loss",
+            lambda logits, mask: seen.append(logits[mask]) or mismatched_loss(logits, mask),
+        )
         networks = Networks(generator, discriminators, optimizers, run.gan)
         stackgan_step(networks, Batch(torch.rand(5, 3, 16, 16), sentences, labels), 0)
     (matching, _), *mismatched = zip(*seen[0])  # the first four pairs share the features of the real images
@@ -362,7 +374,7 @@ def test_generated_images_do_not_depend_on_the_batch_size(recipe):
     torch.manual_seed(0)
     generator, embeddings = build_gan(run.gan, EMBEDDING_DIM)[0].eval(), torch.randn(7, EMBEDDING_DIM)
     images = generate(generator, embeddings, run, seed=5)
-    assert images.shape == (7, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
+    assert images.shape == (7, 3, 16, 16) and images.min() >= -1 and images.max() <= 1
     parts = generate(generator, embeddings, run, seed=5, batch_size=2)
     torch.testing.assert_close(parts, images, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(generate(generator, embeddings, run, seed=6), images)
@@ -480,7 +492,7 @@ def test_splicing_joins_a_beginning_and_an_end():
     torch.testing.assert_close(mixed[1], torch.tensor([1 - share, share, 0.0]))
     cut = int(share * 150)
     assert torch.equal(spliced[1, :, :cut], log_mel[1, :, :cut])
-    assert torch.equal(spliced[1, :, cut:int(new_lengths[1])], log_mel[0, :, int(share * 200):200])
+    assert torch.equal(spliced[1, :, cut : int(new_lengths[1])], log_mel[0, :, int(share * 200) : 200])
 
 
 @settings(max_examples=30, deadline=None)
