@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 from s2i_lib.config import (
     OVERRIDES_FILE,
     PROFILE_NAMES,
-    PROFILES,
     Config,
     ConfigError,
     differs_from_paper,
@@ -19,6 +18,7 @@ from s2i_lib.config import (
 )
 from s2i_lib.datasets import DATASETS, PHOTOS
 from s2i_lib.files import project_root, repository
+from s2i_lib.profiles import PROFILES
 from s2i_lib.recipes import RECIPES, recipes_of
 
 
