@@ -252,6 +252,7 @@ def test_of_two_layers_the_later_one_wins(own_overrides):
     given = {"gan": {"batch_size": 10}}
     names = [layer.name for layer in layers("small", "rooms", "recommended", given)]
     assert names == [
+        "data set rooms",
         "profile small",
         "data set rooms in profile small",
         "recipe recommended",
@@ -267,7 +268,7 @@ def test_of_two_layers_the_later_one_wins(own_overrides):
     assert PROFILES["small"]["encoder"]["ema_decay"] == 0.995
     assert rows["encoder.ema_decay"] == (0.0, "recipe recommended in profile small")
     assert rows["gan.beta1"] == (0.0, "recipe recommended") and rows["gan.condition_dim"] == (128, "default")
-    assert rows["data.num_classes"] == (7, "data set rooms in profile small")
+    assert rows["data.num_classes"] == (7, "data set rooms")
     assert rows["gan.augment_condition"] == (False, "profile small")
     ranks = {name: rank for rank, name in enumerate(["default", *names])}
     for layer in layers("small", "rooms", "recommended", given):
