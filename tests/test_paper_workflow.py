@@ -165,12 +165,14 @@ def executed(tree):
     return tree
 
 
+@pytest.mark.slow
 def test_every_chapter_runs_on_photographs(executed):
     folders = [*executed.glob("data/cub-paper/chapters/*"), *executed.glob("runs/**/chapters/*")]
     assert {path.stem[:2] for path in folders} == {f"{number:02d}" for number in range(1, 23)} - {"09", "20"}
     assert not any("failed" in path.stem for path in folders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, rows", [("2", 7), ("3", 5), ("4", 3), ("5", 3)])
 def test_every_table_is_made_of_photographs(executed, number, rows):
     table = pd.read_csv(executed / "runs" / "results" / f"table_{number}_paper.csv")
@@ -181,6 +183,7 @@ def test_every_table_is_made_of_photographs(executed, number, rows):
     assert "colour attribute accuracy" not in table and ("FID-lite0" in table or "fid_lite0, same size" in table)
 
 
+@pytest.mark.slow
 def test_photographs_are_scored_without_attributes_and_by_named_networks(executed):
     records = pd.concat([pd.read_csv(path) for path in executed.glob("runs/results/records/cub-paper-s0*.csv")])
     scores = set(records[records.chapter == "07_scores"].metric)
@@ -190,6 +193,7 @@ def test_photographs_are_scored_without_attributes_and_by_named_networks(execute
     assert {"two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "StackGAN-v2"} <= methods
 
 
+@pytest.mark.slow
 def test_captions_are_spoken_and_recordings_are_kept(executed):
     folder = executed / "data"
     assert len(list(folder.glob("cub-paper/speech/*/*.wav"))) == 2 * len(NAMES)
@@ -198,6 +202,7 @@ def test_captions_are_spoken_and_recordings_are_kept(executed):
     assert all((folder / "places-paper" / item["recordings"][0]).is_file() for item in items) and len(items) == 42
 
 
+@pytest.mark.slow
 def test_cells_about_attributes_left_their_place(executed):
     paths = executed / "data/cub-paper/chapters/01_data.ipynb", ROOT / "notebooks/01_data.ipynb"
     done, source = (nbformat.read(path, as_version=4) for path in paths)
@@ -246,6 +251,7 @@ def test_profiles_and_data_sets_that_do_not_belong_together(tmp_path, profile, d
     assert dataset.split(",")[-1] in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_is_missing_once_everything_is_there(tree, monkeypatch, capsys):
     monkeypatch.setenv("S2I_ROOT", str(tree))
     assert main(["data", "check"]) == 0 and not capsys.readouterr().out

@@ -51,6 +51,7 @@ if distributed.rank() == 0:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["paper"])
 def test_two_processes_train_one_model_and_one_process_goes_on(project, tmp_path, recipe):
     run = tiny_config(recipe=recipe)
