@@ -13,7 +13,7 @@ from pathlib import Path
 import preloaded_kernel
 import pytest
 from jupyter_client.manager import KernelManager
-from test_workflow import ROOT, run_script, write_notebook
+from stub_chapters import ROOT, run_script, write_notebook
 
 SCRIPT = ROOT / "workflow" / "preloaded_kernel.py"
 VARIABLES = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "JUPYTER_PREFER_ENV_PATH": "1"}
