@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from s2i_lib.datasets import get_spec
 from s2i_lib.files import project_root
+from s2i_lib.profiles import PROFILES
 from s2i_lib.recipes import RECIPES
 
 OVERRIDES_FILE = "overrides.json"  # in the project's folder: values of one's own for every run there
@@ -210,59 +211,6 @@ class Config(_Section):
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-PROFILES: dict[str, dict[str, Any]] = {
-    # Every code path in minutes; its numbers mean nothing and never reach results/.
-    "smoke": {
-        "data": {
-            "num_classes": 20,
-            "num_train_classes": 15,
-            "images_per_train_class": 8,
-            "images_per_test_class": 8,
-            "images_for_classifier": 8,
-            "spoken_captions": 1,
-        },
-        "teacher": {"image_size": 96},
-        "encoder": {"target_dim": 12, "rnn_dim": 64, "width": 8, "epochs": 3, "batch_size": 24},
-        "gan": {"base_size": 8, "generator_width": 8, "discriminator_width": 8, "steps": 16, "batch_size": 16},
-        "classifier": {"images": 128, "width": 8, "epochs": 2},
-        "scores": {"captions": 16, "gallery_sentences": 2, "gallery_samples": 4, "inception_splits": 2},
-    },
-    # Two CPU cores, about an hour a data set. Few epochs: with the paper's loss the accuracy on unseen classes soon falls
-    # while the training loss goes on falling, and a falling rate learns the training classes by heart sooner than averaged
-    # weights do. No conditioning augmentation, which the paper does not mention: in so few steps its noise hides the sentence.
-    # Narrow discriminators: wider ones soon tell every picture from a real one and then teach nothing about the sentence.
-    "small": {
-        "encoder": {"epochs": 6, "learning_rate": 1.5e-3, "weight_decay": 1e-4, "ema_decay": 0.995},
-        "gan": {
-            "steps": 2000,
-            "batch_size": 32,
-            "generator_width": 64,
-            "discriminator_width": 16,
-            "augment_condition": False,
-            "generator_learning_rate": 4e-4,
-            "discriminator_learning_rate": 4e-4,
-            "ema_decay": 0.995,
-        },
-    },
-    # One GPU, hours: the network sizes of the paper on the rendered data.
-    "large": {
-        "data": {"images_per_train_class": 60, "images_per_test_class": 58, "spoken_captions": 10},
-        "encoder": {"width": 64, "rnn_dim": None, "epochs": 100},
-        "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 100_000},
-        "classifier": {"images": 20_000, "width": 64, "epochs": 20},
-        "scores": {"captions": 29_000},
-    },
-    # The paper's own data and schedule. Chapter 21 gives the source of every value, and a reason where the paper is silent.
-    "paper": {
-        "data": {"spoken_captions": 10},
-        "teacher": {"name": "googlenet", "views": "whole", "image_size": 256, "power": 1.0},
-        "encoder": {"width": 64, "rnn_dim": None, "target_dim": None, "weights": "paper", "epochs": 100},
-        "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 220_000},
-        "classifier": {"network": "inception", "epochs": 10, "learning_rate": 1e-4},
-        "scores": {"network": "inception", "captions": 29_330},
-    },
-}
-
 PROFILE_NAMES = tuple(PROFILES)
 
 
@@ -349,9 +297,10 @@ def explain(
         ConfigError, DatasetError: see ``load_config``.
     """
     config = load_config(profile, dataset, recipe, seed, overrides)
-    source = dict.fromkeys(("profile", "dataset", "recipe", "seed"), "arguments")
+    source: dict[str, str] = {}
     for layer in layers(profile, dataset, recipe, overrides):
         source |= dict.fromkeys((key for key, _ in _flatten(layer.values)), layer.name)
+    source |= dict.fromkeys(("profile", "dataset", "recipe", "seed"), "arguments")  # no layer can change these
     return [(key, value, source.get(key, "default")) for key, value in _flatten(config.model_dump())]
 
 
@@ -367,7 +316,10 @@ def _merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]
     """A copy of `base` with the nested values of `update` laid over it."""
     merged = dict(base)
     for key, value in update.items():
-        merged[key] = _merge(merged.get(key, {}), value) if isinstance(value, Mapping) else value
+        below = merged.get(key, {})
+        if isinstance(value, Mapping):  # where a layer below has no section but, say, a number, the validation refuses that
+            value = _merge(below, value) if isinstance(below, Mapping) else below
+        merged[key] = value
     return merged
 
 

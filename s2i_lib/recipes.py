@@ -1,6 +1,6 @@
 """The recipes: which method is trained. One table, read by configuration, workflow, help texts, tables and figures.
 
-Adding a recipe is one entry here. A recipe lays values over those of the profile (``config.PROFILES``), by section; where it
+Adding a recipe is one entry here. A recipe lays values over those of the profile (``profiles.PROFILES``), by section; where it
 needs other values in one profile, ``profiles`` has them. Nothing in the project branches on the name of a recipe.
 """
 

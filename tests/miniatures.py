@@ -13,13 +13,16 @@ from scipy.signal import lfilter
 
 from s2i_lib.datasets.photos import places
 
-ODD_CAPTIONS = (b"this bird has a 6\xb0 tail and a \xef\xbf\xbd\xef\xbf\xbdred\xef\xbf\xbd\xef\xbf\xbd crown .\r\n\r\n"
-                + b"  a  bird\twith a caf\xc3\xa9\xc2\x85brown back\n" + b"\n \xff\n"
-                + b"".join(b"a small bird number %d\n" % k for k in range(9)))  # eleven in all, the last without need
+ODD_CAPTIONS = (
+    b"this bird has a 6\xb0 tail and a \xef\xbf\xbd\xef\xbf\xbdred\xef\xbf\xbd\xef\xbf\xbd crown .\r\n\r\n"
+    + b"  a  bird\twith a caf\xc3\xa9\xc2\x85brown back\n"
+    + b"\n \xff\n"
+    + b"".join(b"a small bird number %d\n" % k for k in range(9))
+)  # eleven in all, the last without need
 
 
 def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (40, 30), label: int | None = None) -> bytes:
-    """A JPEG file of smooth colours; those of one label are alike."""
+    """A JPEG file of smooth colours; those of one label are similar."""
     noise = np.random.default_rng(seed).integers(0, 256, (3, 4, 3))
     if label is not None:
         noise = (noise + 4 * np.random.default_rng([label, 7]).integers(0, 256, (3, 4, 3))) // 5
@@ -32,17 +35,26 @@ def captions(number: int) -> bytes:
     return b"".join(b"picture %d shows something , sentence %d .\n" % (number, k) for k in range(10))
 
 
-CUB_NAMES = ("001.Black_footed_Albatross/Black_Footed_Albatross_0001_796111", "002.Laysan_Albatross/Laysan_Albatross_0002_1027",
-             "002.Laysan_Albatross/Laysan_Albatross_0003_1033", "004.Groove_billed_Ani/Groove_Billed_Ani_0002_1670")
+CUB_NAMES = (
+    "001.Black_footed_Albatross/Black_Footed_Albatross_0001_796111",
+    "002.Laysan_Albatross/Laysan_Albatross_0002_1027",
+    "002.Laysan_Albatross/Laysan_Albatross_0003_1033",
+    "004.Groove_billed_Ani/Groove_Billed_Ani_0002_1670",
+)
 
 
 def cub_files(names: tuple[str, ...] = CUB_NAMES) -> dict[str, bytes]:
     """CUB-200 with a few images: path below data/cub -> content, as the archives of Caltech and of Reed unpack."""
-    files = {f"CUB_200_2011/images/{name}.jpg": picture(k, "L" if k == 1 else "RGB", label=int(name[:3]))
-             for k, name in enumerate(names)}
+    files = {
+        f"CUB_200_2011/images/{name}.jpg": picture(k, "L" if k == 1 else "RGB", label=int(name[:3]))
+        for k, name in enumerate(names)
+    }
     boxes = ["0.0 0.0 40.0 30.0", "10.0 5.0 8.0 6.0", "32.0 2.0 8.0 20.0", *["1.0 1.0 30.0 20.0"] * (len(names) - 3)]
-    tables = {"images.txt": [f"{name}.jpg" for name in names], "image_class_labels.txt": [str(int(name[:3])) for name in names],
-              "bounding_boxes.txt": boxes}
+    tables = {
+        "images.txt": [f"{name}.jpg" for name in names],
+        "image_class_labels.txt": [str(int(name[:3])) for name in names],
+        "bounding_boxes.txt": boxes,
+    }
     for table, rows in tables.items():
         files[f"CUB_200_2011/{table}"] = "".join(f"{k} {row}\n" for k, row in enumerate(rows, 1)).encode()
     for k, name in enumerate(names):
@@ -65,11 +77,21 @@ def places_files(per_class: int = 2, seconds: float = 0.1) -> dict[str, bytes]:
     """Places Audio with a few pairs of every class of rooms, a second recording of one photo, and a photo of another class."""
     base = "PlacesAudio_400k_distro"
     images = [f"{room[0]}/{room}/gsun_{k:04x}.jpg" for room in places.CLASSES for k in range(per_class)]
-    entries = [{"uttid": f"A{k}-{k}", "speaker": f"A{k}", "wav": f"wavs/{k}/utt{k}.wav", "image": image,
-                "asr_text": f"there is a  room {k}"} for k, image in enumerate([*images, images[3], "a/abbey/gsun_1.jpg"])]
+    entries = [
+        {
+            "uttid": f"A{k}-{k}",
+            "speaker": f"A{k}",
+            "wav": f"wavs/{k}/utt{k}.wav",
+            "image": image,
+            "asr_text": f"there is a  room {k}",
+        }
+        for k, image in enumerate([*images, images[3], "a/abbey/gsun_1.jpg"])
+    ]
     files = {f"{base}/{entry['wav']}": recording(seconds, k) for k, entry in enumerate(entries)}
-    files |= {f"data/vision/torralba/deeplearning/images256/{image}": picture(k, label=k // per_class)
-              for k, image in enumerate(images)}
+    files |= {
+        f"data/vision/torralba/deeplearning/images256/{image}": picture(k, label=k // per_class)
+        for k, image in enumerate(images)
+    }
     for name, part in (("train", entries[3:]), ("val", entries[:3])):
         document = {"image_base_path": "/data/images/", "audio_base_path": "/data/wavs/", "data": part}
         files[f"{base}/metadata/{name}.json"] = json.dumps(document).encode()
@@ -128,7 +150,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        self.wfile.write(content[start:start + 500] if mood == "breaks off" else content[start:])
+        self.wfile.write(content[start : start + 500] if mood == "breaks off" else content[start:])
 
     def log_message(self, *_):
         pass

@@ -1,6 +1,9 @@
 """A project whose chapters do nothing, for tests of what runs them."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -49,3 +52,11 @@ def tree(tmp_path):
     for name in CHAPTERS:
         write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", f"print('{name}', profile, seed)")
     return tmp_path
+
+
+def run_script(*arguments, **environment):
+    values = {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"} | environment
+    command = [sys.executable, "-m", "s2i_lib.run.execute", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ | values, check=False
+    )

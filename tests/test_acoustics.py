@@ -1,4 +1,4 @@
-"""Simulated field speech: every effect is measured on its result, not believed."""
+"""Simulated degraded speech: every effect is measured on its result, not believed."""
 
 import math
 import shutil
@@ -13,13 +13,23 @@ from conftest import tiny_config, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import acoustics, audio, recognition, speech
+from s2i_lib import acoustics, audio, recognition, speech, voices, workers
 from s2i_lib.acoustics import CLEAN, Conditions
-from s2i_lib.datasets import load_dataset
-from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets import DatasetError, load_dataset
 from s2i_lib.features import load_log_mels, load_speech_data
-from s2i_lib.preparation.features import degraded_log_mels, sweep_log_mels, unseen_synthesizer_log_mels, write_degraded_log_mels
-from s2i_lib.preparation.speech import clean_recording, degradation_seed, load_conditions, write_speech, write_unseen_synthesizer
+from s2i_lib.preparation.features import (
+    degraded_log_mels,
+    sweep_log_mels,
+    unseen_synthesizer_log_mels,
+    write_degraded_log_mels,
+)
+from s2i_lib.preparation.speech import (
+    clean_recording,
+    degradation_seed,
+    load_conditions,
+    write_speech,
+    write_unseen_synthesizer,
+)
 
 RATE = audio.SAMPLE_RATE
 NOISY = Conditions(voice="low", rate=1.2, snr_db=10.0, noise="pink", rt60=0.4, band="telephone")
@@ -33,7 +43,7 @@ def vowel(pitch: float, formant: float, seconds: float = 1.0) -> torch.Tensor:
     """Pulses at `pitch` hertz through one resonance at `formant` hertz."""
     pulses = (np.diff(np.floor(np.arange(round(seconds * RATE) + 1) * pitch / RATE)) > 0).astype(float)
     radius = np.exp(-np.pi * 150 / RATE)
-    resonance = [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius ** 2]
+    resonance = [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius**2]
     return audio.set_level(torch.from_numpy(scipy.signal.lfilter([1], resonance, pulses)).float())
 
 
@@ -43,8 +53,8 @@ def white(samples=RATE, seed=0) -> torch.Tensor:
 
 def pitch_of(waveform: torch.Tensor) -> float:
     """Hertz of the first peak of the autocorrelation between 60 and 400 Hz."""
-    middle = waveform[len(waveform) // 4:-len(waveform) // 4].double().numpy()
-    correlation = scipy.signal.correlate(middle, middle)[len(middle) - 1:]
+    middle = waveform[len(waveform) // 4 : -len(waveform) // 4].double().numpy()
+    correlation = scipy.signal.correlate(middle, middle)[len(middle) - 1 :]
     shortest, longest = RATE // 400, RATE // 60
     lags = shortest + scipy.signal.find_peaks(correlation[shortest:longest])[0]
     return RATE / lags[np.flatnonzero(correlation[lags] > 0.85 * correlation[lags].max())[0]]
@@ -69,10 +79,18 @@ def level_of(waveform: torch.Tensor) -> float:
 # --- conditions ---
 
 
-@pytest.mark.parametrize("values, named", [
-    ({"voice": "peter"}, "choose from plain, deep"), ({"noise": "rain"}, "choose from pink, babble"),
-    ({"band": "radio"}, "choose from full, laptop, telephone"), ({"rate": 0.2}, "from 0.5 to 2"),
-    ({"rt60": -1.0}, "from 0 to 3"), ({"snr_db": math.nan}, "snr_db is nan"), ({"snr_db": -math.inf}, "snr_db is -inf")])
+@pytest.mark.parametrize(
+    "values, named",
+    [
+        ({"voice": "peter"}, "choose from plain, deep"),
+        ({"noise": "rain"}, "choose from pink, babble"),
+        ({"band": "radio"}, "choose from full, laptop, telephone"),
+        ({"rate": 0.2}, "from 0.5 to 2"),
+        ({"rt60": -1.0}, "from 0 to 3"),
+        ({"snr_db": math.nan}, "snr_db is nan"),
+        ({"snr_db": -math.inf}, "snr_db is -inf"),
+    ],
+)
 def test_impossible_conditions_are_refused(values, named):
     with pytest.raises(ValueError, match=named):
         Conditions(**values)
@@ -81,7 +99,8 @@ def test_impossible_conditions_are_refused(values, named):
 def test_random_conditions_follow_from_the_generator_and_spread():
     drawn = [acoustics.random_conditions(rng(seed)) for seed in range(200)]
     assert drawn == [acoustics.random_conditions(rng(seed)) for seed in range(200)]
-    assert {one.voice for one in drawn} == set(acoustics.SHIFTED_VOICES) and {one.noise for one in drawn} == set(acoustics.NOISES)
+    assert {one.voice for one in drawn} == set(acoustics.SHIFTED_VOICES)
+    assert {one.noise for one in drawn} == set(acoustics.NOISES)
     assert {one.band for one in drawn} == set(acoustics.BANDS)
     assert min(one.snr_db for one in drawn) < 2 and max(one.snr_db for one in drawn) > 23
     assert min(one.rate for one in drawn) < 0.85 and max(one.rate for one in drawn) > 1.25
@@ -119,13 +138,13 @@ def test_the_rate_changes_the_duration_and_not_the_pitch(rate):
 @pytest.mark.parametrize("pitch", [0.7, 0.85, 1.0, 1.2, 1.4])
 @pytest.mark.parametrize("formants", [0.85, 1.0, 1.2])
 def test_pitch_and_formants_move_on_their_own(pitch, formants):
-    derived = voices.shift_voice(vowel(140, 1500), pitch, formants)
-    assert len(derived) == RATE and derived.dtype == torch.float32
-    assert pitch_of(derived) == pytest.approx(140 * pitch, rel=0.02)
-    assert formant_of(derived, 140 * pitch) == pytest.approx(1500 * formants, rel=0.05)
+    shifted = voices.shift_voice(vowel(140, 1500), pitch, formants)
+    assert len(shifted) == RATE and shifted.dtype == torch.float32
+    assert pitch_of(shifted) == pytest.approx(140 * pitch, rel=0.02)
+    assert formant_of(shifted, 140 * pitch) == pytest.approx(1500 * formants, rel=0.05)
 
 
-def test_a_voice_derived_by_nothing_is_the_voice():
+def test_a_voice_shifted_by_nothing_is_the_voice():
     assert torch.equal(voices.shift_voice(vowel(140, 1500), 1.0, 1.0), vowel(140, 1500))
 
 
@@ -153,10 +172,17 @@ def test_the_signal_to_noise_ratio_is_exact(snr_db, samples, kind, loudness):
     assert measured == pytest.approx(snr_db, abs=0.02 + 1e-6 * 10 ** (snr_db / 10))  # float32 rounds what is added far below
 
 
-@pytest.mark.parametrize("speech, noise, snr_db, named", [
-    (torch.zeros(100), white(100), 10.0, "the speech is silent"), (white(100), torch.zeros(100), 10.0, "the noise is silent"),
-    (white(100), white(90), 10.0, "100 samples of speech and 90 of noise"), (white(100), white(100), math.inf, "finite number"),
-    (white(0), white(0), 10.0, "at least one"), (white(100) * math.nan, white(100), 10.0, "finite numbers")])
+@pytest.mark.parametrize(
+    "speech, noise, snr_db, named",
+    [
+        (torch.zeros(100), white(100), 10.0, "the speech is silent"),
+        (white(100), torch.zeros(100), 10.0, "the noise is silent"),
+        (white(100), white(90), 10.0, "100 samples of speech and 90 of noise"),
+        (white(100), white(100), math.inf, "finite number"),
+        (white(0), white(0), 10.0, "at least one"),
+        (white(100) * math.nan, white(100), 10.0, "finite numbers"),
+    ],
+)
 def test_noise_that_cannot_be_added_is_refused(speech, noise, snr_db, named):
     with pytest.raises(ValueError, match=named):
         acoustics.add_noise(speech, noise, snr_db)
@@ -182,7 +208,7 @@ def test_babble_is_made_of_the_others():
     babble = acoustics.make_noise("babble", 2 * RATE, rng(), others)
     shares = [power_between(babble, 300 * k - 20, 300 * k + 20) for k in range(1, 5)]
     assert min(shares) > 0.5 * max(shares)  # every talker is equally loud
-    assert level_of(babble[:RATE // 4]) > 0.5  # and talks from the start
+    assert level_of(babble[: RATE // 4]) > 0.5  # and talks from the start
 
 
 @pytest.mark.parametrize("kind", acoustics.NOISES)
@@ -195,8 +221,10 @@ def test_noise_has_its_length_and_level_and_follows_from_the_generator(kind):
     assert not torch.equal(noise, acoustics.make_noise(kind, samples, rng(6), others))
 
 
-@pytest.mark.parametrize("kind, samples, named", [("rain", 100, "choose from pink"), ("pink", 0, "at least one sample"),
-                                                  ("babble", 100, "pass them as `others`")])
+@pytest.mark.parametrize(
+    "kind, samples, named",
+    [("rain", 100, "choose from pink"), ("pink", 0, "at least one sample"), ("babble", 100, "pass them as `others`")],
+)
 def test_noise_that_cannot_be_made_is_refused(kind, samples, named):
     with pytest.raises(ValueError, match=named):
         acoustics.make_noise(kind, samples, rng())
@@ -207,7 +235,7 @@ def test_noise_that_cannot_be_made_is_refused(kind, samples, named):
 
 def reverberation_time(response: np.ndarray) -> float:
     """Schroeder's backward integration: the line through the decay between -8 and -28 dB, down to -60 dB."""
-    decay = 10 * np.log10(np.cumsum(response[::-1] ** 2)[::-1] / np.sum(response ** 2) + 1e-30)
+    decay = 10 * np.log10(np.cumsum(response[::-1] ** 2)[::-1] / np.sum(response**2) + 1e-30)
     chosen = np.flatnonzero((decay < -8) & (decay > -28))
     return -60 / np.polyfit(chosen / RATE, decay[chosen], 1)[0]
 
@@ -217,9 +245,9 @@ def test_a_room_has_the_reverberation_time_that_was_asked_for(rt60):
     for seed in range(3):
         click = torch.zeros(round((rt60 + 0.1) * RATE))
         click[100] = 1.0
-        heard = acoustics.reverberate(click, rt60, rng(seed)).double().numpy()[100:]
-        assert reverberation_time(heard) == pytest.approx(rt60, rel=0.1)
-        assert 10 * math.log10(heard[0] ** 2 / np.sum(heard[1:] ** 2)) == pytest.approx(3, abs=0.01)  # direct sound
+        response = acoustics.reverberate(click, rt60, rng(seed)).double().numpy()[100:]
+        assert reverberation_time(response) == pytest.approx(rt60, rel=0.1)
+        assert 10 * math.log10(response[0] ** 2 / np.sum(response[1:] ** 2)) == pytest.approx(3, abs=0.01)  # direct sound
 
 
 @pytest.mark.parametrize("rt60", [0.0, -0.5, 9.0, math.nan])
@@ -257,31 +285,32 @@ def test_clean_conditions_change_only_the_level():
 
 
 @pytest.mark.parametrize("noise", acoustics.NOISES)
-def test_a_field_recording_follows_from_the_generator(noise):
+def test_degraded_speech_follows_from_the_generator(noise):
     speech, others = vowel(200, 900), [vowel(170 + 10 * k, 1000) for k in range(4)]
     conditions, before = replace(NOISY, noise=noise), speech.clone()
-    heard = acoustics.degrade(speech, conditions, rng(3), others)
-    assert torch.equal(heard, acoustics.degrade(speech, conditions, rng(3), others))
-    assert not torch.equal(heard, acoustics.degrade(speech, conditions, rng(4), others))
+    degraded = acoustics.degrade(speech, conditions, rng(3), others)
+    assert torch.equal(degraded, acoustics.degrade(speech, conditions, rng(3), others))
+    assert not torch.equal(degraded, acoustics.degrade(speech, conditions, rng(4), others))
     assert torch.equal(speech, before)
-    assert heard.dtype == torch.float32 and len(heard) == round(RATE / 1.2) and level_of(heard) == pytest.approx(0.05, rel=1e-4)
+    assert degraded.dtype == torch.float32 and len(degraded) == round(RATE / 1.2)
+    assert level_of(degraded) == pytest.approx(0.05, rel=1e-4)
 
 
-def test_noise_is_heard_through_the_microphone_too():
+def test_noise_passes_through_the_microphone_too():
     speech = vowel(200, 900)
-    heard = acoustics.degrade(speech, Conditions(snr_db=-20.0, band="telephone"), rng())
-    assert power_between(heard, 5500, 8000) < 1e-3 * power_between(heard, 1000, 3000)
+    degraded = acoustics.degrade(speech, Conditions(snr_db=-20.0, band="telephone"), rng())
+    assert power_between(degraded, 5500, 8000) < 1e-3 * power_between(degraded, 1000, 3000)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 3000), st.integers(0, 2 ** 32 - 1), st.booleans())
+@given(st.integers(1, 3000), st.integers(0, 2**32 - 1), st.booleans())
 def test_short_and_partly_silent_speech_stays_finite(samples, seed, pause):
     speech = white(samples, seed % 100)
     if pause:
-        speech[:samples // 2] = 0
+        speech[: samples // 2] = 0
     conditions = acoustics.random_conditions(rng(seed))
-    heard = acoustics.degrade(speech, conditions, rng(seed), [white(50, other) for other in range(3)])
-    assert len(heard) == max(round(samples / conditions.rate), 1) and torch.isfinite(heard).all()
+    degraded = acoustics.degrade(speech, conditions, rng(seed), [white(50, other) for other in range(3)])
+    assert len(degraded) == max(round(samples / conditions.rate), 1) and torch.isfinite(degraded).all()
 
 
 def test_silence_stays_silent_and_takes_no_noise():
@@ -293,18 +322,22 @@ def test_silence_stays_silent_and_takes_no_noise():
 
 @pytest.mark.parametrize("waveform", [torch.zeros(0), torch.zeros(2, 100), torch.full((100,), math.inf)])
 def test_what_is_no_waveform_is_refused(waveform):
-    for effect in (lambda: acoustics.degrade(waveform, NOISY, rng()), lambda: voices.change_rate(waveform, 1.0),
-                   lambda: voices.shift_voice(waveform, 1.0, 1.0), lambda: acoustics.reverberate(waveform, 0.5, rng()),
-                   lambda: acoustics.band_limit(waveform, 300, 3400)):
+    for effect in (
+        lambda: acoustics.degrade(waveform, NOISY, rng()),
+        lambda: voices.change_rate(waveform, 1.0),
+        lambda: voices.shift_voice(waveform, 1.0, 1.0),
+        lambda: acoustics.reverberate(waveform, 0.5, rng()),
+        lambda: acoustics.band_limit(waveform, 300, 3400),
+    ):
         with pytest.raises(ValueError, match="at least one"):
             effect()
 
 
 @pytest.mark.parametrize("voice", ["deep", "high"])
-def test_the_farthest_derived_voices_are_understood_in_a_room(voice):
+def test_the_farthest_shifted_voices_are_understood_in_a_room(voice):
     spoken = torch.from_numpy(speech.synthesize("this bird has a red crown and a yellow tail."))
-    heard = recognition.recognize(acoustics.degrade(spoken, Conditions(voice=voice, snr_db=20.0, rt60=0.3), rng()))
-    assert {"bird", "yellow", "tail"} <= set(heard.split()), heard
+    text = recognition.recognize(acoustics.degrade(spoken, Conditions(voice=voice, snr_db=20.0, rt60=0.3), rng()))
+    assert {"bird", "yellow", "tail"} <= set(text.split()), text
 
 
 # --- files ---
@@ -319,9 +352,15 @@ def clean_files(tmp_path_factory):
     return paths
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """No worker processes, which take seconds to start."""
+    monkeypatch.setattr(workers, "worker_processes", lambda processes=None: ThreadPoolExecutor(1))
+
+
 def test_a_recording_does_not_babble_with_itself(clean_files, monkeypatch):
     opened = []
-    monkeypatch.setattr(field, "load_audio", lambda path: opened.append(path) or audio.load_audio(path))
+    monkeypatch.setattr(acoustics, "load_audio", lambda path: opened.append(path) or audio.load_audio(path))
     conditions = Conditions(snr_db=0.0, noise="babble")
     first = acoustics.record(clean_files, 2, conditions, seed=1)
     assert opened.count(clean_files[2]) == 1 and set(opened) == set(clean_files)
@@ -329,8 +368,8 @@ def test_a_recording_does_not_babble_with_itself(clean_files, monkeypatch):
     assert not torch.equal(first, acoustics.record(clean_files, 2, conditions, seed=2))
 
 
-def test_field_recordings_that_exist_are_kept(clean_files, tmp_path):
-    targets = [tmp_path / "field" / path.name for path in clean_files[:2]]
+def test_degraded_recordings_that_exist_are_kept(clean_files, tmp_path):
+    targets = [tmp_path / "degraded" / path.name for path in clean_files[:2]]
     targets[0].parent.mkdir()
     targets[0].write_bytes(b"recorded before")
     arguments = (clean_files[:2], targets, [NOISY, NOISY])
@@ -346,8 +385,7 @@ def test_lists_of_different_length_are_refused(clean_files, tmp_path):
         acoustics.write_degraded_speech(clean_files, [tmp_path / "a.wav"], [NOISY])
 
 
-def test_spectrograms_of_the_field_come_in_order(clean_files, monkeypatch):
-    monkeypatch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))
+def test_spectrograms_of_degraded_speech_come_in_order(clean_files, in_this_process):
     conditions = [CLEAN, NOISY, CLEAN, replace(NOISY, noise="babble"), CLEAN]
     log_mels = degraded_log_mels(clean_files, conditions, seed=4)
     assert len(log_mels) == 5
@@ -356,8 +394,7 @@ def test_spectrograms_of_the_field_come_in_order(clean_files, monkeypatch):
         torch.testing.assert_close(log_mels[row], expected, atol=0.02, rtol=0)  # kept as float16
 
 
-def test_a_sweep_is_every_recording_under_every_condition(clean_files, monkeypatch):
-    monkeypatch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))
+def test_a_sweep_is_every_recording_under_every_condition(clean_files, in_this_process):
     conditions = [CLEAN, replace(NOISY, noise="babble")]
     swept = sweep_log_mels(clean_files, conditions, seed=4)
     assert [len(part) for part in swept] == [5, 5]
@@ -369,7 +406,7 @@ def test_a_sweep_is_every_recording_under_every_condition(clean_files, monkeypat
 # --- the recordings of a data set ---
 
 
-def test_training_never_meets_what_is_kept_for_the_test():
+def test_training_never_includes_what_is_kept_for_the_test():
     train, test = (acoustics.draw_conditions(400, split) for split in ("train", "test"))
     assert {c.voice for c in train} == set(acoustics.SHIFTED_VOICES) - {acoustics.UNSEEN_VOICE}
     assert {c.noise for c in train} == set(acoustics.NOISES) - {acoustics.UNSEEN_NOISE}
@@ -378,24 +415,28 @@ def test_training_never_meets_what_is_kept_for_the_test():
 
 
 @pytest.fixture
-def spoken(project, monkeypatch):
-    """A data set that asks for field speech, whose voice is a vowel, and whose second voice a higher one."""
-    settings = tiny_config(data={"speech": "field"})
+def spoken(project, monkeypatch, in_this_process):
+    """A data set that asks for degraded speech, whose voice is a vowel, and whose unseen synthesizer a higher one."""
+    settings = tiny_config(data={"speech": "degraded"})
     shutil.rmtree(settings.data_dir / "speech")
-    monkeypatch.setattr(artefacts.speech, "speak_captions", lambda jobs, voice=speech.VOICE: [
-        path.parent.mkdir(parents=True, exist_ok=True)
-        or audio.save_audio(path, vowel((100 if voice == speech.VOICE else 210) + 5 * row, 900, 0.7))
-        for row, (_, path) in enumerate(jobs) if not path.exists()])
-    for module in (artefacts, workers):
-        monkeypatch.setattr(module, "worker_processes", lambda processes=None: ThreadPoolExecutor(1))
+    monkeypatch.setattr(
+        speech,
+        "speak_captions",
+        lambda jobs, voice=speech.VOICE: [
+            path.parent.mkdir(parents=True, exist_ok=True)
+            or audio.save_audio(path, vowel((100 if voice == speech.VOICE else 210) + 5 * row, 900, 0.7))
+            for row, (_, path) in enumerate(jobs)
+            if not path.exists()
+        ],
+    )
     return settings
 
 
-def test_a_data_set_is_recorded_in_the_field_and_its_conditions_are_kept(spoken):
+def test_the_speech_of_a_data_set_is_degraded_and_its_conditions_are_kept(spoken):
     write_speech(spoken)
     for split in ("train", "test"):
         dataset, table = load_dataset("birds", split, spoken.data_dir), load_conditions(spoken, split)
-        paths = [dataset[i].speech[k] for i, k in dataset.utterances]
+        paths = [utterance.recording for utterance in dataset.utterances]
         assert [Conditions(**row) for row in table.to_dict("records")] == acoustics.draw_conditions(len(paths), split)
         clean = [clean_recording(spoken, path) for path in paths]
         expected = acoustics.record(clean, 3, Conditions(**table.iloc[3]), degradation_seed(spoken, split))
@@ -406,26 +447,26 @@ def test_a_data_set_is_recorded_in_the_field_and_its_conditions_are_kept(spoken)
     assert paths[0].stat().st_mtime_ns == written
 
 
-def test_the_second_voice_meets_the_conditions_of_the_first(spoken):
+def test_the_unseen_synthesizer_gets_the_conditions_of_the_voice(spoken):
     write_speech(spoken)
     test, rows = load_dataset("birds", "test", spoken.data_dir), np.array([3, 1])
-    heard, paths = unseen_synthesizer_log_mels(spoken, rows), write_unseen_synthesizer(spoken, rows)
-    recordings = [clean_recording(spoken, test[i].speech[k]) for i, k in test.utterances]
+    log_mels, paths = unseen_synthesizer_log_mels(spoken, rows), write_unseen_synthesizer(spoken, rows)
+    recordings = [clean_recording(spoken, utterance.recording) for utterance in test.utterances]
     recordings[3], recordings[1] = paths
-    assert len(heard) == 2 and len({*paths, *recordings}) == len(recordings)
+    assert len(log_mels) == 2 and len({*paths, *recordings}) == len(recordings)
     for number, row in enumerate(rows):
         drawn = Conditions(**load_conditions(spoken, "test").iloc[row])
         expected = acoustics.record(recordings, row, drawn, degradation_seed(spoken, "test"))
-        torch.testing.assert_close(heard[number], audio.log_mel_spectrogram(expected), atol=0.02, rtol=0)  # kept as float16
-        i, k = test.utterances[row]
-        assert (heard[number] - audio.log_mel_spectrogram(audio.load_audio(test[i].speech[k]))).abs().mean() > 0.2
+        torch.testing.assert_close(log_mels[number], audio.log_mel_spectrogram(expected), atol=0.02, rtol=0)  # kept as float16
+        of_the_voice = audio.log_mel_spectrogram(audio.load_audio(test.utterances[row].recording))
+        assert (log_mels[number] - of_the_voice).abs().mean() > 0.2
 
 
-def test_where_speech_is_clean_the_second_voice_is_clean(spoken):
+def test_where_speech_is_clean_the_unseen_synthesizer_is_clean(spoken):
     clean, rows = tiny_config(), np.array([0, 2])
-    heard, paths = unseen_synthesizer_log_mels(clean, rows), write_unseen_synthesizer(clean, rows)
+    log_mels, paths = unseen_synthesizer_log_mels(clean, rows), write_unseen_synthesizer(clean, rows)
     for number, path in enumerate(paths):
-        torch.testing.assert_close(heard[number], audio.log_mel_spectrogram(audio.load_audio(path)), atol=0.02, rtol=0)
+        torch.testing.assert_close(log_mels[number], audio.log_mel_spectrogram(audio.load_audio(path)), atol=0.02, rtol=0)
     assert all(path.is_relative_to(clean.data_dir / "espeak") for path in paths)
 
 
@@ -437,8 +478,8 @@ def test_clean_recordings_have_no_conditions(project):
         load_conditions(settings, "test")
 
 
-def test_only_training_hears_field_speech(spoken):
-    settings = tiny_config(recipe="field", encoder={"loss": "contrastive"})
+def test_only_training_uses_degraded_speech(spoken):
+    settings = tiny_config(recipe="multi_condition", encoder={"loss": "contrastive"})
     write_speech(tiny_config())  # clean recordings of this data set
     write_degraded_log_mels(settings)
     train, test = (load_speech_data(settings, split).inputs for split in ("train", "test"))

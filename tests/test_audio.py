@@ -25,8 +25,22 @@ def _librosa_log_mel(waveform: np.ndarray) -> np.ndarray:
     centred = waveform - waveform.mean()
     emphasised = np.concatenate([centred[:1], centred[1:] - 0.97 * centred[:-1]])
     mel = librosa.feature.melspectrogram(
-        y=emphasised, sr=16_000, n_fft=400, win_length=400, hop_length=160, window="hamming", center=True,
-        pad_mode="constant", power=2.0, n_mels=40, fmin=20.0, fmax=8000.0, htk=False, norm="slaney", dtype=np.float64)
+        y=emphasised,
+        sr=16_000,
+        n_fft=400,
+        win_length=400,
+        hop_length=160,
+        window="hamming",
+        center=True,
+        pad_mode="constant",
+        power=2.0,
+        n_mels=40,
+        fmin=20.0,
+        fmax=8000.0,
+        htk=False,
+        norm="slaney",
+        dtype=np.float64,
+    )
     return np.log(mel + 1e-7)
 
 
@@ -36,8 +50,9 @@ def test_the_front_end_equals_librosa(speech_like):
 
 
 def test_the_front_end_in_float32_equals_float64(speech_like):
-    torch.testing.assert_close(log_mel_spectrogram(speech_like.float()).double(), log_mel_spectrogram(speech_like),
-                               atol=2e-3, rtol=0)
+    torch.testing.assert_close(
+        log_mel_spectrogram(speech_like.float()).double(), log_mel_spectrogram(speech_like), atol=2e-3, rtol=0
+    )
 
 
 def test_a_batch_equals_its_members(speech_like):
@@ -92,8 +107,8 @@ def test_collation_pads_with_silence():
     batch, lengths = audio.collate_log_mels(parts)
     assert batch.shape == (3, 40, 90) and lengths.tolist() == [70, 64, 90]
     for row, part in zip(batch, parts):
-        assert torch.equal(row[:, :part.shape[1]], part)
-        assert (row[:, part.shape[1]:] == np.float32(np.log(1e-7))).all()
+        assert torch.equal(row[:, : part.shape[1]], part)
+        assert (row[:, part.shape[1] :] == np.float32(np.log(1e-7))).all()
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 48_000])
@@ -122,9 +137,18 @@ def test_a_saved_sound_comes_back(tmp_path):
         torch.testing.assert_close(load_audio(tmp_path / name), waveform, atol=1e-4, rtol=0)
 
 
-BAD_FILES = {"missing": "no such file", "folder": "no such file", "empty": "empty", "text": "not a readable",
-             "truncated": "truncated", "truncated_flac": "truncated|not a readable", "header_only": "no samples",
-             "silent": "silent", "too_short": "too short", "nan": "not numbers"}
+BAD_FILES = {
+    "missing": "no such file",
+    "folder": "no such file",
+    "empty": "empty",
+    "text": "not a readable",
+    "truncated": "truncated",
+    "truncated_flac": "truncated|not a readable",
+    "header_only": "no samples",
+    "silent": "silent",
+    "too_short": "too short",
+    "nan": "not numbers",
+}
 
 
 def write_bad_file(kind: str, folder):
@@ -144,8 +168,12 @@ def write_bad_file(kind: str, folder):
         soundfile.write(path, sound, 16_000)
         path.write_bytes(path.read_bytes()[:9000])
     elif kind != "missing":
-        sound = {"header_only": sound[:0], "silent": sound * 0, "too_short": sound[:1600],
-                 "nan": np.where(np.arange(len(sound)) == 99, np.nan, sound)}[kind]
+        sound = {
+            "header_only": sound[:0],
+            "silent": sound * 0,
+            "too_short": sound[:1600],
+            "nan": np.where(np.arange(len(sound)) == 99, np.nan, sound),
+        }[kind]
         soundfile.write(path, sound, 16_000, subtype="FLOAT")
     return path
 

@@ -34,6 +34,7 @@ def test_training_chapters_ask_for_one_gpu():
     assert re.search(r"resources: gpu=1\n", rule[: rule.index("use rule recipe_chapter")])
 
 
+@pytest.mark.slow
 def test_chapters_run_through_a_queue_and_a_failed_one_is_sent_again(tree):  # noqa: F811
     queue = tree / "queue.sh"
     queue.write_text(QUEUE)

@@ -1,19 +1,36 @@
-"""Configurations: mistakes are explained, the hash covers everything, smoke runs stay away from the results."""
+"""Configurations: mistakes are explained, every value knows its layer, the hash covers everything, runs leave results alone."""
 
+import json
 from typing import Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from s2i_lib.config import Config, ConfigError, PROFILE_NAMES, load_config
+from s2i_lib.config import (
+    OVERRIDES_FILE,
+    PROFILE_NAMES,
+    Config,
+    ConfigError,
+    differs_from_paper,
+    explain,
+    layers,
+    load_config,
+)
+from s2i_lib.datasets import DATASETS, PHOTOS
+from s2i_lib.files import project_root, repository
+from s2i_lib.profiles import PROFILES
+from s2i_lib.recipes import RECIPES, recipes_of
 
 
-@pytest.mark.parametrize("overrides, key, suggestion", [
-    ({"gan": {"stpes": 5}}, "gan.stpes", "steps"),
-    ({"gann": {"steps": 5}}, "gann", "gan"),
-    ({"encoder": {"weigth": "paper"}}, "encoder.weigth", "weights"),
-    ({"sead": 5}, "sead", "seed"),
-])
+@pytest.mark.parametrize(
+    "overrides, key, suggestion",
+    [
+        ({"gan": {"stpes": 5}}, "gan.stpes", "steps"),
+        ({"gann": {"steps": 5}}, "gann", "gan"),
+        ({"encoder": {"weigth": "paper"}}, "encoder.weigth", "weights"),
+        ({"sead": 5}, "sead", "seed"),
+    ],
+)
 def test_an_unknown_key_names_the_nearest_one(overrides, key, suggestion):
     with pytest.raises(ConfigError) as error:
         load_config(overrides=overrides)
@@ -25,17 +42,29 @@ def test_a_key_like_no_other_gets_no_suggestion():
         load_config(overrides={"gan": {"xyzzy": 5}})
 
 
-@pytest.mark.parametrize("arguments, suggestion", [
-    ({"profile": "smal"}, "did you mean 'small'"), ({"recipe": "papr"}, "did you mean 'paper'"),
-    ({"profile": "huge-xyz"}, "choose from smoke, small, large, paper")])
+@pytest.mark.parametrize(
+    "arguments, suggestion",
+    [
+        ({"profile": "smal"}, "did you mean 'small'"),
+        ({"recipe": "papr"}, "did you mean 'paper'"),
+        ({"profile": "huge-xyz"}, "choose from smoke, small, large, paper"),
+    ],
+)
 def test_an_unknown_profile_or_recipe_is_refused(arguments, suggestion):
     with pytest.raises(ConfigError, match=suggestion):
         load_config(**arguments)
 
 
-@pytest.mark.parametrize("overrides, key", [
-    ({"gan": {"steps": "many"}}, "gan.steps"), ({"gan": {"steps": 1.5}}, "gan.steps"),
-    ({"teacher": {"name": "resnet"}}, "teacher.name"), ({"precision": "float8"}, "precision"), ({"gan": 3}, "gan")])
+@pytest.mark.parametrize(
+    "overrides, key",
+    [
+        ({"gan": {"steps": "many"}}, "gan.steps"),
+        ({"gan": {"steps": 1.5}}, "gan.steps"),
+        ({"teacher": {"name": "resnet"}}, "teacher.name"),
+        ({"precision": "float8"}, "precision"),
+        ({"gan": 3}, "gan"),
+    ],
+)
 def test_a_wrong_value_is_refused_by_name(overrides, key):
     with pytest.raises(ConfigError, match=f"configuration value {key}"):
         load_config(overrides=overrides)
@@ -57,7 +86,7 @@ def test_overrides_never_change_the_profile_itself():
 
 
 @pytest.mark.parametrize("profile", PROFILE_NAMES)
-@pytest.mark.parametrize("recipe", config.RECIPE_NAMES)
+@pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("dataset", ["birds", "flowers", "rooms"])
 def test_every_profile_fits_every_recipe_and_data_set(profile, recipe, dataset):
     settings = load_config(profile, dataset, recipe)
@@ -84,7 +113,9 @@ def _another(value, kind):
     return value + "x" if isinstance(value, str) else (value or 0) + 1
 
 
-@pytest.mark.parametrize("path, kind", [pytest.param(*leaf, id=".".join(leaf[0])) for leaf in _leaves(Config)])
+@pytest.mark.parametrize(
+    "path, kind", [pytest.param(*leaf, id=".".join(leaf[0])) for leaf in _leaves(Config) if leaf[0] != ("gan", "compile")]
+)
 def test_every_value_changes_the_fingerprint(path, kind):
     plain = load_config().model_dump()
     changed = load_config().model_dump()
@@ -93,6 +124,13 @@ def test_every_value_changes_the_fingerprint(path, kind):
         section = section[name]
     section[path[-1]] = _another(section[path[-1]], kind)
     assert Config.model_validate(changed).fingerprint() != Config.model_validate(plain).fingerprint()
+
+
+def test_compiled_layers_give_the_same_result_and_so_the_same_fingerprint():
+    compiled = load_config(overrides={"gan": {"compile": True}})
+    assert compiled.gan.compile and not load_config().gan.compile
+    assert compiled.fingerprint() == load_config().fingerprint()
+    assert compiled.fingerprint("gan") == load_config().fingerprint("gan")
 
 
 def test_equal_values_have_equal_fingerprints():
@@ -105,16 +143,25 @@ def test_a_fingerprint_can_cover_some_sections_only():
     assert plain.fingerprint("data", "gan") != changed.fingerprint("data", "gan")
 
 
-def test_smoke_runs_never_write_into_results():
+def test_no_run_writes_into_the_committed_results_and_a_smoke_run_keeps_its_own():
     smoke, small = load_config("smoke"), load_config("small")
     for kind, folder in {"results": "results", "figures": "figures/birds"}.items():
-        assert project_root() / kind not in [getattr(smoke, f"{kind}_dir"), *getattr(smoke, f"{kind}_dir").parents]
-        assert getattr(small, f"{kind}_dir") == project_root() / folder
+        assert getattr(smoke, f"{kind}_dir") == smoke.seed_dir / folder
+        assert getattr(small, f"{kind}_dir") == project_root() / "runs" / folder
+        for run in (smoke, small):
+            assert repository() / kind not in [getattr(run, f"{kind}_dir"), *getattr(run, f"{kind}_dir").parents]
+
+
+def test_the_project_folder_is_looked_up_at_every_call(tmp_path, monkeypatch):
+    run = load_config()
+    assert run.data_dir == repository() / "data" / "birds-small"
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path))
+    assert run.data_dir == tmp_path / "data" / "birds-small"
 
 
 def test_a_further_seed_does_not_draw_over_the_figures_of_the_first():
     further = load_config("small", seed=1)
-    assert further.results_dir == project_root() / "results"  # records carry their seed
+    assert further.results_dir == project_root() / "runs" / "results"  # records carry their seed
     assert further.figures_dir == further.seed_dir / "figures" / "birds"
 
 
@@ -125,7 +172,7 @@ def test_seeds_and_recipes_share_data_but_not_runs():
     assert one.seed_dir == recipe.seed_dir != other.seed_dir
 
 
-def test_both_painters_from_text_share_one_reader():
+def test_both_generators_from_text_share_one_text_encoder():
     text = load_config(recipe="text")
     assert load_config(recipe="text_v1").encoder_dir == text.encoder_dir == text.run_dir
     assert all(load_config(recipe=name).encoder_dir == load_config(recipe=name).run_dir for name in ("paper", "classifier"))
@@ -139,7 +186,7 @@ def _leaves_of(values: dict, path: str = "") -> dict:
 
 
 @pytest.mark.parametrize("profile", ["smoke", "small", "large"])
-@pytest.mark.parametrize("recipe", config.ABLATION_NAMES)
+@pytest.mark.parametrize("recipe", recipes_of("ablation"))
 def test_an_ablation_differs_from_the_paper_in_one_thing(profile, recipe):
     paper, variant = load_config(profile, recipe="paper"), load_config(profile, recipe=recipe)
     before, after = _leaves_of(paper.model_dump()), _leaves_of(variant.model_dump())
@@ -148,21 +195,128 @@ def test_an_ablation_differs_from_the_paper_in_one_thing(profile, recipe):
 
 
 @pytest.mark.parametrize("profile", ["smoke", "small", "large"])
-def test_the_recipe_of_the_field_differs_from_the_recommended_one_in_what_it_hears(profile):
-    recommended, outdoors = (load_config(profile, recipe=name) for name in ("recommended", "field"))
-    assert outdoors == recommended.model_copy(update={
-        "recipe": "field", "encoder": recommended.encoder.model_copy(update={"speech": "field"})})
+def test_multi_condition_training_differs_from_the_recommended_recipe_in_its_speech(profile):
+    recommended, multi_condition = (load_config(profile, recipe=name) for name in ("recommended", "multi_condition"))
+    assert multi_condition == recommended.model_copy(
+        update={"recipe": "multi_condition", "encoder": recommended.encoder.model_copy(update={"speech": "degraded"})}
+    )
 
 
-def test_judges_read_the_largest_size_whatever_is_drawn():
+def test_classifiers_see_the_largest_size_whatever_is_drawn():
     sizes = {recipe: load_config(recipe=recipe) for recipe in ("one_scale", "two_scales", "paper")}
     assert [each.gan.image_size for each in sizes.values()] == [16, 32, 64]
     assert {each.classifier_size for each in sizes.values()} == {64}
 
 
-def test_baselines_differ_from_the_paper_in_what_they_hear_and_in_how_long_the_classifier_learns():
+def test_baselines_differ_from_the_paper_in_their_input_and_in_how_long_the_classifier_learns():
     paper, classifier, text = (load_config(recipe=name) for name in ("paper", "classifier", "text"))
     assert paper.gan == classifier.gan == text.gan and paper.teacher == classifier.teacher == text.teacher
-    longer = {"epochs": 12, "ema_decay": 0.0}  # cross entropy learns slowly; the network, its input and its targets are the same
+    longer = {
+        "epochs": 12,
+        "ema_decay": 0.0,
+    }  # cross entropy learns slowly; the network, its input and its targets are the same
     assert paper.encoder.model_copy(update={"loss": "classifier"} | longer) == classifier.encoder
     assert paper.encoder.model_copy(update={"input": "text"}) == text.encoder
+
+
+# --- where a value comes from ---
+
+
+@pytest.fixture
+def own_overrides(tmp_path, monkeypatch):
+    """A function that writes the overrides of a project of its own."""
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path))
+    return lambda text: (tmp_path / OVERRIDES_FILE).write_text(text if isinstance(text, str) else json.dumps(text))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_value_has_a_layer_that_holds_it(recipe, dataset):
+    profile = "paper" if dataset in PHOTOS else "small"
+    run, found = load_config(profile, dataset, recipe), {layer.name: layer for layer in layers(profile, dataset, recipe)}
+    rows = explain(profile, dataset, recipe)
+    assert {key: value for key, value, _ in rows} == _leaves_of(run.model_dump())
+    default = _leaves_of(Config(profile=profile, dataset=dataset, recipe=recipe).model_dump())
+    for key, value, source in rows:
+        if source == "default":
+            assert value == default[key]
+        elif source == "arguments":
+            assert key in ("profile", "dataset", "recipe", "seed")
+        else:
+            assert _leaves_of(found[source].values)[key] == value
+
+
+def test_of_two_layers_the_later_one_wins(own_overrides):
+    own = {"encoder": {"batch_size": 7}, "gan": {"steps": 8, "batch_size": 9}}
+    own_overrides(own)
+    given = {"gan": {"batch_size": 10}}
+    names = [layer.name for layer in layers("small", "rooms", "recommended", given)]
+    assert names == [
+        "data set rooms",
+        "profile small",
+        "data set rooms in profile small",
+        "recipe recommended",
+        "recipe recommended in profile small",
+        "recipe recommended for data set rooms",
+        OVERRIDES_FILE,
+        "arguments",
+    ]
+    rows = {key: (value, source) for key, value, source in explain("small", "rooms", "recommended", overrides=given)}
+    assert rows["gan.batch_size"] == (10, "arguments") and rows["gan.steps"] == (8, OVERRIDES_FILE)
+    assert rows["encoder.batch_size"] == (7, OVERRIDES_FILE)
+    assert rows["encoder.positives"] == ("image", "recipe recommended for data set rooms")
+    assert PROFILES["small"]["encoder"]["ema_decay"] == 0.995
+    assert rows["encoder.ema_decay"] == (0.0, "recipe recommended in profile small")
+    assert rows["gan.beta1"] == (0.0, "recipe recommended") and rows["gan.condition_dim"] == (128, "default")
+    assert rows["data.num_classes"] == (7, "data set rooms")
+    assert rows["gan.augment_condition"] == (False, "profile small")
+    ranks = {name: rank for rank, name in enumerate(["default", *names])}
+    for layer in layers("small", "rooms", "recommended", given):
+        assert all(ranks[rows[key][1]] >= ranks[layer.name] for key in _leaves_of(layer.values))
+
+
+def test_overrides_of_a_project_hold_for_every_run_there(own_overrides):
+    own_overrides({"gan": {"steps": 7}, "precision": "float32"})
+    for recipe in ("paper", "recommended"):
+        run = load_config("small", recipe=recipe)
+        assert run.gan.steps == 7 and run.precision == "float32"
+        assert run.gan.model == load_config("large", recipe=recipe).gan.model
+    assert load_config(overrides={"gan": {"steps": 8}}).gan.steps == 8
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"gan": {"steps": 7}', "[1, 2]", "7", '"small"', "null"])
+def test_overrides_that_are_no_json_object_are_refused_by_name(own_overrides, tmp_path, text):
+    own_overrides(text)
+    for call in (load_config, lambda: explain("small", "birds", "paper")):
+        with pytest.raises(ConfigError, match="mend or remove it") as error:
+            call()
+        assert str(tmp_path / OVERRIDES_FILE) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"gan": {"stpes": 7}}, ["'gan.stpes' is unknown", "'steps'"]),
+        ({"gan": {"steps": "many"}}, ["gan.steps"]),
+        ({"gan": 7}, ["gan"]),
+        ({"gan": None}, ["gan"]),
+    ],
+)
+def test_overrides_of_unknown_or_wrong_values_are_refused(own_overrides, values, words):
+    own_overrides(values)
+    for overrides in (None, {"gan": {"batch_size": 8}}):
+        with pytest.raises(ConfigError) as error:
+            load_config(overrides=overrides)
+        assert all(word in str(error.value) for word in words)
+
+
+def test_what_a_run_is_called_is_said_by_the_arguments_alone(own_overrides):
+    own_overrides({"seed": 5, "recipe": "norm"})
+    rows = {key: (value, source) for key, value, source in explain("small", "birds", "paper", seed=3)}
+    assert rows["seed"] == (3, "arguments") and rows["recipe"] == ("paper", "arguments")
+
+
+def test_only_the_paper_s_own_recipe_is_the_paper_s_model():
+    assert not differs_from_paper("small", "birds", "paper") and differs_from_paper("small", "birds", "recommended")
+    assert differs_from_paper("small", "birds", "printed") and not differs_from_paper("paper", "cub", "printed")
+    assert differs_from_paper("paper", "cub", "two_scales") and not differs_from_paper("paper", "places", "two_scales")

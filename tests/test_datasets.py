@@ -41,7 +41,7 @@ def test_any_two_classes_differ_in_three_attributes(spec, num_classes, num_train
 
 @both
 def test_every_value_occurs_in_a_training_class(spec):
-    for table in (TABLES[spec][:spec.num_train_classes], spec.class_table(12, 10)[:10]):
+    for table in (TABLES[spec][: spec.num_train_classes], spec.class_table(12, 10)[:10]):
         for name, values in spec.attributes.items():
             assert {row[name] for row in table} == set(values)
 
@@ -93,8 +93,7 @@ def test_a_picture_follows_its_seed(spec, size):
 @pytest.mark.parametrize("spec, name", [(spec, name) for spec in SPECS for name in spec.attributes])
 def test_every_attribute_shows_in_the_picture(spec, name):
     start = {**TABLES[spec][0], **({"wing": "black"} if spec is birds else {})}
-    pictures = [spec.draw({**start, name: value}, np.random.default_rng(2), 96).tobytes()
-                for value in spec.attributes[name]]
+    pictures = [spec.draw({**start, name: value}, np.random.default_rng(2), 96).tobytes() for value in spec.attributes[name]]
     assert len(set(pictures)) == len(spec.attributes[name])
 
 
@@ -102,23 +101,30 @@ def test_every_attribute_shows_in_the_picture(spec, name):
 @pytest.mark.parametrize("pattern", flowers.attributes["pattern"])
 def test_every_colour_of_a_flower_covers_much_of_it(part, pattern):
     attributes = {**TABLES[flowers][0], "pattern": pattern, "stamens": "none"}
-    one, other = (flowers.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int)
-                  for colour in ("white", "red"))
+    one, other = (
+        flowers.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int) for colour in ("white", "red")
+    )
     assert (np.abs(one - other).max(-1) > 60).mean() > 0.04
 
 
 def test_a_pattern_shows_even_in_the_colour_of_the_petals():
     flower = {**TABLES[flowers][0], "petal": "orange", "second": "orange"}
-    pictures = [flowers.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
-                for pattern in flowers.attributes["pattern"]]
+    pictures = [
+        flowers.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
+        for pattern in flowers.attributes["pattern"]
+    ]
     assert len(set(pictures)) == 4
 
 
-@pytest.mark.parametrize("spec, change, reason", [
-    (birds, {"crown": "pink"}, "unknown value 'pink' of crown"),
-    (birds, {"beard": "long"}, "unknown attribute 'beard'"),
-    (flowers, {"petal": "green"}, "unknown value 'green' of petal"),
-    (flowers, {"crown": "red"}, "unknown attribute 'crown'")])
+@pytest.mark.parametrize(
+    "spec, change, reason",
+    [
+        (birds, {"crown": "pink"}, "unknown value 'pink' of crown"),
+        (birds, {"beard": "long"}, "unknown attribute 'beard'"),
+        (flowers, {"petal": "green"}, "unknown value 'green' of petal"),
+        (flowers, {"crown": "red"}, "unknown attribute 'crown'"),
+    ],
+)
 def test_unknown_attributes_are_neither_drawn_nor_described(spec, change, reason):
     for function in (spec.draw, spec.describe):
         with pytest.raises(ValueError, match=reason):
@@ -137,22 +143,46 @@ def test_a_missing_attribute_and_a_tiny_picture_are_refused(spec):
 # --- sentences ---
 
 COLOUR_WORDS = {
-    "black": "black|ebony", "white": "white", "grey": "grey", "brown": "brown", "red": "red|scarlet|crimson",
-    "orange": "orange", "yellow": "yellow|golden", "green": "green", "blue": "blue", "purple": "purple|violet",
-    "pink": "pink"}
-ATTRIBUTE_WORDS = {birds: {
-    "crown": "crown|head|cap|crowned|headed|capped", "back": "back|mantle|backed", "wing": "wings|wing feathers|winged",
-    "breast": "breast|belly|chest|underside|breasted|bellied|chested", "tail": "tail|tail feathers|tailed",
-    "wing_bars": "bars|barred", "breast_pattern": "streaks|streaked|spots|spotted", "crest": "crest",
-    "bill_length": "(short|long)[a-z ,]* (bill|beak|billed|beaked)|(bill|beak) is (short|long)|(short|long) (billed|beaked)",
-    "bill_colour": "(black|orange) (bill|beak)|(bill|beak) is (short and |long and )?(black|orange)",
-    "size": "small|little|tiny|large|big",
-}, flowers: {
-    "petal": "petals|flower", "second": "petals", "centre": "centre|middle", "number": "four|five|eight|many|numerous",
-    "pattern": "edges|borders|rims|edged|bordered|stripes|lines|striped|streaked|spots|dots|spotted|dotted|bases|inner|"
-               "ringed",
-    "shape": "round|rounded|pointed|pointy|sharp|notched|heart shaped", "layers": "layers?|rows|layered",
-    "stamens": "stamens", "leaves": "leaves"}}
+    "black": "black|ebony",
+    "white": "white",
+    "grey": "grey",
+    "brown": "brown",
+    "red": "red|scarlet|crimson",
+    "orange": "orange",
+    "yellow": "yellow|golden",
+    "green": "green",
+    "blue": "blue",
+    "purple": "purple|violet",
+    "pink": "pink",
+}
+ATTRIBUTE_WORDS = {
+    birds: {
+        "crown": "crown|head|cap|crowned|headed|capped",
+        "back": "back|mantle|backed",
+        "wing": "wings|wing feathers|winged",
+        "breast": "breast|belly|chest|underside|breasted|bellied|chested",
+        "tail": "tail|tail feathers|tailed",
+        "wing_bars": "bars|barred",
+        "breast_pattern": "streaks|streaked|spots|spotted",
+        "crest": "crest",
+        "bill_length": "(short|long)[a-z ,]* (bill|beak|billed|beaked)|(bill|beak) is (short|long)"
+        "|(short|long) (billed|beaked)",
+        "bill_colour": "(black|orange) (bill|beak)|(bill|beak) is (short and |long and )?(black|orange)",
+        "size": "small|little|tiny|large|big",
+    },
+    flowers: {
+        "petal": "petals|flower",
+        "second": "petals",
+        "centre": "centre|middle",
+        "number": "four|five|eight|many|numerous",
+        "pattern": "edges|borders|rims|edged|bordered|stripes|lines|striped|streaked|spots|dots|spotted|dotted|bases|inner|"
+        "ringed",
+        "shape": "round|rounded|pointed|pointy|sharp|notched|heart shaped",
+        "layers": "layers?|rows|layered",
+        "stamens": "stamens",
+        "leaves": "leaves",
+    },
+}
 # "a spotted breast" says no colour; nor does the word "petals"
 NAMED_BY_OTHERS = {birds: {"breast", "wing", "bill_length", "bill_colour"}, flowers: {"petal", "second"}}
 COLOURED = {birds: (*birds.colour_attributes, "bill_colour"), flowers: flowers.colour_attributes}
@@ -197,10 +227,12 @@ def test_the_colours_of_a_flower_go_to_their_parts(seed):
     assert set(mentioned.values()).isdisjoint({"none", "single"})
     colour = {name: f"({COLOUR_WORDS[flower[name]]})" for name in flowers.colour_attributes}
     pattern = ATTRIBUTE_WORDS[flowers]["pattern"]
-    said = {"petal": f"{colour['petal']} (petals|flower)|petals[a-z ]* are [a-z ,]*{colour['petal']}",
-            "second": f"{colour['second']} (inner parts|{pattern})|inner ring of [a-z ]*{colour['second']}|"
-                      f"({pattern}) (inside )?(with|of) [a-z ]*{colour['second']}",
-            "centre": f"{colour['centre']} (centre|middle)|(centre|middle) is [a-z ]*{colour['centre']}"}
+    said = {
+        "petal": f"{colour['petal']} (petals|flower)|petals[a-z ]* are [a-z ,]*{colour['petal']}",
+        "second": f"{colour['second']} (inner parts|{pattern})|inner ring of [a-z ]*{colour['second']}|"
+        f"({pattern}) (inside )?(with|of) [a-z ]*{colour['second']}",
+        "centre": f"{colour['centre']} (centre|middle)|(centre|middle) is [a-z ]*{colour['centre']}",
+    }
     assert [name for name in said if name in mentioned and not _says(said[name], sentence)] == [], sentence
 
 
@@ -233,7 +265,14 @@ def test_a_specification_says_what_a_data_set_is(spec):
 
 
 def test_a_specification_needs_the_table_of_its_split():
-    same = {"name": "fish", "noun": "fish", "num_classes": 4, "num_train_classes": 3, "captions_per_image": 1, "split": "classes"}
+    same = {
+        "name": "fish",
+        "noun": "fish",
+        "num_classes": 4,
+        "num_train_classes": 3,
+        "captions_per_image": 1,
+        "split": "classes",
+    }
     functions = {"draw": birds.draw, "describe": birds.describe}
     assert not DatasetSpec(**same).rendered and not DatasetSpec(**same).knows_attributes
     with pytest.raises(ValueError, match="split by classes"):
@@ -242,10 +281,20 @@ def test_a_specification_needs_the_table_of_its_split():
         RenderedSpec(**same, **functions, class_table=birds.class_table, image_table=RENDERED["rooms"].image_table)
 
 
-FISH = {"body": ("red", "orange", "blue"), "fin": ("red", "orange", "blue"), "tail": ("red", "orange", "blue"),
-        "pattern": ("plain", "striped"), "size": ("small", "large")}
-TEMPLATES = {"body": ("a {} body", "its body is {}"), "fin": ("a {} fin", "its fin is {}"), "tail": ("a {} tail", "its tail is {}"),
-             "striped": ("dark stripes", "it has stripes"), "size": ("a {} size", "its size is {}")}
+FISH = {
+    "body": ("red", "orange", "blue"),
+    "fin": ("red", "orange", "blue"),
+    "tail": ("red", "orange", "blue"),
+    "pattern": ("plain", "striped"),
+    "size": ("small", "large"),
+}
+TEMPLATES = {
+    "body": ("a {} body", "its body is {}"),
+    "fin": ("a {} fin", "its fin is {}"),
+    "tail": ("a {} tail", "its tail is {}"),
+    "striped": ("dark stripes", "it has stripes"),
+    "size": ("a {} size", "its size is {}"),
+}
 
 
 def test_a_new_data_set_may_have_any_combination():
@@ -261,7 +310,9 @@ def test_captions_from_templates_say_what_they_report(seed):
     rng = np.random.default_rng(seed)
     attributes = {name: str(rng.choice(values)) for name, values in FISH.items()}
     sentence, mentioned = TemplateCaptions("fish", FISH, TEMPLATES)(attributes, rng)
-    assert re.fullmatch(r"[a-z]+(,? [a-z]+){5,17}\.", sentence) and not re.search(r"\ba [aeiou]|\ban [^aeiou]", sentence), sentence
+    assert re.fullmatch(r"[a-z]+(,? [a-z]+){5,17}\.", sentence) and not re.search(r"\ba [aeiou]|\ban [^aeiou]", sentence), (
+        sentence
+    )
     assert 2 <= len(mentioned) <= 5 and mentioned.items() <= attributes.items() and "plain" not in mentioned.values()
     words = {"body": "body", "fin": "fin", "tail": "tail", "pattern": "stripes", "size": "small|large"}
     assert {name for name in FISH if _says(words[name], sentence)} == set(mentioned), sentence
@@ -282,7 +333,10 @@ def test_the_splits_have_disjoint_classes(project):
     run = tiny_config()
     splits = {split: load_dataset("birds", split, run.data_dir) for split in ("train", "test", "classifier")}
     assert {split: len(dataset) for split, dataset in splits.items()} == {"train": 12, "test": 4, "classifier": 4}
-    assert set(splits["train"].labels) == {0, 1, 2, 3} and set(splits["test"].labels) == set(splits["classifier"].labels) == {4, 5}
+    assert set(splits["train"].labels) == {0, 1, 2, 3} and set(splits["test"].labels) == set(splits["classifier"].labels) == {
+        4,
+        5,
+    }
     rows = [{(record.label, record.row) for record in splits[split]} for split in ("test", "classifier")]
     assert rows[0].isdisjoint(rows[1])
 
@@ -313,8 +367,9 @@ def test_a_missing_data_set_names_the_chapter(tmp_path):
         load_dataset("birds", "train", tmp_path)
 
 
-@pytest.mark.parametrize("name, split, reason", [
-    ("bird", "train", "choose from birds, flowers"), ("birds", "val", "train, test, classifier")])
+@pytest.mark.parametrize(
+    "name, split, reason", [("bird", "train", "choose from birds, flowers"), ("birds", "val", "train, test, classifier")]
+)
 def test_an_unknown_data_set_or_split_is_refused(project, name, split, reason):
     with pytest.raises(DatasetError, match=reason):
         load_dataset(name, split, tiny_config().data_dir)

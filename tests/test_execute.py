@@ -1,25 +1,14 @@
 """One chapter: what its execution leaves behind, also when it fails."""
 
-import os
 import re
-import subprocess
-import sys
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from stub_chapters import ROOT, write_notebook
+from stub_chapters import ROOT, run_script, write_notebook
 
 from s2i_lib import progress
 from s2i_lib.run import execute
-
-
-def run_script(*arguments, **environment):
-    values = {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"} | environment
-    command = [sys.executable, "-m", "s2i_lib.run.execute", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ | values, check=False
-    )
 
 
 def test_it_writes_its_output_and_nothing_else(tmp_path):

@@ -5,10 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from s2i_lib.config import GanConfig
-from s2i_lib.gan import _ConditionedConv
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.modulated import ModulatedGenerator, ProjectionDiscriminator
-from s2i_lib.models.stackgan import ConditioningAugmentation, Discriminator, Generator
+from s2i_lib.models.stackgan import ConditionedConvolution, ConditioningAugmentation, Discriminator, Generator
 from s2i_lib.models.stackgan_v1 import StackGANv1
 
 EMBEDDING, NOISE = 10, 7
@@ -34,10 +33,10 @@ def _millions(module) -> float:
 
 
 @pytest.mark.parametrize("base_size, num_scales", [(4, 2), (8, 1), (8, 3), (16, 2), (64, 1)])
-def test_stackgan_draws_every_scale_and_judges_it(base_size, num_scales):
+def test_stackgan_draws_and_discriminates_every_scale(base_size, num_scales):
     generator, discriminators = _built(_settings("stackgan_v2", base_size=base_size, num_scales=num_scales))
     noise, embedding = _inputs(2)
-    images, mean, log_variance = generator.draw(noise, embedding)
+    images, mean, log_variance = generator.generate(noise, embedding)
     assert [tuple(image.shape) for image in images] == [(2, 3, base_size << k, base_size << k) for k in range(num_scales)]
     assert mean.shape == log_variance.shape == (2, 6)
     for discriminator, image in zip(discriminators, images, strict=True):
@@ -45,7 +44,7 @@ def test_stackgan_draws_every_scale_and_judges_it(base_size, num_scales):
 
 
 @pytest.mark.parametrize("size", [8, 16, 64])
-def test_the_modulated_model_draws_one_scale_and_judges_it(size):
+def test_the_modulated_model_draws_and_discriminates_one_scale(size):
     generator, discriminators = _built(_settings("modulated", base_size=size, num_scales=1))
     noise, embedding = _inputs(2)
     images = generator(noise, embedding)
@@ -59,10 +58,10 @@ def test_stackgan_v1_draws_twice_and_its_second_stage_leaves_the_first_alone():
     images = generator(noise, embedding)
     assert [image.shape[-1] for image in images] == [8, 32]
     for stage, (discriminator, size) in enumerate(zip(discriminators, (8, 32), strict=True)):
-        image, mean, _ = generator.draw(noise, embedding, stage)
+        image, mean, _ = generator.generate_stage(noise, embedding, stage)
         assert image.shape[-1] == size and discriminator(image, mean)[0].shape == (3,)
     before = {name: value.clone() for name, value in generator.stage_one.state_dict().items()}
-    generator.draw(noise, embedding, 1)[0].square().sum().backward()
+    generator.generate_stage(noise, embedding, 1)[0].square().sum().backward()
     assert all(parameter.grad is None for parameter in generator.stage_one.parameters())
     assert all(torch.equal(value, before[name]) for name, value in generator.stage_one.state_dict().items())
     with pytest.raises(ValueError, match="three scales"):
@@ -83,7 +82,8 @@ def test_all_models_draw_at_the_size_of_the_configuration():
 def test_the_released_networks_have_the_released_sizes():
     with torch.device("meta"):
         generator, discriminators = build_gan(
-            GanConfig(base_size=64, num_scales=3, generator_width=64, discriminator_width=64), embedding_dim=1024)
+            GanConfig(base_size=64, num_scales=3, generator_width=64, discriminator_width=64), embedding_dim=1024
+        )
     assert _millions(generator) == pytest.approx(21.2, abs=0.05)
     assert [_millions(d) for d in discriminators] == pytest.approx([5.7, 18.8, 71.3], abs=0.05)
 
@@ -93,7 +93,7 @@ def test_images_stay_in_range(model):
     generator, _ = _built(_settings(model))
     noise, embedding = _inputs()
     for image in generator(100 * noise, 100 * embedding):
-        assert -1 <= image.min() and image.max() <= 1
+        assert image.min() >= -1 and image.max() <= 1
 
 
 @pytest.mark.parametrize("model", ["stackgan_v2", "stackgan_v1", "modulated"])
@@ -144,36 +144,48 @@ def test_augmentation_makes_images_differ_only_when_it_is_on():
         assert same == (not augment)
 
 
-def test_the_parts_of_a_discriminator_give_its_answers():
+def test_the_parts_of_a_discriminator_give_its_logits():
     torch.manual_seed(0)
     images, one, other = torch.randn(3, 3, 32, 32), torch.randn(3, 6), torch.randn(3, 6)
     stacked, projection = Discriminator(32, 6, 4).eval(), ProjectionDiscriminator(6, 32, 4)
-    torch.testing.assert_close(stacked.conditional_logits(stacked.features(images), one, other),
-                               [stacked(images, condition)[0] for condition in (one, other)])
-    torch.testing.assert_close(projection.conditional_logits(projection.features(images), one, other),
-                               [projection(images, condition) for condition in (one, other)])
+    torch.testing.assert_close(
+        stacked.conditional_logits(stacked.features(images), one, other),
+        [stacked(images, condition)[0] for condition in (one, other)],
+    )
+    torch.testing.assert_close(
+        projection.conditional_logits(projection.features(images), one, other),
+        [projection(images, condition) for condition in (one, other)],
+    )
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 16])
 def test_joining_a_condition_is_the_convolution_of_features_and_a_map_that_repeats_it(size):
     torch.manual_seed(0)
-    join = _ConditionedConv(5, 7, 6).double()
+    join = ConditionedConvolution(5, 7, 6).double()
     features, *conditions = (torch.randn(2, 5, size, size).double(), *torch.randn(2, 2, 7).double())
     maps = [condition[:, :, None, None].expand(-1, -1, size, size) for condition in conditions]
-    torch.testing.assert_close(join(features, *conditions),
-                               [F.conv2d(torch.cat([features, spread], dim=1), join.weight, padding=1) for spread in maps])
+    torch.testing.assert_close(
+        join(features, *conditions),
+        [F.conv2d(torch.cat([features, spread], dim=1), join.joined.weight, padding=1) for spread in maps],
+    )
 
 
-def test_only_the_conditional_answer_hears_the_sentence():
+def test_only_the_conditional_logit_depends_on_the_sentence():
     torch.manual_seed(0)
     discriminator, images = Discriminator(16, 6, 4).eval(), torch.randn(3, 3, 16, 16)
     one, other = discriminator(images, torch.zeros(3, 6)), discriminator(images, torch.ones(3, 6))
     assert torch.equal(one[1], other[1]) and not torch.allclose(one[0], other[0])
 
 
-@pytest.mark.parametrize("make", [
-    lambda: Generator(EMBEDDING, NOISE, 6, 8, 8, 3), lambda: ModulatedGenerator(EMBEDDING, NOISE, 8, 16),
-    lambda: StackGANv1(EMBEDDING, NOISE, 6, 8, 8)], ids=["stackgan_v2", "modulated", "stackgan_v1"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Generator(EMBEDDING, NOISE, 6, 8, 8, 3),
+        lambda: ModulatedGenerator(EMBEDDING, NOISE, 8, 16),
+        lambda: StackGANv1(EMBEDDING, NOISE, 6, 8, 8),
+    ],
+    ids=["stackgan_v2", "modulated", "stackgan_v1"],
+)
 def test_the_gradient_reaches_every_parameter(make):
     torch.manual_seed(0)
     generator = make()

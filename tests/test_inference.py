@@ -41,7 +41,6 @@ def test_the_seed_decides(model, recording):
 
 
 def test_a_waveform_serves_as_well_as_its_file(model, recording):
-
     assert np.array_equal(model.translate(load_audio(recording)), model.translate(recording))
 
 
@@ -151,8 +150,13 @@ def test_the_command_explains_what_it_cannot_speak(tmp_path, capsys, text, out):
 
 
 def test_the_module_runs_as_a_program(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "s2i_lib", "--help"], capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "s2i_lib", "--help"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        cwd=tmp_path,
+    )
     assert done.returncode == 0 and "translate" in done.stdout and "speak" in done.stdout
 
 

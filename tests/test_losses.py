@@ -73,8 +73,11 @@ def test_distillation_loss_is_equation_9():
 @pytest.mark.parametrize("row, terms", losses.TERMS.items())
 def test_a_row_of_table_4_trains_with_its_terms_only(row, terms):
     speech, image = torch.randn(2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    values = {"jel": losses.joint_embedding_loss(speech, image, LABELS), "norm": losses.norm_loss(speech, image),
-              "kdl": losses.distillation_loss(speech, image)}
+    values = {
+        "jel": losses.joint_embedding_loss(speech, image, LABELS),
+        "norm": losses.norm_loss(speech, image),
+        "kdl": losses.distillation_loss(speech, image),
+    }
     weights = {name: losses.PAPER_WEIGHTS[name] for name in terms}
     expected = sum(weights[name] * values[name] for name in terms)
     assert losses.teacher_student_loss(speech, image, LABELS, weights).item() == pytest.approx(expected.item())
@@ -82,8 +85,11 @@ def test_a_row_of_table_4_trains_with_its_terms_only(row, terms):
 
 def test_teacher_student_loss_is_equation_6():
     speech, image = _pair()
-    expected = (losses.joint_embedding_loss(speech, image, LABELS) + 5 * losses.norm_loss(speech, image)
-                + 1000 * losses.distillation_loss(speech, image))
+    expected = (
+        losses.joint_embedding_loss(speech, image, LABELS)
+        + 5 * losses.norm_loss(speech, image)
+        + 1000 * losses.distillation_loss(speech, image)
+    )
     assert losses.teacher_student_loss(speech, image, LABELS).item() == pytest.approx(expected.item())
 
 
@@ -108,7 +114,7 @@ def test_balanced_weights_give_every_term_the_same_gradient():
     weights = losses.balanced_weights(sizes)
     assert weights["jel"] == 1.0
     for name, weight in weights.items():
-        gradient, = torch.autograd.grad(weight * losses.teacher_student_terms(speech, image, LABELS)[name], speech)
+        (gradient,) = torch.autograd.grad(weight * losses.teacher_student_terms(speech, image, LABELS)[name], speech)
         assert gradient.abs().mean().item() == pytest.approx(sizes["jel"])
 
 
@@ -179,9 +185,9 @@ def test_discriminator_losses_are_equations_11_and_12(loss):
     assert loss(real, fake).item() == pytest.approx(expected)
 
 
-def test_wrong_pairs_are_equation_13():
-    wrong = _pair()[0][:, 0]
-    assert losses.discriminator_mismatch_loss(wrong).item() == pytest.approx(-_mean(_log_sigmoid(-x) for x in wrong))
+def test_mismatched_pairs_are_equation_13():
+    logits = _pair()[0][:, 0]
+    assert losses.discriminator_mismatch_loss(logits).item() == pytest.approx(-_mean(_log_sigmoid(-x) for x in logits))
 
 
 def test_generator_loss_is_equation_14():
@@ -193,7 +199,8 @@ def test_generator_loss_is_equation_14():
 def test_conditioning_kl_is_the_divergence_of_the_two_gaussians():
     mean, log_variance = _pair()
     divergence = torch.distributions.kl_divergence(
-        torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0.0, 1.0)).mean()
+        torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0.0, 1.0)
+    ).mean()
     assert losses.conditioning_kl(mean, log_variance).item() == pytest.approx(divergence.item())
 
 
@@ -204,14 +211,15 @@ def test_conditioning_kl_is_never_negative(seed, scale):
 
 
 def test_hinge_losses_are_means_over_loops():
-    real, fake, wrong = torch.randn(3, BATCH, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    real, fake, mismatched = torch.randn(3, BATCH, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = _mean(max(0.0, 1 - float(x)) for x in real) + 0.5 * (
-        _mean(max(0.0, 1 + float(x)) for x in fake) + _mean(max(0.0, 1 + float(x)) for x in wrong))
-    assert losses.hinge_discriminator_loss(real, fake, wrong).item() == pytest.approx(expected)
+        _mean(max(0.0, 1 + float(x)) for x in fake) + _mean(max(0.0, 1 + float(x)) for x in mismatched)
+    )
+    assert losses.hinge_discriminator_loss(real, fake, mismatched).item() == pytest.approx(expected)
     assert losses.hinge_generator_loss(fake).item() == pytest.approx(-_mean(map(float, fake)))
 
 
-def test_a_batch_without_wrong_pairs_still_has_a_loss():
+def test_a_batch_without_mismatched_pairs_still_has_a_loss():
     real, fake, nothing = torch.ones(3), torch.zeros(3), torch.zeros(0)
     assert losses.discriminator_mismatch_loss(nothing).item() == 0.0
     assert losses.hinge_discriminator_loss(real, fake, nothing).item() == pytest.approx(0.5)
@@ -243,10 +251,17 @@ def test_gradient_penalty_can_be_minimised():
     torch.testing.assert_close(discriminator.a.grad, 2 * discriminator.a.detach())
 
 
-@pytest.mark.parametrize("loss", [
-    losses.norm_loss, losses.distillation_loss, lambda s, v: losses.joint_embedding_loss(s, v, LABELS),
-    lambda s, v: losses.contrastive_loss(s, v, LABELS, 0.5), losses.conditioning_kl,
-    lambda s, v: losses.released_teacher_student_loss(s, v, LABELS)],
-    ids=["norm", "distillation", "joint embedding", "contrastive", "conditioning", "released"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.norm_loss,
+        losses.distillation_loss,
+        lambda s, v: losses.joint_embedding_loss(s, v, LABELS),
+        lambda s, v: losses.contrastive_loss(s, v, LABELS, 0.5),
+        losses.conditioning_kl,
+        lambda s, v: losses.released_teacher_student_loss(s, v, LABELS),
+    ],
+    ids=["norm", "distillation", "joint embedding", "contrastive", "conditioning", "released"],
+)
 def test_gradients_equal_finite_differences(loss):
     assert torch.autograd.gradcheck(loss, [part.requires_grad_() for part in _pair()])

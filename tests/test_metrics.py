@@ -36,8 +36,10 @@ def test_frechet_distance_is_equation_17(seed1, seed2):
     assert metrics.frechet_distance(mean1, cov1, mean2, cov2) == pytest.approx(expected, abs=tolerance)
 
 
-@pytest.mark.skipif("disp" not in inspect.signature(scipy.linalg.sqrtm).parameters,
-                    reason="pytorch-fid passes an argument to sqrtm that this scipy no longer has")
+@pytest.mark.skipif(
+    "disp" not in inspect.signature(scipy.linalg.sqrtm).parameters,
+    reason="pytorch-fid passes an argument to sqrtm that this scipy no longer has",
+)
 def test_frechet_distance_equals_pytorch_fid():
     from pytorch_fid.fid_score import calculate_frechet_distance
 
@@ -69,8 +71,10 @@ def test_frechet_distance_survives_fewer_samples_than_dimensions():
     assert distance == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("change, reason", [
-    ({"mean2": np.zeros(4)}, "shapes"), ({"cov1": np.eye(4)}, "shapes"), ({"cov2": np.diag([1.0, np.nan, 1.0])}, "finite")])
+@pytest.mark.parametrize(
+    "change, reason",
+    [({"mean2": np.zeros(4)}, "shapes"), ({"cov1": np.eye(4)}, "shapes"), ({"cov2": np.diag([1.0, np.nan, 1.0])}, "finite")],
+)
 def test_frechet_distance_refuses_what_it_cannot_compare(change, reason):
     arguments = {"mean1": np.zeros(3), "cov1": np.eye(3), "mean2": np.zeros(3), "cov2": np.eye(3), **change}
     with pytest.raises(ValueError, match=reason):
@@ -116,8 +120,9 @@ def test_kernel_distance_equals_torch_fidelity():
 
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(80, 16)), rng.normal(0.3, 1.2, size=(80, 16))
-    reference = kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subsets=2, kid_subset_size=80,
-                                       verbose=False)
+    reference = kid_features_to_metric(
+        torch.from_numpy(x), torch.from_numpy(y), kid_subsets=2, kid_subset_size=80, verbose=False
+    )
     assert metrics.kernel_distance(x, y, subsets=2)[0] == pytest.approx(reference[KEY_METRIC_KID_MEAN], rel=1e-6)
 
 
@@ -251,8 +256,10 @@ def test_linear_probe_misses_answers_it_never_saw():
 BIRDS = {3: {"crown": "red", "wing": "blue"}, 4: {"crown": "red", "wing": "black"}, 5: {"crown": "white", "wing": "black"}}
 
 
-@pytest.mark.parametrize("said, label, credit", [
-    ({"crown": "white"}, 5, 1.0), ({"crown": "red"}, 4, 1 / 2), ({}, 3, 1 / 3), ({"crown": "red", "wing": "black"}, 4, 1.0)])
+@pytest.mark.parametrize(
+    "said, label, credit",
+    [({"crown": "white"}, 5, 1.0), ({"crown": "red"}, 4, 1 / 2), ({}, 3, 1 / 3), ({"crown": "red", "wing": "black"}, 4, 1.0)],
+)
 def test_the_oracle_guesses_among_the_classes_that_fit(said, label, credit):
     assert metrics.oracle_accuracy([said], np.array([label]), BIRDS) == pytest.approx(credit)
 
@@ -262,9 +269,12 @@ def test_what_differs_within_a_class_tells_the_oracle_nothing():
     assert metrics.oracle_accuracy([{"room": "dinette", "wall": "red"}, {"wall": "red"}], np.array([1, 1]), rooms) == 0.75
 
 
-def test_semantic_accuracy_counts_only_what_was_mentioned():
-    predicted = {"crown": np.array(["red", "red", "blue"]), "wing": np.array(["red", "black", "black"]),
-                 "tail": np.array(["red", "red", "red"])}
+def test_attribute_accuracy_counts_only_what_was_mentioned():
+    predicted = {
+        "crown": np.array(["red", "red", "blue"]),
+        "wing": np.array(["red", "black", "black"]),
+        "tail": np.array(["red", "red", "red"]),
+    }
     mentioned = [{"crown": "red"}, {"crown": "blue", "wing": "black"}, {"wing": "black"}]
     assert metrics.attribute_accuracy(predicted, mentioned) == {"crown": (0.5, 2), "wing": (1.0, 2)}
 
@@ -275,7 +285,7 @@ def classifier():
     return ImageClassifier({"crown": ("red", "blue", "black"), "crest": ("none", "crested")}, 16, 2).eval()
 
 
-def test_classify_gives_probabilities_in_any_batching(classifier):
+def test_predictions_are_probabilities_in_any_batching(classifier):
     images = torch.rand(7, 3, 16, 16) * 2 - 1
     whole, parts = predict(classifier, images), predict(classifier, images, batch_size=3)
     for question, answers in (("crown", 3), ("crest", 2)):
@@ -284,7 +294,7 @@ def test_classify_gives_probabilities_in_any_batching(classifier):
         np.testing.assert_allclose(whole[question], parts[question], atol=1e-6)
 
 
-def test_read_attributes_takes_the_most_probable_answer(classifier):
+def test_predict_attributes_takes_the_most_probable_answer(classifier):
     with torch.no_grad():
         classifier.heads["crown"].bias += torch.tensor([0.0, 100.0, 0.0])
     assert predict_attributes(classifier, torch.zeros(4, 3, 16, 16))["crown"].tolist() == ["blue"] * 4
@@ -302,7 +312,7 @@ def test_paired_difference_is_a_mean_with_an_interval_over_classes():
     assert high - low == pytest.approx(2 * 1.96 * effect[::10].std() / np.sqrt(40), rel=0.25)  # sentences are no trials
 
 
-def test_paired_difference_knows_the_luck_of_training_from_several_runs():
+def test_paired_difference_joins_the_deviation_between_several_runs():
     rng = np.random.default_rng(0)
     classes, runs = np.tile(np.arange(50), 60), np.repeat([0, 1, 2], 1000)
     ours, other = rng.normal(0.1, 0.1, 3000), np.zeros(3000)
@@ -318,7 +328,7 @@ def test_paired_difference_knows_the_luck_of_training_from_several_runs():
     assert mean - low == pytest.approx(math.sqrt(sum((value - end) ** 2 for value, end, _ in within) / 3 + between**2))
 
 
-def test_runs_that_were_asked_the_same_leave_as_much_open_as_one():
+def test_equal_runs_leave_as_wide_an_interval_as_one():
     one = 0.2, 0.1, 0.35
     assert statistics.mean_over_runs(*(np.array([number]) for number in one)) == pytest.approx(one)
     assert statistics.mean_over_runs(*(np.full(3, number) for number in one)) == pytest.approx(one)

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from s2i_lib import metrics
-from s2i_lib.datasets.errors import DatasetError
-from s2i_lib.datasets.photos.weights import GOOGLENET, PARTS
+from s2i_lib.datasets import DatasetError
+from s2i_lib.datasets.photos import weights
 from s2i_lib.features import cached_features, extract_features
 from s2i_lib.models.classifiers import ImageClassifier, InceptionClassifier
 from s2i_lib.models.pretrained import FidInception
@@ -64,7 +64,7 @@ def test_the_order_of_the_batch_is_kept(encoder, log_mel):
     torch.testing.assert_close(shuffled, encoder(log_mel, LENGTHS)[order], atol=1e-5, rtol=1e-4)
 
 
-def test_an_utterance_shorter_than_one_slot_is_refused(encoder, log_mel):
+def test_an_utterance_shorter_than_one_time_step_is_refused(encoder, log_mel):
     with pytest.raises(ValueError, match="63 frames.*at least 64"):
         encoder(log_mel, torch.tensor([63, 130, 301]))
 
@@ -75,10 +75,10 @@ def test_the_released_form_has_the_released_size():
     assert sum(p.numel() for p in encoder.parameters()) / 1e6 == pytest.approx(11.67, abs=0.005)
 
 
-def test_time_is_shortened_64_times(encoder, log_mel):
-    slots, lengths = encoder.convolve(log_mel, LENGTHS)
-    assert slots.shape == (3, 64, 5) and lengths.tolist() == [1, 3, 5]
-    assert (slots[0, :, 1:] == 0).all() and (slots[1, :, 3:] == 0).all()
+def test_time_is_downsampled_64_times(encoder, log_mel):
+    steps, lengths = encoder.convolve(log_mel, LENGTHS)
+    assert steps.shape == (3, 64, 5) and lengths.tolist() == [1, 3, 5]
+    assert (steps[0, :, 1:] == 0).all() and (steps[1, :, 3:] == 0).all()
 
 
 @pytest.mark.parametrize("rnn_dim", [None, 8])
@@ -101,8 +101,8 @@ def test_the_mean_over_all_steps_grows_with_the_utterance(log_mel):
 def test_the_last_state_is_that_of_either_direction(log_mel):
     torch.manual_seed(0)
     encoder = SpeechEncoder(12, 4, pooling="last").eval()
-    slots, _ = encoder.convolve(log_mel[2:], LENGTHS[2:])
-    states, _ = encoder.rnn(slots.transpose(1, 2))
+    steps, _ = encoder.convolve(log_mel[2:], LENGTHS[2:])
+    states, _ = encoder.rnn(steps.transpose(1, 2))
     torch.testing.assert_close(encoder(log_mel[2:], LENGTHS[2:])[0], torch.cat([states[0, -1, :6], states[0, 0, 6:]]))
 
 
@@ -112,7 +112,7 @@ def test_masked_normalisation_without_padding_is_batch_normalisation():
     everything = torch.ones(3, 11, dtype=torch.bool)
     for _ in range(2):
         torch.testing.assert_close(masked(x, everything), plain(x))
-    torch.testing.assert_close(masked.running_var, plain.running_var)
+    torch.testing.assert_close(masked.norm.running_var, plain.running_var)
     torch.testing.assert_close(masked.eval()(x, everything), plain.eval()(x))
 
 
@@ -122,11 +122,8 @@ def test_masked_normalisation_learns_nothing_from_padding():
     clean, dirty = MaskedBatchNorm(5), MaskedBatchNorm(5)
     outputs = clean(x, mask), dirty(torch.where(mask[:, None], x, 1000.0), mask)
     torch.testing.assert_close(*outputs)
-    torch.testing.assert_close(clean.running_mean, dirty.running_mean)
+    torch.testing.assert_close(clean.norm.running_mean, dirty.norm.running_mean)
     assert (outputs[0].transpose(1, 2)[~mask] == 0).all()
-
-
-# --- teachers ---
 
 
 # --- text ---
@@ -134,21 +131,24 @@ def test_masked_normalisation_learns_nothing_from_padding():
 
 def test_a_text_encoder_ignores_padding_and_its_batch():
     torch.manual_seed(0)
-    reader = TextEncoder(6, width=4, rnn_dim=8).eval()
+    encoder = TextEncoder(6, width=4, rnn_dim=8).eval()
     rows = [encode_characters(text) for text in ("a red bird", "a blue bird with a tail", "x")]
     batch, lengths = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
-    together = reader(batch, lengths)
+    together = encoder(batch, lengths)
     assert together.shape == (3, 6)
-    torch.testing.assert_close(reader(F.pad(batch, (0, 13)), lengths), together, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encoder(F.pad(batch, (0, 13)), lengths), together, atol=1e-5, rtol=1e-4)
     for row, length, expected in zip(rows, lengths, together):
-        torch.testing.assert_close(reader(row[None], length[None])[0], expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(encoder(row[None], length[None])[0], expected, atol=1e-5, rtol=1e-4)
     with pytest.raises(ValueError, match="a sentence is empty"):
-        reader(batch, torch.tensor([3, 0, 1]))
+        encoder(batch, torch.tensor([3, 0, 1]))
 
 
 def test_characters_have_their_own_numbers_and_case_does_not_matter():
     assert torch.equal(encode_characters("Red"), encode_characters("red"))
     assert len(set(encode_characters("abc xyz.").tolist())) == 8 and encode_characters("ü").tolist() == [0]
+
+
+# --- teachers ---
 
 
 def test_a_teacher_is_frozen_and_stays_in_evaluation_mode():
@@ -187,22 +187,28 @@ def test_googlenet_reads_a_given_file(googlenet_file):
 @pytest.fixture
 def no_weights(tmp_path, monkeypatch):
     """An empty project; what torchvision may have downloaded on this machine is hidden."""
-    monkeypatch.setattr(config, "ROOT", tmp_path)
-    for part in PARTS:
-        monkeypatch.setattr(weights, {"g": "GOOGLENET", "i": "INCEPTION", "p": "FID_INCEPTION"}[part.archive[0]],
-                            replace(part, unpacked=part.unpacked[:1]))
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path))
+    for part in weights.PARTS:
+        monkeypatch.setattr(
+            weights,
+            {"g": "GOOGLENET", "i": "INCEPTION", "p": "FID_INCEPTION"}[part.archive[0]],
+            replace(part, unpacked=part.unpacked[:1]),
+        )
     return tmp_path / "data" / "weights"
 
 
 def test_googlenet_is_found_where_it_belongs(googlenet_file, no_weights):
     no_weights.mkdir(parents=True)
-    shutil.copy(googlenet_file[0], no_weights / GOOGLENET.archive)
+    shutil.copy(googlenet_file[0], no_weights / weights.GOOGLENET.archive)
     images = torch.rand(1, 3, 64, 64)
-    torch.testing.assert_close(load_teacher("googlenet", 64)(images), load_teacher("googlenet", 64, path=googlenet_file[0])(images))
+    given = load_teacher("googlenet", 64, path=googlenet_file[0])
+    torch.testing.assert_close(load_teacher("googlenet", 64)(images), given(images))
 
 
-@pytest.mark.parametrize("load, name", [(lambda: load_teacher("googlenet"), "googlenet-1378be20.pth"),
-                                        (FidInception, "pt_inception-2015-12-05-6726825d.pth")])
+@pytest.mark.parametrize(
+    "load, name",
+    [(lambda: load_teacher("googlenet"), "googlenet-1378be20.pth"), (FidInception, "pt_inception-2015-12-05-6726825d.pth")],
+)
 def test_missing_weights_are_named_with_the_cure(no_weights, load, name):
     with pytest.raises(DatasetError, match=f"{name}.*is missing: run python -m s2i_lib data status --dataset weights"):
         load()
@@ -232,7 +238,7 @@ def test_the_fid_network_is_that_of_the_package(inception_file, monkeypatch):
 
 
 def test_the_scores_can_use_the_fid_network(inception_file, tmp_path):
-    """What `scoring.Evaluator` asks of a feature network: its dimension, and features that are kept by content."""
+    """What `evaluation.Evaluator` asks of a feature network: its dimension, and features that are kept by content."""
     ours, images = FidInception(inception_file[0]), torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     features = cached_features(ours, images, tmp_path)
     np.testing.assert_array_equal(features, extract_features(ours, images))
@@ -240,15 +246,17 @@ def test_the_scores_can_use_the_fid_network(inception_file, tmp_path):
     assert metrics.FeatureSample(ours.dim).update(features).rows.shape == (3, 2048) and len(list(tmp_path.iterdir())) == 1
 
 
-def test_an_inception_judge_starts_from_its_weights_and_answers_like_the_other_judge(tmp_path):
+def test_an_inception_classifier_starts_from_its_weights_and_answers_like_the_small_one(tmp_path):
     torch.manual_seed(0)
     network = torchvision.models.inception_v3(weights=None, init_weights=False, aux_logits=True, transform_input=True)
     torch.save(network.state_dict(), tmp_path / "inception.pth")
-    judge, images = InceptionClassifier({"class": ("150", "151", "152")}, tmp_path / "inception.pth").eval(), torch.rand(1, 3, 299, 299)
-    assert judge(images * 2 - 1)["class"].shape == (1, 3) and judge.answers == {"class": ("150", "151", "152")}
+    classifier = InceptionClassifier({"class": ("150", "151", "152")}, tmp_path / "inception.pth").eval()
+    images = torch.rand(1, 3, 299, 299)
+    assert classifier(images * 2 - 1)["class"].shape == (1, 3) and classifier.answers == {"class": ("150", "151", "152")}
     mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
     network.fc = nn.Identity()
-    torch.testing.assert_close(judge.network(images * 2 - 1), network.eval()((images - mean) / std), atol=1e-3, rtol=1e-3)
+    theirs = network.eval()((images - mean) / std)
+    torch.testing.assert_close(classifier.network(images * 2 - 1), theirs, atol=1e-3, rtol=1e-3)
 
 
 def test_a_teacher_is_shown_what_its_source_shows():
@@ -257,7 +265,7 @@ def test_a_teacher_is_shown_what_its_source_shows():
     assert len(teacher_views(pixels, "whole")) == 1 and torch.equal(teacher_views(pixels, "whole")[0], pixels)
     whole, mirror = teacher_views(pixels, "mirror")
     assert torch.equal(mirror, pixels.flip(-1)) and torch.equal(whole, pixels)
-    centre, = teacher_views(pixels, "centre")
+    (centre,) = teacher_views(pixels, "centre")
     assert torch.equal(centre, pixels[..., 16:240, 16:240])
     released = teacher_views(pixels, "released")
     assert len(released) == 10 and all(view.shape == (2, 3, 224, 224) and view.dtype == torch.uint8 for view in released)
@@ -277,11 +285,11 @@ def test_resize_keeps_the_mean_and_removes_what_it_cannot_show():
     assert resize(checkerboard, 64) is checkerboard
 
 
-# --- judges ---
+# --- classifiers ---
 
 
 @pytest.mark.parametrize("size", [8, 16, 64])
-def test_a_judge_has_one_head_per_question(size):
-    judge = ImageClassifier({"crown": ("red", "blue", "black"), "crest": ("none", "crested")}, size, 4).eval()
-    answers = judge(torch.rand(2, 3, 32, 32))
+def test_a_classifier_has_one_head_per_question(size):
+    classifier = ImageClassifier({"crown": ("red", "blue", "black"), "crest": ("none", "crested")}, size, 4).eval()
+    answers = classifier(torch.rand(2, 3, 32, 32))
     assert {question: tuple(logits.shape) for question, logits in answers.items()} == {"crown": (2, 3), "crest": (2, 2)}

@@ -252,6 +252,14 @@ def test_everything_else_goes_to_snakemake_as_it_is():
         parse(["--profile", "--forceall"])
 
 
-def test_run_tests_takes_no_options():
+def test_run_tests_says_what_its_tiers_are():
     assert bash("run_tests.sh", "--fast").returncode == 2
-    assert bash("run_tests.sh", "--help").returncode == 0
+    usage = bash("run_tests.sh", "--help")
+    assert usage.returncode == 0 and "--all" in usage.stdout and "not slow" in usage.stdout
+
+
+def test_reading_the_environment_twice_changes_nothing():
+    show = "source workflow/environment.sh; source workflow/environment.sh; echo $PYTHONPATH"
+    once = subprocess.run(["bash", "-c", show.partition(";")[2]], cwd=ROOT, capture_output=True, text=True)
+    twice = subprocess.run(["bash", "-c", show], cwd=ROOT, capture_output=True, text=True)
+    assert twice.returncode == once.returncode == 0 and twice.stdout == once.stdout

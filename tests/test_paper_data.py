@@ -21,11 +21,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from s2i_lib.__main__ import main
-from s2i_lib.datasets import PUBLISHED, get_spec, load_dataset
-from s2i_lib.datasets.errors import DatasetError
-from s2i_lib.datasets.photos import cub, oxford, places
+from s2i_lib.datasets import PHOTOS, DatasetError, load_dataset, photo_spec, photos
+from s2i_lib.datasets.photos import cub, downloads, oxford, places
 from s2i_lib.datasets.photos.availability import missing_parts
-from s2i_lib.datasets.photos.downloads import ATTEMPTS
 from s2i_lib.datasets.photos.reading import crop_window, read_pixels
 from s2i_lib.datasets.photos.stackgan_lists import read_pickled_list
 from s2i_lib.features import load_images
@@ -33,25 +31,34 @@ from s2i_lib.preparation.images import write_images
 from s2i_lib.preparation.speech import write_speech
 
 # images per class as the publishers list them (class 1, 2, ...; CUB's other classes have 60)
+# fmt: off
 CUB_SMALLER_CLASSES = {
     3: 58, 5: 44, 6: 41, 7: 53, 8: 48, 9: 59, 12: 56, 15: 58, 16: 58, 17: 57, 18: 45, 19: 59, 20: 59, 22: 56, 23: 59, 24: 52,
     28: 59, 32: 53, 33: 59, 34: 59, 37: 59, 39: 59, 43: 59, 58: 58, 60: 59, 65: 50, 75: 57, 78: 59, 84: 53, 97: 59, 101: 50,
-    105: 49, 107: 59, 113: 50, 115: 59, 117: 59, 119: 59, 124: 59, 125: 59, 126: 59, 135: 59, 141: 58, 149: 59, 151: 51, 153: 59,
-    157: 59, 160: 59, 166: 59, 168: 59, 169: 59, 178: 56, 179: 59, 181: 59, 187: 50, 190: 58, 196: 59}
+    105: 49, 107: 59, 113: 50, 115: 59, 117: 59, 119: 59, 124: 59, 125: 59, 126: 59, 135: 59, 141: 58, 149: 59, 151: 51,
+    153: 59, 157: 59, 160: 59, 166: 59, 168: 59, 169: 59, 178: 56, 179: 59, 181: 59, 187: 50, 190: 58, 196: 59}
+# fmt: on
 # the classes of the images that S2IGAN is scored on; counts alone cannot tell two classes of 60 apart
-CUB_TEST_CLASSES = {int(number) for number in (
-    "1 4 6 8 9 14 23 29 31 33 34 35 36 37 38 43 49 51 53 66 72 79 83 84 86 91 95 96 98 101 102 103 112 114 119 121 130 135 138 "
-    "147 156 163 165 166 180 183 185 186 187 197").split()}
+CUB_TEST_NUMBERS = (
+    "1 4 6 8 9 14 23 29 31 33 34 35 36 37 38 43 49 51 53 66 72 79 83 84 86 91 95 96 98 101 102 103 112 114 119 121 130 135 "
+    "138 147 156 163 165 166 180 183 185 186 187 197"
+)
+CUB_TEST_CLASSES = {int(number) for number in CUB_TEST_NUMBERS.split()}
 OXFORD_TEST_SIZES = (40, 60, 40, 56, 65, 45, 40, 85, 46, 45, 87, 87, 49, 48, 49, 41, 85, 82, 49, 56)
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """An empty project that expects miniatures."""
-    monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path))
     for name, sizes in SIZES.items():
-        monkeypatch.setattr(get_spec(name), "SPLIT_SIZES", sizes)
+        expect_sizes(monkeypatch, name, sizes)
     return tmp_path
+
+
+def expect_sizes(monkeypatch, name: str, sizes: dict[str, int]) -> None:
+    for split, size in sizes.items():
+        monkeypatch.setitem(photo_spec(name).split_sizes, split, size)
 
 
 @pytest.fixture
@@ -81,19 +88,23 @@ def test_the_splits_of_cub_have_the_sizes_of_table_1():
     sizes = {number: CUB_SMALLER_CLASSES.get(number, 60) for number in range(1, 201)}
     assert len(cub.TRAIN_CLASSES) == cub.SPEC.num_train_classes == 150 and len(cub.TEST_CLASSES) == 50
     assert set(cub.TEST_CLASSES) == CUB_TEST_CLASSES and set(cub.TRAIN_CLASSES) == set(sizes) - CUB_TEST_CLASSES
-    assert {"train": sum(sizes[number] for number in cub.TRAIN_CLASSES),
-            "test": sum(sizes[number] for number in cub.TEST_CLASSES)} == cub.SPEC.split_sizes == {"train": 8855, "test": 2933}
+    assert (
+        {"train": sum(sizes[number] for number in cub.TRAIN_CLASSES), "test": sum(sizes[number] for number in cub.TEST_CLASSES)}
+        == cub.SPEC.split_sizes
+        == {"train": 8855, "test": 2933}
+    )
 
 
 def test_the_splits_of_oxford_have_the_sizes_of_table_1():
-    assert oxford.TEST_CLASSES == tuple(range(1, 21)) and len(oxford.TRAIN_CLASSES) == oxford.SPEC.num_train_classes == 82
+    assert tuple(range(1, 21)) == oxford.TEST_CLASSES and len(oxford.TRAIN_CLASSES) == oxford.SPEC.num_train_classes == 82
     assert set(oxford.TRAIN_CLASSES) | set(oxford.TEST_CLASSES) == set(range(1, 103))
     assert oxford.SPEC.split_sizes == {"train": 8189 - sum(OXFORD_TEST_SIZES), "test": sum(OXFORD_TEST_SIZES)}
     assert oxford.SPEC.split_sizes == {"train": 7034, "test": 1155}
 
 
 def test_the_splits_of_places_are_those_of_the_paper():
-    assert places.SPEC.split_sizes["test"] == 2870 and sum(places.SPEC.split_sizes.values()) == 13_803 and len(places.CLASSES) == 7
+    sizes = places.SPEC.split_sizes
+    assert sizes["test"] == 2870 and sum(sizes.values()) == 13_803 and len(places.CLASSES) == 7
 
 
 # --- reading ---
@@ -116,7 +127,11 @@ def test_odd_bytes_of_captions_are_dropped(data):
 def test_oxford_is_read(data):
     photos = oxford.read(data / "oxford")
     assert [(photo.name, photo.label, photo.split) for photo in photos] == [
-        ("image_00004", 0, "train"), ("image_00001", 56, "train"), ("image_00002", 56, "train"), ("image_00003", 84, "test")]
+        ("image_00004", 0, "train"),
+        ("image_00001", 56, "train"),
+        ("image_00002", 56, "train"),
+        ("image_00003", 84, "test"),
+    ]
     assert photos[3].captions[0] == "picture 3 shows something , sentence 0 ." and photos[3].path.is_file()
 
 
@@ -128,11 +143,11 @@ def test_places_is_read(data):
         assert photo.captions == (f"there is a room {photo.recordings[0].stem[3:]}",)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_load_dataset_gives_the_usual_records(data, name):
     settings = paper_config(name)
     write_images(settings)
-    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in get_spec(name).read(data / name)}
+    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in photo_spec(name).read(data / name)}
     for split, size in SIZES[name].items():
         dataset = load_dataset(name, split, settings.data_dir)
         assert len(dataset) == size and list(dataset.labels) == sorted(dataset.labels)
@@ -143,8 +158,9 @@ def test_load_dataset_gives_the_usual_records(data, name):
             assert [(caption.text, caption.mentioned) for caption in record.captions] == [(text, {}) for text in photo.captions]
             assert np.array_equal(record.image, read_pixels(photo, 16)) and record.image.shape == (16, 16, 3)
     assert load_images(load_dataset(name, "train", settings.data_dir), 8).shape == (SIZES[name]["train"], 3, 8, 8)
-    assert len({path for split in SIZES[name] for record in load_dataset(name, split, settings.data_dir)
-                for path in record.speech}) == sum(SIZES[name].values()) * (1 if name == "places" else 10)
+    assert len(
+        {path for split in SIZES[name] for record in load_dataset(name, split, settings.data_dir) for path in record.speech}
+    ) == sum(SIZES[name].values()) * (1 if name == "places" else 10)
 
 
 def test_the_papers_own_speech_is_used_where_it_is_there(data, capsys):
@@ -155,7 +171,8 @@ def test_the_papers_own_speech_is_used_where_it_is_there(data, capsys):
     write_speech(settings)  # nothing is spoken
     record = load_dataset("cub", "test", settings.data_dir)[1]
     assert record.recorded and [path.resolve() for path in record.speech] == [
-        data / "cub" / f"CUB_200_2011_audio/audio/0/{CUB_NAMES[3]}_{k}.wav" for k in range(10)]
+        data / "cub" / f"CUB_200_2011_audio/audio/0/{CUB_NAMES[3]}_{k}.wav" for k in range(10)
+    ]
     assert not (settings.data_dir / "speech").exists() and command(capsys, "verify", "--dataset", "cub")[0] == 0
     record.speech[9].unlink()
     code, _, sentence = command(capsys, "verify", "--dataset", "cub")
@@ -173,14 +190,15 @@ def test_grey_images_become_rgb(data):
 
 def test_photos_of_another_size_are_not_mixed(data):
     write_images(paper_config("oxford"))
-    other = paper_config("oxford").model_copy(update={"data": paper_config("oxford").data.model_copy(update={"image_size": 32})})
+    settings = paper_config("oxford")
+    other = settings.model_copy(update={"data": settings.data.model_copy(update={"image_size": 32})})
     with pytest.raises(DatasetError, match="remove that folder"):
         write_images(other)
 
 
-def test_a_photo_set_has_no_judge_images_and_names_its_folder(data):
+def test_a_photo_set_has_no_classifier_split_and_names_its_folder(data):
     with pytest.raises(DatasetError, match="choose from train, test"):
-        load_dataset("cub", "judge", data)
+        load_dataset("cub", "classifier", data)
     with pytest.raises(DatasetError, match="cub-paper: run chapter 01"):
         load_dataset("cub", "train", data / "cub-paper")
 
@@ -233,7 +251,8 @@ def test_the_bird_is_cropped_and_the_flower_is_not(data):
 
 
 def many_pairs(count: int = 40) -> dict[str, dict]:
-    return {f"wavs/{k}.wav": {"wav": f"wavs/{k}.wav", "image": f"b/bedroom/{k // 2 if k < 10 else k}.jpg"} for k in range(count)}
+    images = [k // 2 if k < 10 else k for k in range(count)]
+    return {f"wavs/{k}.wav": {"wav": f"wavs/{k}.wav", "image": f"b/bedroom/{image}.jpg"} for k, image in enumerate(images)}
 
 
 def test_the_places_are_drawn_by_seed(root):
@@ -270,7 +289,7 @@ def test_too_few_pairs_of_places_are_refused(data, monkeypatch, capsys):
 # --- verify ---
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_complete_data_are_verified(data, name, capsys):
     train, test = SIZES[name].values()
     code, out, _ = command(capsys, "verify", "--dataset", name)
@@ -290,21 +309,36 @@ def cut(path, length: int) -> None:
 DAMAGES = {
     "truncated image": ("cub", f"CUB_200_2011/images/{CUB_NAMES[3]}.jpg", lambda path: cut(path, -300)),
     "no image": ("oxford", "jpg/image_00002.jpg", lambda path: path.unlink()),
-    "empty image": ("places", "data/vision/torralba/deeplearning/images256/k/kitchenette/gsun_0001.jpg",
-                    lambda path: path.write_bytes(b"")),
+    "empty image": (
+        "places",
+        "data/vision/torralba/deeplearning/images256/k/kitchenette/gsun_0001.jpg",
+        lambda path: path.write_bytes(b""),
+    ),
     "no caption file": ("oxford", "cvpr2016_flowers/text_c10/class_00077/image_00002.txt", lambda path: path.unlink()),
-    "nine captions": ("cub", f"cvpr2016_cub/text_c10/{CUB_NAMES[1]}.txt",
-                      lambda path: path.write_bytes(b"".join(captions(1).splitlines(True)[:9]) + b"\n\n")),
+    "nine captions": (
+        "cub",
+        f"cvpr2016_cub/text_c10/{CUB_NAMES[1]}.txt",
+        lambda path: path.write_bytes(b"".join(captions(1).splitlines(True)[:9]) + b"\n\n"),
+    ),
     "no boxes": ("cub", "CUB_200_2011/bounding_boxes.txt", lambda path: path.unlink()),
     "no number": ("cub", "CUB_200_2011/bounding_boxes.txt", lambda path: path.write_text(path.read_text().replace("8.0", "x"))),
     "box outside": ("cub", f"{CUB_NAMES[2]}.jpg", None),
-    "missing line": ("cub", "CUB_200_2011/image_class_labels.txt",
-                     lambda path: path.write_text("".join(path.read_text().splitlines(True)[:3]))),
+    "missing line": (
+        "cub",
+        "CUB_200_2011/image_class_labels.txt",
+        lambda path: path.write_text("".join(path.read_text().splitlines(True)[:3])),
+    ),
     "damaged line": ("cub", "CUB_200_2011/images.txt", lambda path: path.write_text(path.read_text() + "5\n")),
-    "wrong class": ("cub", "CUB_200_2011/image_class_labels.txt",
-                    lambda path: path.write_text(path.read_text().replace("4 4", "4 5"))),
-    "path outside": ("cub", "CUB_200_2011/images.txt",
-                     lambda path: path.write_text(path.read_text().replace("1 001.Black_footed", "1 001.B/../../../x"))),
+    "wrong class": (
+        "cub",
+        "CUB_200_2011/image_class_labels.txt",
+        lambda path: path.write_text(path.read_text().replace("4 4", "4 5")),
+    ),
+    "path outside": (
+        "cub",
+        "CUB_200_2011/images.txt",
+        lambda path: path.write_text(path.read_text().replace("1 001.Black_footed", "1 001.B/../../../x")),
+    ),
     "text as classes": ("oxford", "imagelabels.mat", lambda path: path.write_bytes(b"<html>moved</html>")),
     "class 103": ("oxford", "imagelabels.mat", lambda path: savemat(path, {"labels": np.array([[103, 77, 3, 21]])})),
     "no metadata": ("places", "PlacesAudio_400k_distro/metadata/val.json", lambda path: path.unlink()),
@@ -312,8 +346,11 @@ DAMAGES = {
     "no entries": ("places", "PlacesAudio_400k_distro/metadata/train.json", lambda path: path.write_text('{"data": ["a"]}')),
     "no recording": ("places", "PlacesAudio_400k_distro/wavs/0/utt0.wav", lambda path: path.unlink()),
     "empty recording": ("places", "PlacesAudio_400k_distro/wavs/0/utt0.wav", lambda path: path.write_bytes(b"RIFF")),
-    "choice in both splits": ("places", "places_subset.json", lambda path: path.write_text(json.dumps(
-        {"train": ["wavs/3/utt3.wav"], "test": ["wavs/14/utt14.wav"]}))),
+    "choice in both splits": (
+        "places",
+        "places_subset.json",
+        lambda path: path.write_text(json.dumps({"train": ["wavs/3/utt3.wav"], "test": ["wavs/14/utt14.wav"]})),
+    ),
     "choice of unknown": ("places", "places_subset.json", lambda path: path.write_text('{"train": ["x.wav"], "test": []}')),
     "half choice": ("places", "places_subset.json", lambda path: path.write_text('{"train": [')),
 }
@@ -334,10 +371,10 @@ def test_the_first_broken_file_is_named(data, capsys, damage):
     assert code == 2 and not out and path in sentence and re.search(r": [a-z].*$", sentence), sentence
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_wrong_counts_are_refused(data, name, monkeypatch, capsys):
-    get_spec(name).read(data / name)  # the choice of Places is written down
-    monkeypatch.setattr(get_spec(name), "SPLIT_SIZES", {"train": SIZES[name]["train"], "test": 2933})
+    photo_spec(name).read(data / name)  # the choice of Places is written down
+    expect_sizes(monkeypatch, name, {"test": 2933})
     code, _, sentence = command(capsys, "verify", "--dataset", name)
     assert code == 2 and "instead of 2933" in sentence and str(data / name) in sentence
 
@@ -355,10 +392,16 @@ def test_a_recording_outside_its_folder_is_refused(data, capsys):
 
 
 def stackgan_files(**changes) -> dict[str, bytes]:
-    lists = {"train/filenames": list(CUB_NAMES[1:3]), "train/class_info": [2, 2], "test/filenames": [CUB_NAMES[0], CUB_NAMES[3]],
-             "test/class_info": [1, 4]}
-    return {f"birds/{name}.pickle": content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
-            for name, content in (lists | changes).items()}
+    lists = {
+        "train/filenames": list(CUB_NAMES[1:3]),
+        "train/class_info": [2, 2],
+        "test/filenames": [CUB_NAMES[0], CUB_NAMES[3]],
+        "test/class_info": [1, 4],
+    }
+    return {
+        f"birds/{name}.pickle": content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
+        for name, content in (lists | changes).items()
+    }
 
 
 # as Python 2 wrote it: protocol 0, a list of byte strings
@@ -387,15 +430,19 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(data, tmp_path, cap
     assert code == 2 and "birds/train/filenames.pickle" in sentence and "open" in sentence and not victim.exists()
 
 
-@pytest.mark.parametrize("changes, named", [
-    ({"train/filenames": list(CUB_NAMES[:2])}, CUB_NAMES[0].rpartition("/")[2]),
-    ({"test/class_info": [1]}, "birds/test"),
-    ({"test/class_info": ["1", "4"]}, "class_info.pickle"),
-    ({"train/filenames": {"a": 1}}, "filenames.pickle"),
-    ({"train/filenames": b"\x80\x02]q\x00(X"}, "filenames.pickle"),
-    ({"train/filenames": b""}, "filenames.pickle"),
-    ({"train/filenames": b"Nr\xff\xff\xff\x7f."}, "filenames.pickle"),
-], ids=["another split", "fewer classes", "texts", "no list", "cut off", "empty", "asks for gigabytes"])
+@pytest.mark.parametrize(
+    "changes, named",
+    [
+        ({"train/filenames": list(CUB_NAMES[:2])}, CUB_NAMES[0].rpartition("/")[2]),
+        ({"test/class_info": [1]}, "birds/test"),
+        ({"test/class_info": ["1", "4"]}, "class_info.pickle"),
+        ({"train/filenames": {"a": 1}}, "filenames.pickle"),
+        ({"train/filenames": b"\x80\x02]q\x00(X"}, "filenames.pickle"),
+        ({"train/filenames": b""}, "filenames.pickle"),
+        ({"train/filenames": b"Nr\xff\xff\xff\x7f."}, "filenames.pickle"),
+    ],
+    ids=["another split", "fewer classes", "texts", "no list", "cut off", "empty", "asks for gigabytes"],
+)
 def test_lists_that_do_not_fit_are_refused(data, capsys, changes, named):
     put(data / "cub", stackgan_files(**changes))
     code, _, sentence = command(capsys, "verify", "--dataset", "cub")
@@ -418,8 +465,8 @@ def test_no_bytes_make_the_pickle_reader_fail_otherwise(tmp_path_factory, conten
 def test_status_tells_how_to_get_what_is_missing(root, capsys):
     code, out, _ = command(capsys, "status")
     assert code == 0
-    for name in PUBLISHED:
-        for part in get_spec(name).parts:
+    for name in PHOTOS:
+        for part in photo_spec(name).parts:
             assert all(word in out for word in (part.archive, part.licence, part.url or part.source))
         assert str(root / "data" / name) in out
     assert "1.15GB" in out and not (root / "data").exists()
@@ -428,7 +475,8 @@ def test_status_tells_how_to_get_what_is_missing(root, capsys):
 def test_status_tells_what_is_there(data, capsys):
     (data / "oxford" / "imagelabels.mat").unlink()
     code, out, _ = command(capsys, "status", "--dataset", "oxford")
-    assert code == 0 and "incomplete" in out and "there    photographs: jpg" in out and "missing  classes: imagelabels.mat" in out
+    assert code == 0 and "incomplete" in out
+    assert "there    photographs: jpg" in out and "missing  classes: imagelabels.mat" in out
     assert [part.what for part in missing_parts("oxford")] == ["classes"]
 
 
@@ -438,7 +486,7 @@ def test_other_data_sets_are_not_downloaded(root, capsys, name, action):
     assert code == 2 and "cub, oxford, places" in sentence
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_verify_names_what_is_missing(root, capsys, name):
     code, _, sentence = command(capsys, "verify", "--dataset", name)
     assert code == 2 and str(root / "data" / name) in sentence and "data status" in sentence
@@ -449,16 +497,19 @@ def test_verify_names_what_is_missing(root, capsys, name):
 
 @pytest.fixture
 def server(root, monkeypatch):
-    """Serves the archives of Oxford-102 as a real one would; the addresses and checksums of the module are changed to it."""
+    """Serves the archives of Oxford-102 as a real one would; the specification has its addresses and checksums."""
     files, archives = oxford_files(), {}
     archives["102flowers.tgz"] = tar({name: content for name, content in files.items() if name.startswith("jpg/")})
     archives["imagelabels.mat"] = files["imagelabels.mat"]
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.files, web.mood, web.asked = archives, [], []
-    parts = [replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}", checksum=hashlib.md5(content).hexdigest())
-             for part, content in zip(oxford.SPEC.parts[:2], archives.values())]
+    web.address = f"http://127.0.0.1:{web.server_port}"
+    parts = [
+        replace(part, url=f"{web.address}/{part.archive}", checksum="md5:" + hashlib.md5(content).hexdigest())
+        for part, content in zip(oxford.SPEC.parts[:2], archives.values())
+    ]
     monkeypatch.setattr(oxford, "IMAGES", parts[0])
-    monkeypatch.setattr(oxford, "PARTS", (*parts, *oxford.SPEC.parts[2:]))
+    monkeypatch.setitem(photos.PHOTOS, "oxford", replace(oxford.SPEC, parts=(*parts, *oxford.SPEC.parts[2:])))
     monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     thread = threading.Thread(target=web.serve_forever, args=(0.01,))
@@ -486,9 +537,15 @@ def test_fetch_downloads_what_is_open_and_asks_for_the_rest(server, root, capsys
     assert command(capsys, "verify", "--dataset", "oxford")[0] == 0
 
 
-@pytest.mark.parametrize("mood, asked", [
-    (["breaks off"], [None, 500]), (["breaks off", "busy", "breaks off"], [None, 500, 500, 1000]),
-    (["breaks off", "no ranges"], [None, 500]), (["breaks off", "other piece"], [None, 500, None])])
+@pytest.mark.parametrize(
+    "mood, asked",
+    [
+        (["breaks off"], [None, 500]),
+        (["breaks off", "busy", "breaks off"], [None, 500, 500, 1000]),
+        (["breaks off", "no ranges"], [None, 500]),
+        (["breaks off", "other piece"], [None, 500, None]),
+    ],
+)
 def test_a_broken_connection_is_taken_up_again(server, root, capsys, mood, asked):
     server.mood = list(mood)
     assert command(capsys, "fetch", "--dataset", "oxford")[0] == 0
@@ -513,6 +570,17 @@ def test_a_download_that_was_complete_is_only_checked(server, root, capsys):
     assert (folder / "jpg" / "image_00001.jpg").is_file() and server.asked[0] == f"bytes={len(server.files['102flowers.tgz'])}-"
 
 
+@pytest.mark.parametrize("kind, digits", [("md5", 32), ("sha256", 64), ("sha256", 8)])
+def test_a_checksum_says_of_which_kind_it_is_and_may_be_the_first_digits(server, tmp_path, kind, digits):
+    url, path = f"{server.address}/imagelabels.mat", tmp_path / "imagelabels.mat"
+    expected = hashlib.new(kind, server.files["imagelabels.mat"]).hexdigest()[:digits]
+    with pytest.raises(DatasetError, match="has the checksum"):
+        downloads.download(url, path, f"{kind}:{expected[:-1]}{'0' if expected[-1] != '0' else '1'}")
+    assert not path.exists() and not leftovers(tmp_path)
+    downloads.download(url, path, f"{kind}:{expected}")
+    assert path.read_bytes() == server.files["imagelabels.mat"]
+
+
 def test_a_wrong_checksum_is_refused(server, root, capsys):
     server.files["102flowers.tgz"] = tar({"jpg/image_00001.jpg": b"another picture"})
     code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
@@ -530,7 +598,7 @@ def test_an_address_that_has_moved_is_explained(server, root, capsys):
 def test_a_server_that_is_away_is_explained(server, root, capsys):
     server.mood = ["busy"] * 10
     code, _, sentence = command(capsys, "fetch", "--dataset", "oxford")
-    assert code == 2 and "check the network" in sentence and len(server.asked) == ATTEMPTS
+    assert code == 2 and "check the network" in sentence and len(server.asked) == downloads.ATTEMPTS
 
 
 # --- archives ---
@@ -552,12 +620,18 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 TEXTS = {name: content for name, content in cub_files().items() if name.startswith("cvpr2016")}
 BAD_ARCHIVES = {
-    "leads up": tar({**TEXTS, "cvpr2016_cub/../../../outside.txt": b"x"}), "absolute": tar({**TEXTS, "/tmp/outside.txt": b"x"}),
-    "symbolic link": tar(TEXTS, link("cvpr2016_cub", "/tmp")), "hard link": tar(TEXTS, link("a", "/etc/passwd", tarfile.LNKTYPE)),
-    "device": tar(TEXTS, link("pipe", "", tarfile.FIFOTYPE)), "cut off": tar(TEXTS)[:-200], "empty": b"",
+    "leads up": tar({**TEXTS, "cvpr2016_cub/../../../outside.txt": b"x"}),
+    "absolute": tar({**TEXTS, "/tmp/outside.txt": b"x"}),
+    "symbolic link": tar(TEXTS, link("cvpr2016_cub", "/tmp")),
+    "hard link": tar(TEXTS, link("a", "/etc/passwd", tarfile.LNKTYPE)),
+    "device": tar(TEXTS, link("pipe", "", tarfile.FIFOTYPE)),
+    "cut off": tar(TEXTS)[:-200],
+    "empty": b"",
     "no archive": b"<html>not found</html>",
-    "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}), "cut zip": zipped(TEXTS)[:-30],
-    "backslashes": zipped({"..\\outside.txt": b"x"}), "something else": tar({"README": b"x"}),
+    "zip that leads up": zipped({**TEXTS, "../outside.txt": b"x"}),
+    "cut zip": zipped(TEXTS)[:-30],
+    "backslashes": zipped({"..\\outside.txt": b"x"}),
+    "something else": tar({"README": b"x"}),
 }
 
 
@@ -581,8 +655,14 @@ def test_an_archive_does_not_overwrite_a_folder(root, capsys):
 
 def test_an_interrupted_unpacking_starts_again(root, capsys):
     folder = root / "data" / "cub"
-    put(folder, {"cvpr2016_cub.tar.gz": tar(TEXTS, link("./", "", tarfile.DIRTYPE)), "CUB_200_2011/images.txt": b"",
-                 ".cvpr2016_cub.tar.gz.unpacking/cvpr2016_cub/half.txt": b"half"})
+    put(
+        folder,
+        {
+            "cvpr2016_cub.tar.gz": tar(TEXTS, link("./", "", tarfile.DIRTYPE)),
+            "CUB_200_2011/images.txt": b"",
+            ".cvpr2016_cub.tar.gz.unpacking/cvpr2016_cub/half.txt": b"half",
+        },
+    )
     put(folder, {"birds.zip": zipped(stackgan_files())})
     assert command(capsys, "fetch", "--dataset", "cub")[0] == 0
     assert not leftovers(folder) and not (folder / "cvpr2016_cub" / "half.txt").exists()

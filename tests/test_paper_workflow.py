@@ -22,20 +22,39 @@ from s2i_lib.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {
-    "precision": "float32", "data": {"image_size": 32, "spoken_captions": 2},
+    "precision": "float32",
+    "data": {"image_size": 32, "spoken_captions": 2},
     "teacher": {"name": "efficientnet_lite0", "image_size": 64},
     "encoder": {"width": 2, "rnn_dim": 8, "epochs": 2, "batch_size": 8},
-    "gan": {"base_size": 8, "generator_width": 4, "discriminator_width": 4, "noise_dim": 6, "condition_dim": 6, "steps": 10,
-            "batch_size": 6},
+    "gan": {
+        "base_size": 8,
+        "generator_width": 4,
+        "discriminator_width": 4,
+        "noise_dim": 6,
+        "condition_dim": 6,
+        "steps": 10,
+        "batch_size": 6,
+    },
     "classifier": {"network": "residual", "width": 4, "epochs": 4, "batch_size": 4, "learning_rate": 2e-3},
-    "scores": {"network": "lite0", "captions": 12, "gallery_sentences": 2, "gallery_samples": 2, "inception_splits": 2}}
+    "scores": {"network": "lite0", "captions": 12, "gallery_sentences": 2, "gallery_samples": 2, "inception_splits": 2},
+}
 # three training and two test classes of each, more pictures of the miniatures of test_paper_data.py
-NAMES = CUB_NAMES + tuple(f"{species}_{k:04d}_{k}" for species in (
-    "001.Black_footed_Albatross/Black_Footed_Albatross", "002.Laysan_Albatross/Laysan_Albatross",
-    "003.Sooty_Albatross/Sooty_Albatross", "004.Groove_billed_Ani/Groove_Billed_Ani",
-    "005.Crested_Auklet/Crested_Auklet") for k in range(10, 13))
-FILES = {"cub": cub_files(NAMES), "oxford": oxford_files((77, 77, 3, 21, 77, 3, 3, 7, 7, 7, 21, 21, 3, 7, 80, 80, 80)),
-         "places": places_files(6, seconds=1.2)}
+NAMES = CUB_NAMES + tuple(
+    f"{species}_{k:04d}_{k}"
+    for species in (
+        "001.Black_footed_Albatross/Black_Footed_Albatross",
+        "002.Laysan_Albatross/Laysan_Albatross",
+        "003.Sooty_Albatross/Sooty_Albatross",
+        "004.Groove_billed_Ani/Groove_Billed_Ani",
+        "005.Crested_Auklet/Crested_Auklet",
+    )
+    for k in range(10, 13)
+)
+FILES = {
+    "cub": cub_files(NAMES),
+    "oxford": oxford_files((77, 77, 3, 21, 77, 3, 3, 7, 7, 7, 21, 21, 3, 7, 80, 80, 80)),
+    "places": places_files(6, seconds=1.2),
+}
 SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "places": {"train": 32, "test": 10}}
 
 
@@ -79,8 +98,16 @@ def fetch_and_verify(name: str, root: Path, web: ThreadingHTTPServer, patch: pyt
     """What a user does: fetch what is open, put the rest into its place by hand, fetch again, verify."""
     module, packed = dataset_module(name), archives(name)
     web.files |= {part.archive: packed[part.archive] for part in module.PARTS if part.url}
-    parts = tuple(replace(part, url=f"http://127.0.0.1:{web.server_port}/{part.archive}",
-                          checksum=hashlib.md5(packed[part.archive]).hexdigest()) if part.url else part for part in module.PARTS)
+    parts = tuple(
+        replace(
+            part,
+            url=f"http://127.0.0.1:{web.server_port}/{part.archive}",
+            checksum=hashlib.md5(packed[part.archive]).hexdigest(),
+        )
+        if part.url
+        else part
+        for part in module.PARTS
+    )
     for attribute in [key for key, value in vars(module).items() if value in module.PARTS]:
         patch.setattr(module, attribute, parts[module.PARTS.index(getattr(module, attribute))])
     patch.setattr(module, "PARTS", parts)
@@ -93,12 +120,38 @@ def fetch_and_verify(name: str, root: Path, web: ThreadingHTTPServer, patch: pyt
 
 def snakemake(tree: Path, dataset: str, recipes: str, *targets: str) -> None:
     """Run the workflow as run_all.sh does, two chapters side by side."""
-    environment = os.environ | {"S2I_ROOT": str(tree), "PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1",
-                                "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", "workflow/Snakefile", "--cores", "2", "--nolock",
-               "--set-threads", *(f"{scope}_chapter=1" for scope in ("data", "recipe", "seed", "tables")),
-               "--rerun-triggers", "params", "input", "mtime", "--scheduler", "greedy", "--quiet", "all", "--config",
-               "profile=paper", f"datasets={dataset}", f"recipes={recipes}"]
+    environment = os.environ | {
+        "S2I_ROOT": str(tree),
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "MPLBACKEND": "agg",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        *targets,
+        "--snakefile",
+        "workflow/Snakefile",
+        "--cores",
+        "2",
+        "--nolock",
+        "--set-threads",
+        *(f"{scope}_chapter=1" for scope in ("data", "recipe", "seed", "tables")),
+        "--rerun-triggers",
+        "params",
+        "input",
+        "mtime",
+        "--scheduler",
+        "greedy",
+        "--quiet",
+        "all",
+        "--config",
+        "profile=paper",
+        f"datasets={dataset}",
+        f"recipes={recipes}",
+    ]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -112,12 +165,14 @@ def executed(tree):
     return tree
 
 
+@pytest.mark.slow
 def test_every_chapter_runs_on_photographs(executed):
     folders = [*executed.glob("data/cub-paper/chapters/*"), *executed.glob("runs/**/chapters/*")]
     assert {path.stem[:2] for path in folders} == {f"{number:02d}" for number in range(1, 23)} - {"09", "20"}
     assert not any("failed" in path.stem for path in folders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, rows", [("2", 7), ("3", 5), ("4", 3), ("5", 3)])
 def test_every_table_is_made_of_photographs(executed, number, rows):
     table = pd.read_csv(executed / "runs" / "results" / f"table_{number}_paper.csv")
@@ -128,6 +183,7 @@ def test_every_table_is_made_of_photographs(executed, number, rows):
     assert "colour attribute accuracy" not in table and ("FID-lite0" in table or "fid_lite0, same size" in table)
 
 
+@pytest.mark.slow
 def test_photographs_are_scored_without_attributes_and_by_named_networks(executed):
     records = pd.concat([pd.read_csv(path) for path in executed.glob("runs/results/records/cub-paper-s0*.csv")])
     scores = set(records[records.chapter == "07_scores"].metric)
@@ -137,6 +193,7 @@ def test_photographs_are_scored_without_attributes_and_by_named_networks(execute
     assert {"two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "StackGAN-v2"} <= methods
 
 
+@pytest.mark.slow
 def test_captions_are_spoken_and_recordings_are_kept(executed):
     folder = executed / "data"
     assert len(list(folder.glob("cub-paper/speech/*/*.wav"))) == 2 * len(NAMES)
@@ -145,6 +202,7 @@ def test_captions_are_spoken_and_recordings_are_kept(executed):
     assert all((folder / "places-paper" / item["recordings"][0]).is_file() for item in items) and len(items) == 42
 
 
+@pytest.mark.slow
 def test_cells_about_attributes_left_their_place(executed):
     paths = executed / "data/cub-paper/chapters/01_data.ipynb", ROOT / "notebooks/01_data.ipynb"
     done, source = (nbformat.read(path, as_version=4) for path in paths)
@@ -157,8 +215,9 @@ def test_cells_about_attributes_left_their_place(executed):
 
 def run_all(root: Path, *options: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"S2I_ROOT": str(root), "TORCH_HOME": str(root / "torch")}
-    return subprocess.run(["bash", "run_all.sh", *options], cwd=ROOT, env=environment, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        ["bash", "run_all.sh", *options], cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
 
 
 def test_a_dry_run_without_data_prints_the_plan_and_what_is_missing(tmp_path):
@@ -174,19 +233,25 @@ def test_a_dry_run_without_data_prints_the_plan_and_what_is_missing(tmp_path):
 
 
 def test_a_run_without_data_stops_at_once_with_the_same_list(tmp_path):
-    dry, real = run_all(tmp_path, "--profile=paper", "--dataset=oxford", "-n"), run_all(tmp_path, "--profile=paper", "--dataset=oxford")
+    dry, real = (
+        run_all(tmp_path, "--profile=paper", "--dataset=oxford", "-n"),
+        run_all(tmp_path, "--profile=paper", "--dataset=oxford"),
+    )
     assert real.returncode == 3 and real.stdout and dry.stdout.startswith(real.stdout)
     assert "102flowers.tgz" in real.stdout and "googlenet" in real.stdout and "CUB_200" not in real.stdout
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("profile, dataset", [("small", "cub"), ("paper", "birds"), ("smoke", "birds,places"), ("paper", "cubs")])
+@pytest.mark.parametrize(
+    "profile, dataset", [("small", "cub"), ("paper", "birds"), ("smoke", "birds,places"), ("paper", "cubs")]
+)
 def test_profiles_and_data_sets_that_do_not_belong_together(tmp_path, profile, dataset):
     done = run_all(tmp_path, "--profile", profile, "--dataset", dataset, "--dry-run")
     assert done.returncode == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert dataset.split(",")[-1] in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_is_missing_once_everything_is_there(tree, monkeypatch, capsys):
     monkeypatch.setenv("S2I_ROOT", str(tree))
     assert main(["data", "check"]) == 0 and not capsys.readouterr().out

@@ -19,35 +19,39 @@ import sys
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 import torch
 from conftest import tiny_config
-from s2i_lib import parallel, training
-parallel.start()
+from s2i_lib.training import distributed
+from s2i_lib.training.common import Checkpoint
+from s2i_lib.training.encoder import train_encoder
+from s2i_lib.training.gan import train_gan
+distributed.init_process_group()
 torch.set_num_threads(1)
 weights = torch.nn.Parameter(torch.zeros(3))
-weights.grad = torch.full((3,), float(parallel.rank()))
-parallel.average_gradients([weights])
-assert parallel.count() == 2 and weights.grad.tolist() == [0.5] * 3
-assert parallel.share(list(range(6))) == list(range(parallel.rank(), 6, 2))
-for train, part in ((training.train_encoder, "encoder"), (training.train_gan, "gan")):
-    kept, init = [], training.Checkpoint.__init__
+weights.grad = torch.full((3,), float(distributed.rank()))
+distributed.all_reduce_gradients([weights])
+assert distributed.world_size() == 2 and weights.grad.tolist() == [0.5] * 3
+assert distributed.shard(list(range(6))) == list(range(distributed.rank(), 6, 2))
+for train, part in ((train_encoder, "encoder"), (train_gan, "gan")):
+    kept, init = [], Checkpoint.__init__
 
     def remember(self, *arguments, init=init, **parts):
         init(self, *arguments, **parts)
         kept.append(parts)
 
-    training.Checkpoint.__init__ = remember
+    Checkpoint.__init__ = remember
     train(tiny_config(recipe={recipe!r}))
-    training.Checkpoint.__init__ = init
+    Checkpoint.__init__ = init
     networks = [kept[0][name] for name in ("model", "generator", "discriminators") if name in kept[0]]
     trained = [p.detach() for network in networks for p in network.parameters()]
     for parameter in trained:
-        same = parallel.agree(parameter.clone())
+        same = distributed.broadcast(parameter.clone())
         assert torch.equal(same, parameter), part
-parallel.wait()
-if parallel.rank() == 0:
+distributed.barrier()
+if distributed.rank() == 0:
     print("both agree")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["paper"])
 def test_two_processes_train_one_model_and_one_process_goes_on(project, tmp_path, recipe):
     run = tiny_config(recipe=recipe)
@@ -73,6 +77,6 @@ def test_alone_nothing_is_divided_and_nothing_waits(monkeypatch):
     gradient.grad = torch.ones(2)
     distributed.all_reduce_gradients([gradient])
     assert gradient.grad.tolist() == [1, 1]
-    monkeypatch.setattr(parallel, "count", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     with pytest.raises(ValueError, match="cannot be divided among 2 processes"):
         distributed.shard([1, 2, 3])

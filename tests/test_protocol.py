@@ -3,17 +3,33 @@
 import pandas as pd
 import pytest
 
+from s2i_lib import protocol
 from s2i_lib.config import load_config
-from s2i_lib.datasets import PUBLISHED, get_spec
+from s2i_lib.datasets import PHOTOS, get_spec
 from s2i_lib.protocol import STATUSES, hyperparameters
 
 # what profile `paper` on photographs, with the paper's own recipe, never reads
-UNUSED = {"data.images_per_train_class", "data.images_per_test_class", "data.images_for_judge", "data.seed", "judge.images",
-          "judge.width", "gan.penalty_weight", "gan.penalty_every", "gan.matching_weight", "teacher.batch_size",
-          "scores.gallery_sentences", "scores.gallery_samples", "profile", "dataset", "recipe"}
+UNUSED = {
+    "data.images_per_train_class",
+    "data.images_per_test_class",
+    "data.images_for_classifier",
+    "data.seed",
+    "classifier.images",
+    "classifier.width",
+    "gan.penalty_weight",
+    "gan.penalty_every",
+    "gan.matching_weight",
+    "teacher.batch_size",
+    "scores.gallery_sentences",
+    "scores.gallery_samples",
+    "gan.compile",
+    "profile",
+    "dataset",
+    "recipe",
+}
 
 
-@pytest.fixture(params=PUBLISHED)
+@pytest.fixture(params=PHOTOS)
 def table(request):
     return hyperparameters(load_config("paper", request.param, "paper"))
 
@@ -49,17 +65,19 @@ def test_our_values_are_read_from_the_configuration():
     assert rows.ours["config.gan.kl_weight"] == "3.0" and rows.status["config.gan.kl_weight"] == "silent"
 
 
-@pytest.mark.parametrize("key", ["config.gan.stpes", "losses.joint_embedding_loss.gamma", "cub.SPEC.split_sizes.val", "nothing.here"])
+@pytest.mark.parametrize(
+    "key", ["config.gan.stpes", "losses.joint_embedding_loss.gamma", "cub.split_sizes.val", "nothing.here"]
+)
 def test_a_key_that_leads_nowhere_is_named(tmp_path, monkeypatch, key):
     row = {"part": "x", "name": "x", "dataset": "", "key": key, "paper": "", "source": "", "reason": "none"}
     (tmp_path / "results").mkdir()
     pd.DataFrame([row]).to_csv(tmp_path / "results" / "hyperparameters.csv", index=False)
-    monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.setattr(protocol, "repository", lambda: tmp_path)
     with pytest.raises(ValueError, match=key):
         hyperparameters(load_config("paper", "cub", "paper"))
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_one_picture_is_drawn_per_caption(name):
     settings = load_config("paper", name, "paper")
     assert settings.scores.captions == settings.data.spoken_captions * get_spec(name).split_sizes["test"]

@@ -17,7 +17,9 @@ def git(*arguments: str) -> str:
 
 
 def numbers(text: str) -> tuple[str, ...]:
-    """Every cell of a CSV file that is a number, as it is written, in reading order; the fingerprints of configurations are names."""
+    """Every cell of a CSV file that is a number, as it is written, in reading order; the fingerprints of configurations are
+    names.
+    """
     rows = list(csv.reader(io.StringIO(text)))
     names = {column for column, name in enumerate(rows[0]) if name == "config"}
     return tuple(cell for row in rows[1:] for column, cell in enumerate(row) if column not in names and is_number(cell))

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -11,6 +10,8 @@ import pytest
 from conftest import tiny_config
 
 from s2i_lib import results
+from s2i_lib.config import load_config
+from s2i_lib.files import repository
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def run(project):
 
 def test_records_come_back_as_they_were_saved(run):
     saved = results.save_run(run)
-    loaded = results.load_records(run.config.results_dir)
+    loaded = results.read_records(run.config.results_dir)
     pd.testing.assert_frame_equal(loaded, saved, check_dtype=False)
     assert loaded.config.tolist() == [run.config.fingerprint()] * 2
     assert loaded.recipe.tolist() == ["paper", ""] and loaded.seed.tolist() == [3, 3]
@@ -33,7 +34,7 @@ def test_saving_again_replaces_the_records(run):
     results.save_run(run)
     run.records.pop()
     results.save_run(run)
-    assert len(results.load_records(run.config.results_dir)) == 1
+    assert len(results.read_records(run.config.results_dir)) == 1
 
 
 def test_records_of_several_runs_are_put_together(run):
@@ -41,12 +42,52 @@ def test_records_of_several_runs_are_put_together(run):
     other.add("ours", "fid_lite0_n32", 13.5, n=32)
     results.save_run(run)
     results.save_run(other)
-    assert sorted(results.load_records(run.config.results_dir).value) == [1.0, 12.5, 13.5]
+    assert sorted(results.read_records(run.config.results_dir).value) == [1.0, 12.5, 13.5]
 
 
 def test_a_folder_without_records_is_an_empty_table(tmp_path):
-    records = results.load_records(tmp_path)
+    records = results.read_records(tmp_path)
     assert records.empty and list(records.columns) == results.COLUMNS
+
+
+@pytest.fixture
+def committed_results(tmp_path, monkeypatch):
+    """The `results` of a repository that is not the project's folder."""
+    (tmp_path / "repository").mkdir()
+    monkeypatch.setattr("s2i_lib.results.records.repository", lambda: tmp_path / "repository")
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path / "project"))
+    return tmp_path / "repository" / "results"
+
+
+def _save_one(config, value, to=None):
+    run = results.Run(config, "07_scores")
+    run.add("ours", "fid_lite0_n32", value, n=32)
+    results.save_run(run)
+    for kind, suffix in (("records", "csv"), ("manifests", "json")) if to else ():
+        (to / kind).mkdir(parents=True, exist_ok=True)
+        (config.results_dir / kind / f"{run.name}.{suffix}").rename(to / kind / f"{run.name}.{suffix}")
+    return run
+
+
+def test_own_records_stand_beside_the_committed_ones_and_replace_those_of_the_same_run(committed_results):
+    first, second = (load_config("small", seed=seed) for seed in (0, 1))
+    _save_one(first, 1.0, to=committed_results)
+    _save_one(second, 2.0, to=committed_results)
+    assert sorted(results.load_records(first).value) == [1.0, 2.0]
+    run = _save_one(second, 3.0)
+    assert sorted(results.load_records(first).value) == sorted(results.load_records(first, second).value) == [1.0, 3.0]
+    assert (first.results_dir / "records" / f"{run.name}.csv").is_file() and first.results_dir.parent.name == "runs"
+    assert list(results.load_manifests("birds-small-s1*", first)) == [run.name]
+    assert len(results.load_manifests("*", first)) == 2
+    smoke = load_config("smoke")
+    _save_one(smoke, 9.0)
+    assert results.load_records(smoke).value.tolist() == [9.0]  # stands alone
+    assert sorted(results.load_records(first).value) == [1.0, 3.0]
+
+
+def test_a_table_is_saved_among_the_results_of_the_run(project):
+    path = results.save_table(tiny_config(), "numbers", pd.DataFrame({"a": [1 / 3]}), float_format="%.3f")
+    assert path == tiny_config().results_dir / "numbers.csv" and path.read_text() == "a\n0.333\n"
 
 
 def test_a_shared_run_belongs_to_no_recipe(project):
@@ -83,12 +124,18 @@ def _records(*rows) -> pd.DataFrame:
 
 
 def test_a_table_shows_mean_and_standard_error_over_seeds():
-    records = _records(("ours", "paper", 0, "is", 2.0), ("ours", "paper", 1, "is", 4.0), ("ours", "recommended", 0, "is", 5.0),
-                       ("ours", "paper", 0, "fid", 7.0), ("ours", "paper", 0, "other", 9.0))
+    records = _records(
+        ("ours", "paper", 0, "is", 2.0),
+        ("ours", "paper", 1, "is", 4.0),
+        ("ours", "recommended", 0, "is", 5.0),
+        ("ours", "paper", 0, "fid", 7.0),
+        ("ours", "paper", 0, "other", 9.0),
+    )
     table = results.score_table(records, ["fid", "is"], digits=2)
     assert table.to_dict("records") == [
         {"method": "ours", "recipe": "paper", "fid": "7.00", "is": "3.00 ± 1.00"},  # sd sqrt(2) over sqrt(2) seeds
-        {"method": "ours", "recipe": "recommended", "fid": "", "is": "5.00"}]
+        {"method": "ours", "recipe": "recommended", "fid": "", "is": "5.00"},
+    ]
 
 
 def test_a_number_recorded_twice_is_no_second_seed():
@@ -160,49 +207,72 @@ def test_a_missing_section_is_refused(tmp_path):
 
 def test_the_readme_shows_the_committed_records(committed):
     root = committed("README.md", "results")
-    tables = results.readme_tables(results.load_records(root / "results"), "small")
+    tables = results.readme_tables(results.read_records(root / "results"), "small")
     assert tables and tables in (root / "README.md").read_text(), "run workflow/publish.py"
 
 
 def test_the_readme_leaves_out_seeds_that_only_some_methods_have():
     row = {"dataset": "birds", "profile": "small", "recipe": "paper", "method": "ours"}
-    scored = [{**row, "chapter": "05_speech_encoder", "metric": "zero_shot_accuracy", "seed": 0, "value": 0.5},
-              {**row, "chapter": "07_scores", "metric": "colour_attribute_accuracy", "seed": 0, "value": 0.25}]
+    scored = [
+        {**row, "chapter": "05_speech_encoder", "metric": "zero_shot_accuracy", "seed": 0, "value": 0.5},
+        {**row, "chapter": "07_scores", "metric": "colour_attribute_accuracy", "seed": 0, "value": 0.25},
+    ]
     further = [{**scored[0], "seed": 1, "value": 0.75}]
-    assert results.readme_tables(pd.DataFrame(scored + further), "small") == results.readme_tables(pd.DataFrame(scored), "small")
+    assert results.readme_tables(pd.DataFrame(scored + further), "small") == results.readme_tables(
+        pd.DataFrame(scored), "small"
+    )
     assert "seeds: 1." in results.readme_tables(pd.DataFrame(scored), "small")
 
 
-def test_table_3_has_the_methods_that_hear_and_the_distance_that_the_paper_prints():
+def test_table_3_has_the_methods_that_take_speech_and_the_distance_that_the_paper_prints():
     chapters = {"chapter": "19_table_3", "dataset": "rooms", "profile": "small", "seed": 0}
-    records = pd.DataFrame([{**chapters, "method": "ours", "recipe": "paper", "metric": "fid_lite0_n9", "value": 2.5},
-                            {**chapters, "chapter": "13_table_2", "method": "ours", "recipe": "recommended", "metric": "fid_lite0_n9",
-                             "value": 7.5}])
+    same = {**chapters, "method": "ours", "metric": "fid_lite0_n9"}
+    records = pd.DataFrame(
+        [{**same, "recipe": "paper", "value": 2.5}, {**same, "chapter": "13_table_2", "recipe": "recommended", "value": 7.5}]
+    )
     table = results.table_3(records, "rooms", "small").set_index("method")
-    assert list(table.index) == ["two-stage, pocketsphinx", "two-stage, whisper_tiny_en", "classifier-based", "ours, paper",
-                                 "ours, recommended"]
+    assert list(table.index) == [
+        "two-stage, pocketsphinx",
+        "two-stage, whisper_tiny_en",
+        "classifier-based",
+        "ours, paper",
+        "ours, recommended",
+    ]
     assert table.loc["ours, paper", ["FID-lite0", "paper's FID", "status"]].tolist() == ["2.500", "83.06", "not comparable"]
     assert table.loc["ours, recommended", ["FID-lite0", "status"]].tolist() == ["", "not run"]  # another chapter's record
     assert "paper's IS" not in table
 
 
-def _photographs(network, judge, method="ours", recipe="paper", fid=18.0, score=4.05):
+def _photographs(network, classifier, method="ours", recipe="paper", fid=18.0, score=4.05):
     same = {"chapter": "13_table_2", "dataset": "cub", "profile": "paper", "seed": 0, "method": method, "recipe": recipe}
-    return [{**same, "metric": f"fid_{network}_n29330", "value": fid}, {**same, "metric": f"is_{judge}_n29330", "value": score}]
+    return [
+        {**same, "metric": f"fid_{network}_n29330", "value": fid},
+        {**same, "metric": f"is_{classifier}_n29330", "value": score},
+    ]
 
 
-@pytest.mark.parametrize("network, judge, fid, status", [
-    ("inception", "inception", 18.0, "match"), ("inception", "inception", 25.0, "differs"), ("lite0", "judge", 18.0, "not comparable"),
-    ("inception", "judge", 18.0, "not comparable")])
-def test_photographs_match_or_differ_where_the_paper_s_networks_looked(network, judge, fid, status):
-    row = results.table_2(pd.DataFrame(_photographs(network, judge, fid=fid)), "cub", "paper").set_index("method").loc["ours, paper"]
+@pytest.mark.parametrize(
+    "network, classifier, fid, status",
+    [
+        ("inception", "inception", 18.0, "match"),
+        ("inception", "inception", 25.0, "differs"),
+        ("lite0", "classifier", 18.0, "not comparable"),
+        ("inception", "classifier", 18.0, "not comparable"),
+    ],
+)
+def test_photographs_match_or_differ_where_the_paper_s_networks_looked(network, classifier, fid, status):
+    records = pd.DataFrame(_photographs(network, classifier, fid=fid))
+    row = results.table_2(records, "cub", "paper").set_index("method").loc["ours, paper"]
     assert row.status == status and row["paper's FID"] == "18.37"
-    assert row[["FID", "IS"] if network == judge else ["FID-lite0", "IS (judge)"] if network == "lite0" else ["FID", "IS (judge)"]].all()
+    distance = "FID-lite0" if network == "lite0" else "FID"
+    score = "IS" if classifier == "inception" else "IS (classifier)"
+    assert row[[distance, score]].all()
 
 
 def test_what_the_paper_does_not_have_is_never_compared_with_it():
     rows = _photographs("inception", "inception", recipe="recommended") + _photographs(
-        "inception", "inception", "two-stage, whisper_tiny_en", "text")
+        "inception", "inception", "two-stage, whisper_tiny_en", "text"
+    )
     table = results.table_2(pd.DataFrame(rows), "cub", "paper").set_index("method")
     assert table.loc[["ours, recommended", "two-stage, whisper_tiny_en"], "status"].tolist() == ["not comparable"] * 2
     assert table.loc["ours, paper", "status"] == "not run"
@@ -213,72 +283,120 @@ def test_what_the_paper_does_not_have_is_never_compared_with_it():
 def test_a_claim_about_fid_reads_whatever_network_looked():
     for network in ("lite0", "inception"):
         records = _measured(("ours", f"fid_{network}_n100", 0, 0.5, 0.0), ("other", f"fid_{network}_n100", 0, 0.3, 0.0))
-        assert results.effect(records, _write_data_stamp(metric="FID", than_method="other", than_recipe="paper"))["value"] == pytest.approx(0.2)
+        claim = _claim_row(metric="FID", than_method="other", than_recipe="paper")
+        assert results.effect(records, claim)["value"] == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("dataset, name", [("birds", "zero_shot_accuracy"), ("cub", "zero_shot_accuracy"), ("rooms", "class_accuracy")])
+@pytest.mark.parametrize(
+    "dataset, name", [("birds", "zero_shot_accuracy"), ("cub", "zero_shot_accuracy"), ("rooms", "class_accuracy")]
+)
 def test_an_accuracy_is_zero_shot_only_on_new_classes(dataset, name):
     assert results.class_metric(dataset) == name
 
 
-def _write_data_stamp(**changes):
-    fields = {"chapter": "1", "method": "ours", "recipe": "paper", "metric": "score", "than_method": "", "than_recipe": "", "than": "",
-              "sense": ">", "spread": "sentences"}
+def _claim_row(**changes):
+    fields = {
+        "chapter": "1",
+        "method": "ours",
+        "recipe": "paper",
+        "metric": "score",
+        "than_method": "",
+        "than_recipe": "",
+        "than": "",
+        "sense": ">",
+        "spread": "sentences",
+    }
     return SimpleNamespace(**{**fields, **changes})
 
 
 def _measured(*rows):
-    return pd.DataFrame([{"chapter": "1", "method": m, "recipe": "paper", "metric": metric, "seed": seed, "value": value,
-                          "standard_error": error, "n": 100} for m, metric, seed, value, error in rows])
+    return pd.DataFrame(
+        [
+            {
+                "chapter": "1",
+                "method": m,
+                "recipe": "paper",
+                "metric": metric,
+                "seed": seed,
+                "value": value,
+                "standard_error": error,
+                "n": 100,
+            }
+            for m, metric, seed, value, error in rows
+        ]
+    )
 
 
 def test_an_effect_is_the_difference_of_two_records_with_both_errors():
     records = _measured(("ours", "score", 0, 0.5, 0.03), ("other", "score", 0, 0.3, 0.04))
-    found = results.effect(records, _write_data_stamp(than_method="oth*", than_recipe="paper"))
-    assert found == pytest.approx({"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "errors": "sentences"})
+    found = results.effect(records, _claim_row(than_method="oth*", than_recipe="paper"))
+    assert found == pytest.approx(
+        {"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "errors": "sentences"}
+    )
 
 
 def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
     rows = [("ours", "fid_n100", seed, value, math.nan) for seed, value in enumerate((10.0, 12.0, 14.0))]
-    found = results.effect(_measured(*rows), _write_data_stamp(metric="fid_n", than="9", spread="seeds"))
+    found = results.effect(_measured(*rows), _claim_row(metric="fid_n", than="9", spread="seeds"))
     assert found["value"] == pytest.approx(3) and found["seeds"] == 3
     assert found["high"] - found["value"] == pytest.approx(4.30265273 * 2 / 3**0.5)  # Student's t
-    alone = results.effect(_measured(rows[0]), _write_data_stamp(metric="fid_n", spread="seeds"))
+    alone = results.effect(_measured(rows[0]), _claim_row(metric="fid_n", spread="seeds"))
     assert alone["value"] == 10 and math.isnan(alone["low"]) and results.verdict(alone, ">") == "one run"
 
 
-def test_a_distance_of_one_run_borrows_the_luck_of_training():
-    seeds = [("norm", 0, 800.0), ("norm", 1, 900.0), ("paper", 0, 1000.0), ("paper", 1, 1100.0), ("paper", 2, 1050.0), ("norm_jel", 0, 5.0)]
-    table_4 = pd.DataFrame([{"chapter": "15_table_4", "method": recipe, "recipe": recipe, "metric": "fid_lite0_n9", "seed": seed,
-                             "value": value, "standard_error": math.nan, "n": 9} for recipe, seed, value in seeds])
-    luck, freedom = results.between_seed_deviation(table_4, "FID")
-    assert freedom == 3 and luck == pytest.approx(math.sqrt((1 * 5000 + 2 * 2500) / 3))  # a row with a single seed does not count
+def test_a_distance_of_one_run_has_the_pooled_deviation_between_seeds():
+    seeds = [
+        ("norm", 0, 800.0),
+        ("norm", 1, 900.0),
+        ("paper", 0, 1000.0),
+        ("paper", 1, 1100.0),
+        ("paper", 2, 1050.0),
+        ("norm_jel", 0, 5.0),
+    ]
+    same = {"chapter": "15_table_4", "metric": "fid_lite0_n9", "standard_error": math.nan, "n": 9}
+    table_4 = pd.DataFrame(
+        [{**same, "method": recipe, "recipe": recipe, "seed": seed, "value": value} for recipe, seed, value in seeds]
+    )
+    deviation, degrees = results.between_seed_deviation(table_4, "FID")
+    assert degrees == 3 and deviation == pytest.approx(math.sqrt((1 * 5000 + 2 * 2500) / 3))  # a single seed does not count
     again = table_4[table_4.recipe == "paper"].assign(chapter="07_scores", method="ours")
     other = again.head(2).assign(recipe="recommended", value=[600.0, 700.0])
-    shuffled = other.assign(method="mismatched speech", recipe="elsewhere")
-    luck_7, freedom_7 = results.between_seed_deviation(pd.concat([table_4, again, other, shuffled]), "FID")
-    assert freedom_7 == 4 and luck_7 == pytest.approx(math.sqrt((3 * luck**2 + 5000) / 4))  # `paper` counts once
+    mismatched = other.assign(method="mismatched speech", recipe="elsewhere")
+    deviation_7, degrees_7 = results.between_seed_deviation(pd.concat([table_4, again, other, mismatched]), "FID")
+    assert degrees_7 == 4 and deviation_7 == pytest.approx(math.sqrt((3 * deviation**2 + 5000) / 4))  # `paper` counts once
     once = _measured(("ours", "fid_lite0_n9", 0, 1000.0, math.nan), ("other", "fid_lite0_n9", 0, 700.0, math.nan))
-    claim = _write_data_stamp(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
+    claim = _claim_row(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
     found = results.effect(pd.concat([once, table_4]), claim)
-    assert found["value"] == 300 and found["high"] - 300 == pytest.approx(3.182446305 * 2**0.5 * luck) and found["errors"] == "borrowed"
-    assert results.verdict(results.effect(once, claim), ">") == "one run"  # nobody to borrow from
+    assert found["value"] == 300 and found["high"] - 300 == pytest.approx(3.182446305 * 2**0.5 * deviation)
+    assert found["errors"] == "pooled"
+    assert results.verdict(results.effect(once, claim), ">") == "one run"  # no other rows to pool
 
 
 def test_a_paired_effect_is_read_with_its_own_interval():
-    records = _measured(*[("A beats B", f"paired_{name}", 0, value, math.nan)
-                          for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()])
-    found = results.effect(records, _write_data_stamp(method="A beats B", metric="paired"))
+    records = _measured(
+        *[
+            ("A beats B", f"paired_{name}", 0, value, math.nan)
+            for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()
+        ]
+    )
+    found = results.effect(records, _claim_row(method="A beats B", metric="paired"))
     assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100, "errors": "sentences, seeds"})
 
 
 def test_paired_effects_of_several_seeds_are_joined():
     parts = {"difference": (0.1, 0.3, 0.2), "low": (0.0, 0.2, 0.1), "high": (0.2, 0.4, 0.3), "seeds": (1, 1, 1)}
-    records = _measured(*[("A beats B", f"paired_{name}", seed, value, math.nan)
-                          for name, values in parts.items() for seed, value in enumerate(values)])
-    found = results.effect(records, _write_data_stamp(method="A beats B", metric="paired"))
+    records = _measured(
+        *[
+            ("A beats B", f"paired_{name}", seed, value, math.nan)
+            for name, values in parts.items()
+            for seed, value in enumerate(values)
+        ]
+    )
+    found = results.effect(records, _claim_row(method="A beats B", metric="paired"))
     margin = math.hypot(0.1, 4.30265273 * 0.1 / 3**0.5)  # of the sentences, and Student's t of the seeds
-    assert found == pytest.approx({"value": 0.2, "low": 0.2 - margin, "high": 0.2 + margin, "seeds": 3, "n": 100, "errors": "sentences, seeds"})
+    assert found == pytest.approx(
+        {"value": 0.2, "low": 0.2 - margin, "high": 0.2 + margin, "seeds": 3, "n": 100, "errors": "sentences, seeds"}
+    )
 
 
 def test_a_seed_that_was_measured_elsewhere_is_read_if_its_settings_are_today_s(project):
@@ -296,15 +414,16 @@ def test_a_seed_that_was_measured_elsewhere_is_read_if_its_settings_are_today_s(
 
 def test_a_digest_that_looks_like_a_number_stays_a_text(tmp_path):
     (tmp_path / "records").mkdir()
-    _measured(("ours", "score", 0, 1.0, 0.1)).assign(config="1234567e8901").to_csv(tmp_path / "records" / "a.csv", index=False)
-    assert results.load_records(tmp_path).config.tolist() == ["1234567e8901"]
+    records = _measured(("ours", "score", 0, 1.0, 0.1)).assign(config="1234567e8901")
+    records.to_csv(tmp_path / "records" / "a.csv", index=False)
+    assert results.read_records(tmp_path).config.tolist() == ["1234567e8901"]
 
 
 @pytest.mark.parametrize("chapter", ["1", "a chapter without records"])
 @pytest.mark.parametrize("metric", ["score", "paired"])
 def test_what_was_not_run_has_no_verdict(metric, chapter):
     records = _measured(("other", "score", 0, 1.0, 0.1))
-    assert results.verdict(results.effect(records, _write_data_stamp(metric=metric, chapter=chapter)), ">") == "not run"
+    assert results.verdict(results.effect(records, _claim_row(metric=metric, chapter=chapter)), ">") == "not run"
 
 
 def test_a_chapter_that_measured_nothing_leaves_the_types_of_the_others(tmp_path):
@@ -312,14 +431,25 @@ def test_a_chapter_that_measured_nothing_leaves_the_types_of_the_others(tmp_path
     filled = _measured(("ours", "score", 0, 1.0, 0.1))
     filled.to_csv(tmp_path / "records" / "a.csv", index=False)
     filled.head(0).to_csv(tmp_path / "records" / "b.csv", index=False)
-    assert results.load_records(tmp_path).value.dtype == float
+    assert results.read_records(tmp_path).value.dtype == float
 
 
-@pytest.mark.parametrize("low, high, sense, expected", [
-    (0.1, 0.2, ">", "holds"), (-0.2, -0.1, ">", "does not hold"), (-0.1, 0.2, ">", "undecided"),
-    (-0.2, -0.1, "<", "holds"), (0.1, 0.2, "<", "does not hold"), (-0.1, 0.2, "<", "undecided"),
-    (-0.04, 0.04, "within 0.05", "holds"), (0.06, 0.2, "within 0.05", "does not hold"), (-0.2, -0.06, "within 0.05", "does not hold"),
-    (0.01, 0.06, "within 0.05", "undecided"), (0.1, 0.2, "", "not testable")])
+@pytest.mark.parametrize(
+    "low, high, sense, expected",
+    [
+        (0.1, 0.2, ">", "holds"),
+        (-0.2, -0.1, ">", "does not hold"),
+        (-0.1, 0.2, ">", "undecided"),
+        (-0.2, -0.1, "<", "holds"),
+        (0.1, 0.2, "<", "does not hold"),
+        (-0.1, 0.2, "<", "undecided"),
+        (-0.04, 0.04, "within 0.05", "holds"),
+        (0.06, 0.2, "within 0.05", "does not hold"),
+        (-0.2, -0.06, "within 0.05", "does not hold"),
+        (0.01, 0.06, "within 0.05", "undecided"),
+        (0.1, 0.2, "", "not testable"),
+    ],
+)
 def test_a_verdict_needs_the_whole_interval(low, high, sense, expected):
     assert results.verdict({"low": low, "high": high, "seeds": 1}, sense) == expected
     assert expected in results.VERDICTS
@@ -331,15 +461,15 @@ def test_a_sense_that_means_nothing_is_refused():
 
 
 def test_every_claim_names_a_record_that_some_chapter_writes_or_says_why_not():
-    claims, notebooks = results.claims(), Path(__file__).resolve().parents[1] / "notebooks"
+    claims, notebooks = results.claims(), repository() / "notebooks"
     assert len(claims) >= 25 and not claims.duplicated(["section", "claim", "data"]).any()
     assert claims[claims.sense == ""].note.str.len().gt(10).all()
     for claim in claims[claims.sense != ""].itertuples():
         text = (notebooks / f"{claim.chapter}.ipynb").read_text()
         name = claim.metric.removesuffix("_n").removeprefix("attribute_accuracy_")
         if claim.metric == "paired":
-            name = claim.method.partition(":")[0].removeprefix("on real speech, ").removeprefix("in the field, ")
-        assert name in text or name in Path(results.__file__).with_name("scoring.py").read_text(), f"{claim.claim}: {name}"
+            name = claim.method.partition(":")[0].removeprefix("on real speech, ").removeprefix("on degraded speech, ")
+        assert name in text or name in (repository() / "s2i_lib" / "evaluation.py").read_text(), f"{claim.claim}: {name}"
 
 
 def test_nothing_matches_a_number_that_the_paper_lost():

@@ -15,8 +15,17 @@ from s2i_lib.datasets.rendered import RENDERED, room_layouts
 
 rooms = RENDERED["rooms"]
 ROOMS = rooms.attributes["room"]
-PLAIN = {"wall": "grey", "furniture": "red", "curtain": "green", "rug": "blue", "floor": "wooden", "lamp": "none",
-         "decoration": "none", "plant": "none", "time": "day"}
+PLAIN = {
+    "wall": "grey",
+    "furniture": "red",
+    "curtain": "green",
+    "rug": "blue",
+    "floor": "wooden",
+    "lamp": "none",
+    "decoration": "none",
+    "plant": "none",
+    "time": "day",
+}
 every_room = pytest.mark.parametrize("room", ROOMS)
 
 
@@ -56,8 +65,10 @@ def test_training_and_test_are_equally_frequent_samples(tables):
     train, images = tables
     for name in ("floor", "time", "plant"):
         for value in rooms.attributes[name]:
-            shares = [np.mean([row[name] == value for table in images for row in table[part]])
-                      for part in (slice(train), slice(train, None))]
+            shares = [
+                np.mean([row[name] == value for table in images for row in table[part]])
+                for part in (slice(train), slice(train, None))
+            ]
             assert shares[0] == pytest.approx(shares[1], abs=0.05)
 
 
@@ -96,9 +107,17 @@ def test_every_value_gives_another_picture(name):
 
 
 # the least share of the picture that each attribute must change in every room
-SHARES = {"wall": ("grey", "yellow", 0.12), "furniture": ("red", "white", 0.06), "curtain": ("green", "pink", 0.06),
-          "rug": ("blue", "white", 0.05), "floor": ("wooden", "tiled", 0.03), "lamp": ("none", "standing", 0.006),
-          "decoration": ("none", "clock", 0.008), "plant": ("none", "potted", 0.006), "time": ("day", "evening", 0.03)}
+SHARES = {
+    "wall": ("grey", "yellow", 0.12),
+    "furniture": ("red", "white", 0.06),
+    "curtain": ("green", "pink", 0.06),
+    "rug": ("blue", "white", 0.05),
+    "floor": ("wooden", "tiled", 0.03),
+    "lamp": ("none", "standing", 0.006),
+    "decoration": ("none", "clock", 0.008),
+    "plant": ("none", "potted", 0.006),
+    "time": ("day", "evening", 0.03),
+}
 
 
 @every_room
@@ -109,9 +128,17 @@ def test_every_attribute_shows_in_every_room_at_64_pixels(room, name):
 
 
 @every_room
-@pytest.mark.parametrize("name, value, least", [
-    ("wall", "yellow", 0.3), ("furniture", "white", 0.6), ("curtain", "pink", 0.6), ("rug", "none", 0.6),
-    ("decoration", "mirror", 0.85), ("plant", "potted", 0.8)])
+@pytest.mark.parametrize(
+    "name, value, least",
+    [
+        ("wall", "yellow", 0.3),
+        ("furniture", "white", 0.6),
+        ("curtain", "pink", 0.6),
+        ("rug", "none", 0.6),
+        ("decoration", "mirror", 0.85),
+        ("plant", "potted", 0.8),
+    ],
+)
 def test_an_attribute_leaves_the_rest_of_the_room_alone(room, name, value, least):
     one, other = (_picture(room=room, **changed) for changed in ({}, {name: value}))
     assert np.mean((one == other).all(-1)) > least
@@ -140,9 +167,14 @@ def test_the_types_of_rooms_are_told_apart_by_their_furniture():
             assert one == other or _changed(mean[one], mean[other]).mean() > 0.1, (one, other)
 
 
-@pytest.mark.parametrize("change, reason", [
-    ({"room": "cellar"}, "unknown value 'cellar' of room"), ({"wall": "red"}, "unknown value 'red' of wall"),
-    ({"ceiling": "white"}, "unknown attribute 'ceiling'")])
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"room": "cellar"}, "unknown value 'cellar' of room"),
+        ({"wall": "red"}, "unknown value 'red' of wall"),
+        ({"ceiling": "white"}, "unknown attribute 'ceiling'"),
+    ],
+)
 def test_unknown_attributes_are_neither_drawn_nor_described(change, reason):
     for function in (rooms.draw, rooms.describe):
         with pytest.raises(ValueError, match=reason):
@@ -159,33 +191,59 @@ def test_a_missing_attribute_and_a_tiny_picture_are_refused():
 # --- sentences ---
 
 COLOUR_WORDS = {
-    "black": "black|ebony", "white": "white", "grey": "grey", "brown": "brown", "red": "red|scarlet|crimson",
-    "orange": "orange", "yellow": "yellow|golden", "green": "green", "blue": "blue", "purple": "purple|violet",
-    "pink": "pink"}
+    "black": "black|ebony",
+    "white": "white",
+    "grey": "grey",
+    "brown": "brown",
+    "red": "red|scarlet|crimson",
+    "orange": "orange",
+    "yellow": "yellow|golden",
+    "green": "green",
+    "blue": "blue",
+    "purple": "purple|violet",
+    "pink": "pink",
+}
 ROOM_WORDS = {
-    "bedroom": "bedroom|bed room", "dinette": "dinette|breakfast nook", "dining room": "dining room|dining area",
-    "home office": "home office|study", "hotel room": "hotel room", "kitchenette": "kitchenette|small kitchen",
-    "living room": "living room|sitting room"}
+    "bedroom": "bedroom|bed room",
+    "dinette": "dinette|breakfast nook",
+    "dining room": "dining room|dining area",
+    "home office": "home office|study",
+    "hotel room": "hotel room",
+    "kitchenette": "kitchenette|small kitchen",
+    "living room": "living room|sitting room",
+}
 VALUE_WORDS = {
-    "wooden": "wooden|hardwood|wood", "tiled": "tiled|checkered|tiles", "carpeted": "carpeted|carpet",
-    "hanging": "hanging lamp|lamp hanging|lamp that hangs|lamp hangs", "standing": "floor lamp|standing lamp|tall lamp",
-    "painting": "painting|picture hanging", "clock": "clock", "mirror": "mirror", "potted": "plant",
-    "day": "day|daylight|daytime|cloud", "evening": "sunset|setting|evening|going down",
-    "night": "moon|night sky|night outside|dark"}
+    "wooden": "wooden|hardwood|wood",
+    "tiled": "tiled|checkered|tiles",
+    "carpeted": "carpeted|carpet",
+    "hanging": "hanging lamp|lamp hanging|lamp that hangs|lamp hangs",
+    "standing": "floor lamp|standing lamp|tall lamp",
+    "painting": "painting|picture hanging",
+    "clock": "clock",
+    "mirror": "mirror",
+    "potted": "plant",
+    "day": "day|daylight|daytime|cloud",
+    "evening": "sunset|setting|evening|going down",
+    "night": "moon|night sky|night outside|dark",
+}
 # how a thing is said to have the colour C
 SAID_OF = {
     "wall": "C walls|walls painted C|walls are (painted )?C",
     "curtain": "C (curtains|drapes)|curtains (at the window )?are C",
     "rug": r"C rug|rug ((next to|under|in front of) the \w+ )?is C",
     "bedroom": "C bed|bed with an? C (cover|blanket)|bed (covered in|is) C",
-    "dinette": "C chairs|two chairs are C", "dining room": "C chairs|chairs (around the table )?are C",
+    "dinette": "C chairs|two chairs are C",
+    "dining room": "C chairs|chairs (around the table )?are C",
     "home office": "C desk|desk is C",
     "hotel room": "C beds|beds (with|have) C (covers|blankets)|beds (covered in|are) C",
     "kitchenette": "C (kitchen )?(cupboards|cabinets)|(cupboards|cabinets) are C",
-    "living room": "C (sofa|couch)|(sofa|couch) is C"}
+    "living room": "C (sofa|couch)|(sofa|couch) is C",
+}
 THINGS = {"wall": "walls", "curtain": "curtains|drapes", "rug": "rug"}
-SHADES = ("night (?=stand)|golden (?=yellow)|"
-          "(bright|deep|soft|jet|snowy|pure|ash|slate|rusty|chestnut|chocolate|emerald|leaf|royal) (?=[a-z])")
+SHADES = (
+    "night (?=stand)|golden (?=yellow)|"
+    "(bright|deep|soft|jet|snowy|pure|ash|slate|rusty|chestnut|chocolate|emerald|leaf|royal) (?=[a-z])"
+)
 
 
 def _described(seed: int) -> tuple[str, dict[str, str], dict[str, str]]:
@@ -212,7 +270,7 @@ def test_a_sentence_reports_two_to_five_true_attributes_and_mostly_the_room(seed
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**31))
 def test_a_sentence_says_exactly_what_it_reports(seed):
-    sentence, mentioned, attributes = _described(seed)
+    sentence, mentioned, _attributes = _described(seed)
     colours = {mentioned[name] for name in rooms.colour_attributes if name in mentioned}
     assert {colour for colour, words in COLOUR_WORDS.items() if _says(words, sentence)} == colours, sentence
     for room, words in ROOM_WORDS.items():
@@ -315,7 +373,9 @@ def test_the_attribute_classifier_learns_from_rooms_that_could_be_in_the_data_se
     assert len({tuple(attributes.values()) for attributes in drawn}) == 70
 
 
-@pytest.mark.parametrize("recipe, positives", [("recommended", "image"), ("paper", "class"), ("classifier", "class"), ("text", "class")])
+@pytest.mark.parametrize(
+    "recipe, positives", [("recommended", "image"), ("paper", "class"), ("classifier", "class"), ("text", "class")]
+)
 def test_a_sentence_fits_one_room_only_in_the_recommended_recipe(recipe, positives):
     assert config.load_config("small", "rooms", recipe).encoder.positives == positives
     assert config.load_config("small", "birds", recipe).encoder.positives == "class"
@@ -332,7 +392,11 @@ def _record(label, **attributes):
 
 
 def test_a_class_has_what_all_its_images_share():
-    records = [_record(0, room="bedroom", wall="red"), _record(0, room="bedroom", wall="blue"), _record(1, room="dinette", wall="red")]
+    records = [
+        _record(0, room="bedroom", wall="red"),
+        _record(0, room="bedroom", wall="blue"),
+        _record(1, room="dinette", wall="red"),
+    ]
     spoken = SpokenImages("rooms", "test", None, records)
     assert spoken.class_attributes == {0: {"room": "bedroom"}, 1: {"room": "dinette", "wall": "red"}}
 

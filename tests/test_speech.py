@@ -1,10 +1,10 @@
-"""The synthetic voice and the recognizers. Each sentence takes about a second, so there are few of them."""
+"""The synthetic voice and the unseen synthesizer. Each sentence takes about a second, so there are few of them."""
 
 import numpy as np
 import pytest
 import torch
 
-from s2i_lib import audio, recognition, speech
+from s2i_lib import audio, speech
 
 SENTENCE = "a red bird."
 
@@ -45,89 +45,52 @@ def test_captions_that_were_spoken_are_kept(tmp_path):
     assert speech.speak_captions(jobs) == 0
 
 
-# --- the second voice ---
+# --- the unseen synthesizer ---
 
 
-def test_the_second_voice_has_the_rate_and_the_level_of_the_first():
+def test_the_unseen_synthesizer_has_the_rate_and_the_level_of_the_voice():
     waveform = speech.synthesize(SENTENCE, voice=speech.UNSEEN_SYNTHESIZER)
     assert waveform.dtype == np.float32 and waveform.ndim == 1
     assert 0.5 < len(waveform) / audio.SAMPLE_RATE < 3
     assert np.sqrt(np.mean(np.square(waveform))) == pytest.approx(audio.LEVEL, rel=1e-3)
 
 
-def test_the_second_voice_says_the_same_words_the_same_way_whatever_it_said_before():
+def test_the_unseen_synthesizer_says_the_same_words_the_same_way_whatever_it_said_before():
     first = speech.synthesize(SENTENCE, voice=speech.UNSEEN_SYNTHESIZER)
     longer = speech.synthesize("a blue bird with a long yellow tail.", voice=speech.UNSEEN_SYNTHESIZER)
     again = speech.synthesize(SENTENCE, voice=speech.UNSEEN_SYNTHESIZER)  # every sentence is spoken by a process of its own
     assert np.array_equal(first, again) and len(longer) > 1.2 * len(first)
 
 
-def test_the_second_voice_is_another_voice():
+def test_the_unseen_synthesizer_has_another_voice():
     """Mean log-mel spectra: what is left of a voice when the words are gone."""
     text = "this bird has a red crown and a yellow tail."
-    heart, espeak = (audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, voice=voice))).mean(1)
-                     for voice in (speech.VOICE, speech.UNSEEN_SYNTHESIZER))
+    heart, espeak = (
+        audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, voice=voice))).mean(1)
+        for voice in (speech.VOICE, speech.UNSEEN_SYNTHESIZER)
+    )
     other = audio.log_mel_spectrogram(torch.from_numpy(speech.synthesize(text, seed=1))).mean(1)
     assert (heart - espeak).abs().mean() > 5 * (heart - other).abs().mean()
 
 
-@pytest.mark.parametrize("package", [
-    "raise ImportError('no package')",
-    "get_library_path = lambda: '/nowhere/libespeak-ng.so'",
-    "get_library_path = lambda: None\ndef get_data_path(): raise RuntimeError('no data')",  # None: this program itself
-], ids=["no package", "no library", "no data"])
-def test_without_the_library_the_second_voice_says_what_to_install(package, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "package",
+    [
+        "raise ImportError('no package')",
+        "get_library_path = lambda: '/nowhere/libespeak-ng.so'",
+        "get_library_path = lambda: None\ndef get_data_path(): raise RuntimeError('no data')",  # None: this program itself
+    ],
+    ids=["no package", "no library", "no data"],
+)
+def test_without_the_library_the_unseen_synthesizer_says_what_to_install(package, tmp_path, monkeypatch):
     (tmp_path / "espeakng_loader.py").write_text(package)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # ahead of what is installed
     with pytest.raises(RuntimeError, match=r"eSpeak NG cannot speak \(.+\); install the package espeakng-loader"):
         speech.synthesize(SENTENCE, voice=speech.UNSEEN_SYNTHESIZER)
 
 
-def test_the_second_voice_speaks_into_files_too(tmp_path):
+def test_the_unseen_synthesizer_speaks_into_files_too(tmp_path):
     path = tmp_path / "000" / "000_0.flac"
     assert speech.speak_captions([(SENTENCE, path)], processes=1, voice=speech.UNSEEN_SYNTHESIZER) == 1
     spoken = torch.from_numpy(speech.synthesize(SENTENCE, voice=speech.UNSEEN_SYNTHESIZER))
     assert torch.allclose(audio.load_audio(path), spoken, atol=1e-3)  # 16 bits
-
-
-# --- recognition ---
-
-
-@pytest.mark.parametrize("recognizer", recognition.RECOGNIZERS)
-def test_a_recogniser_understands_the_voice(recognizer):
-    heard = recognition.recognize(speech.synthesize("this bird has a red crown and a yellow tail."), recognizer)
-    assert {"bird", "yellow", "tail"} <= set(heard.split()), heard
-
-
-@pytest.mark.parametrize("recognizer", recognition.RECOGNIZERS)
-def test_a_recogniser_hears_nothing_in_nearly_nothing(recognizer):
-    noise = 1e-4 * np.random.default_rng(0).normal(size=audio.SAMPLE_RATE).astype(np.float32)
-    assert len(recognition.recognize(noise, recognizer).split()) <= 3
-
-
-def test_an_unknown_recogniser_is_refused():
-    with pytest.raises(ValueError, match="choose from pocketsphinx, whisper_tiny_en"):
-        recognition.recognize(np.zeros(16_000), "deepspeech")
-
-
-def test_plain_words_have_one_spelling():
-    assert recognition.plain_words("A GRAY bird, with it's  centers-coloured tail.") == "a grey bird with it's centres coloured tail"
-
-
-def test_word_errors_and_their_kinds():
-    rate, kinds, confusions = recognition.recognition_errors(["a red bird sings", "a blue bird"], ["a bed bird sings", "a bird bird"])
-    assert rate == pytest.approx(2 / 7) and kinds == {"substitute": 1.0, "delete": 0.0, "insert": 0.0}
-    assert confusions == {"red": ["bed"], "blue": ["bird"]}
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
-def test_mistakes_on_purpose_have_the_rate_that_was_asked_for(rate):
-    kinds, confusions = {"substitute": 0.7, "delete": 0.2, "insert": 0.1}, {"red": ["bed", "read"], "bird": ["bid"]}
-    text = " ".join(["this", "red", "bird", "has", "a", "tail"] * 200)
-    heard = recognition.corrupt_words(text, rate, kinds, confusions, np.random.default_rng(0))
-    assert recognition.recognition_errors([text], [heard])[0] == pytest.approx(rate, abs=0.1)  # an edit path may be shorter
-
-
-def test_without_errors_there_is_nothing_to_imitate():
-    with pytest.raises(ValueError, match="none to imitate"):
-        recognition.corrupt_words("a bird", 0.5, {"substitute": 0.0, "delete": 0.0, "insert": 0.0}, {}, np.random.default_rng(0))

@@ -9,50 +9,65 @@ from conftest import EMBEDDING_DIM, tiny_config
 from torch.nn import functional as F
 
 from s2i_lib import losses
+from s2i_lib.models.gan import build_gan
 from s2i_lib.training.common import adam
 from s2i_lib.training.gan import compile_networks
-from s2i_lib.training.gan_steps import GAN_STEPS, _apply, stackgan_step
+from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, stackgan_step
 
 LABELS = torch.tensor([0, 1, 1, 2, 3, 3])
 
 
-def networks(recipe):
+def untrained(recipe, **settings):
     torch.manual_seed(0)
-    gan = tiny_config(recipe=recipe, gan={"num_scales": 3}).gan
-    parts = training.build_gan(gan, EMBEDDING_DIM)
+    gan = tiny_config(recipe=recipe, gan={"num_scales": 3, **settings}).gan
+    generator, discriminators = build_gan(gan, EMBEDDING_DIM)
     # plain gradient steps: Adam's first ones are the signs of the gradients, which rounding can turn
-    names = ("generator", "discriminators")
-    return gan, parts, {name: torch.optim.SGD(part.parameters(), 0.02) for name, part in zip(names, parts)}
+    optimizers = {
+        "generator": torch.optim.SGD(generator.parameters(), 0.02),
+        "discriminators": torch.optim.SGD(discriminators.parameters(), 0.02),
+    }
+    return Networks(generator, discriminators, optimizers, gan)
 
 
-def batch(gan):
-    return torch.rand(6, 3, gan.image_size, gan.image_size) * 2 - 1, torch.randn(6, EMBEDDING_DIM), LABELS
+def modules(networks):
+    return networks.generator, networks.discriminators
 
 
-def literal_stackgan_step(generator, discriminators, optimizers, images, embedding, labels, gan):
+def random_batch(gan):
+    return Batch(torch.rand(6, 3, gan.image_size, gan.image_size) * 2 - 1, torch.randn(6, EMBEDDING_DIM), LABELS)
+
+
+def literal_stackgan_step(networks, batch):
     """Eqs. 10 to 14 pair by pair: a pass through the discriminator for every kind of pair, selection instead of masks."""
     bce, one, zero = F.binary_cross_entropy_with_logits, torch.ones(6), torch.zeros(6)
+    (generator, discriminators), optimizers, gan = modules(networks), networks.optimizers, networks.settings
+    images, embedding, labels = batch.images, batch.embedding, batch.labels
     noise = torch.randn(len(images), gan.noise_dim)
-    fakes, mean, log_variance = generator.draw(noise, embedding)
+    fakes, mean, log_variance = generator.generate(noise, embedding)
     condition = mean.detach()
     for discriminator, fake in zip(discriminators, fakes):
         real = F.interpolate(images, size=fake.shape[-1], mode="area")
-        right, alone = discriminator(real, condition)
-        fake_right, fake_alone = discriminator(fake.detach(), condition)
-        wrong = []
+        matching, alone = discriminator(real, condition)
+        fake_matching, fake_alone = discriminator(fake.detach(), condition)
+        mismatched = []
         for shift in (1, 2, 3):
             logits, _ = discriminator(real, condition.roll(-shift, 0))
-            wrong += [logit for logit, label, other in zip(logits, labels, labels.roll(-shift)) if label != other]
-        wrong = torch.stack(wrong)
-        loss = (bce(right, one) + bce(fake_right, zero) + bce(alone, one) + bce(fake_alone, zero)
-                + bce(wrong, torch.zeros_like(wrong)))
+            mismatched += [logit for logit, label, other in zip(logits, labels, labels.roll(-shift)) if label != other]
+        mismatched = torch.stack(mismatched)
+        loss = (
+            bce(matching, one)
+            + bce(fake_matching, zero)
+            + bce(alone, one)
+            + bce(fake_alone, zero)
+            + bce(mismatched, torch.zeros_like(mismatched))
+        )
         optimizers["discriminators"].zero_grad()
         loss.backward()
         optimizers["discriminators"].step()
     loss = gan.kl_weight * losses.conditioning_kl(mean, log_variance)
     for discriminator, fake in zip(discriminators, fakes):
-        fake_right, fake_alone = discriminator(fake, mean)
-        loss = loss + bce(fake_right, one) + bce(fake_alone, one)
+        fake_matching, fake_alone = discriminator(fake, mean)
+        loss = loss + bce(fake_matching, one) + bce(fake_alone, one)
     optimizers["generator"].zero_grad()
     loss.backward()
     optimizers["generator"].step()
@@ -60,15 +75,15 @@ def literal_stackgan_step(generator, discriminators, optimizers, images, embeddi
 
 def test_the_stackgan_step_is_the_literal_one():
     """In float32, since images leave the generator in it: what two updates moved agrees to a thousandth of the movement."""
-    (gan, ours, optimizers), (_, plain, plain_optimizers), (_, start, _) = (networks("paper") for _ in range(3))
+    ours, plain, start = (untrained("paper") for _ in range(3))
     for step in range(2):
         torch.manual_seed(step)
-        data = batch(gan)
+        batch = random_batch(ours.settings)
         torch.manual_seed(step + 10)
-        stackgan_step(*ours, optimizers, *data, gan, step)
+        stackgan_step(ours, batch, step)
         torch.manual_seed(step + 10)
-        literal_stackgan_step(*plain, plain_optimizers, *data, gan)
-    for one, other, before in zip(ours, plain, start):
+        literal_stackgan_step(plain, batch)
+    for one, other, before in zip(modules(ours), modules(plain), modules(start)):
         for a, b, c in zip(one.parameters(), other.parameters(), before.parameters()):
             moved, apart = (a - c).norm().item(), (a - b).norm().item()
             assert moved > 0 and apart < 1e-3 * moved + 1e-7
@@ -77,8 +92,9 @@ def test_the_stackgan_step_is_the_literal_one():
 @pytest.mark.parametrize("recipe", ["paper", "recommended", "text_v1"])
 def test_no_step_reads_a_number_back(recipe, monkeypatch):
     """`item`, `tolist`, `bool` and selections by a mask make the processor wait for a GPU."""
-    gan, parts, optimizers = networks(recipe)
-    data = batch(gan)
+    networks = untrained(recipe)
+    gan = networks.settings
+    batch = random_batch(gan)
 
     def forbidden(*_):
         raise AssertionError("a step reads a number back")
@@ -94,14 +110,17 @@ def test_no_step_reads_a_number_back(recipe, monkeypatch):
         for name in ("item", "tolist", "__bool__", "__float__", "__int__", "nonzero"):
             patch.setattr(torch.Tensor, name, forbidden)
         patch.setattr(torch.Tensor, "__getitem__", select)
-        values = GAN_STEPS[gan.model](*parts, optimizers, *data, gan, gan.penalty_every - 1)
+        values = GAN_STEPS[gan.model](networks, batch, gan.penalty_every - 1)
     assert all(torch.is_tensor(value) and not value.requires_grad for value in values.values())
 
 
 def test_the_update_of_the_generator_leaves_no_gradient_in_the_discriminators():
-    gan, (generator, discriminators), optimizers = networks("paper")
-    loss = sum(losses.generator_loss(*d(image, torch.randn(6, gan.condition_dim)))
-               for d, image in zip(discriminators, generator(torch.randn(6, gan.noise_dim), torch.randn(6, EMBEDDING_DIM))))
+    networks = untrained("paper")
+    (generator, discriminators), gan = modules(networks), networks.settings
+    loss = sum(
+        losses.generator_loss(*d(image, torch.randn(6, gan.condition_dim)))
+        for d, image in zip(discriminators, generator(torch.randn(6, gan.noise_dim), torch.randn(6, EMBEDDING_DIM)))
+    )
     full = torch.autograd.grad(loss, list(generator.first.parameters()), retain_graph=True)
     _apply(torch.optim.SGD(generator.parameters(), 0.0), loss)
     assert all(parameter.grad is None for parameter in discriminators.parameters())
@@ -109,10 +128,14 @@ def test_the_update_of_the_generator_leaves_no_gradient_in_the_discriminators():
 
 
 @pytest.mark.parametrize("counted", [[True] * 5, [True, False, True, True, False], [False] * 5])
-@pytest.mark.parametrize("loss", [
-    losses.discriminator_mismatch_loss,
-    lambda wrong, *mask: losses.stackgan_v1_discriminator_loss(torch.ones(3), torch.ones(3), wrong, *mask),
-    lambda wrong, *mask: losses.hinge_discriminator_loss(torch.ones(3), torch.ones(3), wrong, *mask)])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.discriminator_mismatch_loss,
+        lambda logits, *mask: losses.stackgan_v1_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask),
+        lambda logits, *mask: losses.hinge_discriminator_loss(torch.ones(3), torch.ones(3), logits, *mask),
+    ],
+)
 def test_a_mask_is_a_selection(loss, counted):
     mask = torch.tensor(counted)
     masked, chosen = torch.randn(2, 5).unbind()
@@ -125,19 +148,19 @@ def test_a_mask_is_a_selection(loss, counted):
 
 def test_compiled_networks_keep_their_weights_names_and_numbers(monkeypatch):
     """Compiled by the eager backend, which needs no C++ compiler: what is compiled, not how fast."""
-    monkeypatch.setenv("S2I_COMPILE", "1")
     compiler = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda part: compiler(part, backend="eager"))
-    gan, ours, optimizers = networks("paper")
-    plain, plain_optimizers = networks("paper")[1:]
-    names = [list(part.state_dict()) for part in ours]
-    compile_networks(*ours, config=tiny_config())
-    assert [list(part.state_dict()) for part in ours] == names
-    data = batch(gan)
-    for parts, chosen in ((ours, optimizers), (plain, plain_optimizers)):
+    ours, plain = untrained("paper", compile=True), untrained("paper")
+    names = [list(part.state_dict()) for part in modules(ours)]
+    for networks in (ours, plain):
+        compile_networks(networks)
+    assert ours.generator.first._compiled_call_impl is not None and plain.generator.first._compiled_call_impl is None
+    assert [list(part.state_dict()) for part in modules(ours)] == names
+    batch = random_batch(ours.settings)
+    for networks in (ours, plain):
         torch.manual_seed(0)
-        stackgan_step(*parts, chosen, *data, gan, 0)
-    for one, other in zip(ours, plain):
+        stackgan_step(networks, batch, 0)
+    for one, other in zip(modules(ours), modules(plain)):
         for a, b in zip(one.state_dict().values(), other.state_dict().values()):
             torch.testing.assert_close(a, b)
 

@@ -20,21 +20,40 @@ from torch import nn
 from s2i_lib import losses
 from s2i_lib.config import load_config
 from s2i_lib.devices import mixed_precision, pick_device
-from s2i_lib.features import load_speech_data
+from s2i_lib.features import load_log_mels, load_speech_data, to_signed
 from s2i_lib.inference import embed_inputs, generate
 from s2i_lib.models.checkpoint import classifier_path, load_speech_model
 from s2i_lib.models.classifiers import classifier_heads
+from s2i_lib.models.gan import build_gan
+from s2i_lib.models.stackgan_v1 import StackGANv1
 from s2i_lib.models.student import SpeechModel, TargetSpace
 from s2i_lib.training.classifiers import train_classifier
-from s2i_lib.training.common import Checkpoint, STUDENT_SECTIONS, augment, epoch_batches, rate_schedule, seed_step
-from s2i_lib.training.encoder import _encoder_batches, class_mean_features, gradient_magnitudes, mask_time, measure_weights, score_unseen, splice_speech, train_encoder
+from s2i_lib.training.common import (
+    STUDENT_SECTIONS,
+    Checkpoint,
+    augment,
+    averaged,
+    epoch_batches,
+    rate_schedule,
+    seed_step,
+)
+from s2i_lib.training.encoder import (
+    _encoder_batches,
+    class_mean_features,
+    gradient_magnitudes,
+    mask_time,
+    measure_weights,
+    score_unseen,
+    splice_speech,
+    train_encoder,
+)
 from s2i_lib.training.gan import load_gan_data, train_gan
-from s2i_lib.training.gan_steps import GAN_STEPS, _apply, image_pyramid, stackgan_step
+from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, image_pyramid, stackgan_step
 
 MODELS = {"paper": "stackgan_v2", "recommended": "modulated"}
 
 
-class Interrupted(RuntimeError):
+class InterruptedTrainingError(RuntimeError):
     pass
 
 
@@ -45,7 +64,7 @@ def _interrupt(monkeypatch, writes: int, calls: int) -> None:
     def save(self, position, force=False):
         counted.append(position)
         if len(counted) == calls:
-            raise Interrupted
+            raise InterruptedTrainingError
         if len(counted) <= writes:
             original(self, position, force)
 
@@ -65,7 +84,7 @@ def _interrupt_and_resume(monkeypatch, train, run, path, writes, calls):
     """The history of a loop that was interrupted, left no weights at `path`, and was started again."""
     with monkeypatch.context() as patch:
         _interrupt(patch, writes, calls)
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptedTrainingError):
             train(run)
     assert not path.exists()
     return train(run)
@@ -100,10 +119,11 @@ def test_an_interrupted_gan_ends_like_an_uninterrupted_one(project, monkeypatch,
 
 TRAIN = """
 import json, sys, torch
-from s2i_lib import config, training
+from s2i_lib.config import Config
+from s2i_lib.training import common, gan
 torch.set_num_threads(1)
-training.CHECKPOINT_SECONDS = 0.0
-training.train_gan(config.Config.model_validate(json.loads(sys.argv[1])))
+common.CHECKPOINT_SECONDS = 0.0
+gan.train_gan(Config.model_validate(json.loads(sys.argv[1])))
 """
 
 
@@ -116,12 +136,16 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_where_it_stopped(project, one_thread):
     run = tiny_config(gan={"steps": 60})
     write_embeddings(run)
     path, checkpoint = run.run_dir / "generator.safetensors", run.run_dir / "gan.ckpt"
-    process = subprocess.Popen([sys.executable, "-c", TRAIN, json.dumps(run.model_dump())],
-                               env=os.environ | {"S2I_ROOT": str(project)}, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, json.dumps(run.model_dump())],
+        env=os.environ | {"S2I_ROOT": str(project)},
+        stderr=subprocess.DEVNULL,
+    )
     while not checkpoint.exists():
         assert process.poll() is None
         time.sleep(0.01)
@@ -174,13 +198,13 @@ def test_the_encoder_learns_a_tiny_set(project, loss):
     assert score_unseen(model, data, run)["zero_shot"] >= 0.75  # four classes seen in training: chance is 0.25
 
 
-def test_the_text_encoder_learns_a_tiny_set_and_is_the_reader_of_both_painters(project):
+def test_the_text_encoder_learns_a_tiny_set_and_serves_both_text_recipes(project):
     settings = {"width": 8, "epochs": 25, "learning_rate": 1e-2}
     run = tiny_config(recipe="text", encoder=settings)
     history = train_encoder(run)
     assert history.loss.iloc[-1] < 0.8 * history.loss.iloc[0]
-    reader = load_speech_model(tiny_config(recipe="text_v1", encoder=settings))
-    _assert_same_weights(reader.state_dict(), load_speech_model(run).state_dict())
+    shared = load_speech_model(tiny_config(recipe="text_v1", encoder=settings))
+    _assert_same_weights(shared.state_dict(), load_speech_model(run).state_dict())
 
 
 def test_the_classifier_learns_the_training_classes_and_is_not_scored_in_the_space_of_images(project):
@@ -193,9 +217,12 @@ def test_the_classifier_learns_the_training_classes_and_is_not_scored_in_the_spa
 def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monkeypatch):
     run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "steps": 6})
     write_embeddings(run)
-    stages, draw = [], training.build_gan(run.gan, EMBEDDING_DIM)[0].__class__.draw
-    monkeypatch.setattr("s2i_lib.gan.StackGANv1.draw", lambda self, noise, embedding, stage:
-                        stages.append(stage) or draw(self, noise, embedding, stage))
+    stages, generate_stage = [], StackGANv1.generate_stage
+    monkeypatch.setattr(
+        StackGANv1,
+        "generate_stage",
+        lambda self, noise, embedding, stage: stages.append(stage) or generate_stage(self, noise, embedding, stage),
+    )
     history, path = train_gan(run), run.run_dir / "generator.safetensors"
     assert stages == [0, 0, 0, 1, 1, 1]
     weights = load_file(path)
@@ -215,47 +242,63 @@ def test_the_average_never_leaks_into_the_trained_generator(project):
         forget_training(run)
     for part in ("generator", "discriminators"):
         _assert_same_weights(states[0.2][part], states[0.999][part])
-    assert not torch.equal(states[0.2]["average"]["to_rgb.0.0.weight"], states[0.999]["average"]["to_rgb.0.0.weight"])
+    name = "module.to_rgb.0.0.weight"
+    assert not torch.equal(states[0.2]["average"][name], states[0.999]["average"][name])
 
 
 def test_the_written_generator_is_the_average(project):
     run = tiny_config()
     write_embeddings(run)
     train_gan(run)
-    _assert_same_weights(load_file(run.run_dir / "generator.safetensors"), torch.load(run.run_dir / "gan.ckpt")["average"])
+    average = torch.load(run.run_dir / "gan.ckpt")["average"]
+    assert average.pop("n_averaged") == run.gan.steps
+    written = load_file(run.run_dir / "generator.safetensors")
+    _assert_same_weights(written, {name.removeprefix("module."): value for name, value in average.items()})
 
 
 def test_the_average_moves_by_its_formula():
     module = nn.BatchNorm1d(3)
-    average = copy.deepcopy(module)
+    average = averaged(module, decay=0.9)
+    average.n_averaged.fill_(1000)  # late in a run
     module(torch.randn(8, 3, generator=torch.Generator().manual_seed(0)) + 2)
     nn.init.constant_(module.weight, 5.0)
-    before, source = copy.deepcopy(average.state_dict()), copy.deepcopy(module.state_dict())
-    training.update_average(average, module, decay=0.9)
+    before, source = copy.deepcopy(average.module.state_dict()), copy.deepcopy(module.state_dict())
+    average.update_parameters(module)
     for name in ("weight", "bias", "running_mean", "running_var"):
-        torch.testing.assert_close(average.state_dict()[name], 0.9 * before[name] + 0.1 * source[name])
-    assert average.num_batches_tracked == 1
+        torch.testing.assert_close(average.module.state_dict()[name], 0.9 * before[name] + 0.1 * source[name])
+    assert average.module.num_batches_tracked == 1
     _assert_same_weights(module.state_dict(), source)
 
 
 def test_the_average_of_an_early_step_forgets_the_untrained_weights():
-    module, average = nn.Linear(1, 1), nn.Linear(1, 1)
-    before = average.weight.item()
-    training.update_average(average, module, decay=0.9, step=0)
-    assert average.weight.item() == pytest.approx(0.1 * before + 0.9 * module.weight.item())
-    training.update_average(average, module, decay=0.0, step=1000)
-    assert torch.equal(average.weight, module.weight)  # no averaging: the last weights
+    module, modules = nn.Linear(1, 1), [nn.Linear(1, 1) for _ in range(2)]
+    average = averaged(module, decay=0.9)
+    average.update_parameters(modules[0])
+    assert torch.equal(average.module.weight, modules[0].weight)  # of the untrained ones nothing is left
+    average.update_parameters(modules[1])
+    early = 2 / 11  # (step + 1) / (step + 10) at step 1
+    expected = early * modules[0].weight.item() + (1 - early) * modules[1].weight.item()
+    assert average.module.weight.item() == pytest.approx(expected)
+
+
+def test_without_averaging_the_last_weights_are_kept():
+    module, average = nn.Linear(1, 1), averaged(nn.Linear(1, 1), decay=0.0)
+    average.n_averaged.fill_(1000)
+    average.update_parameters(module)
+    assert torch.equal(average.module.weight, module.weight)
 
 
 @pytest.mark.parametrize("recipe", MODELS)
 def test_a_batch_of_one_class_does_no_harm(project, recipe):
     run = tiny_config(recipe=recipe)
     torch.manual_seed(0)
-    generator, discriminators = training.build_gan(run.gan, EMBEDDING_DIM)
-    optimizers = {"generator": torch.optim.Adam(generator.parameters()),
-                  "discriminators": torch.optim.Adam(discriminators.parameters())}
-    batch = torch.rand(4, 3, 16, 16), torch.randn(4, EMBEDDING_DIM), torch.zeros(4, dtype=torch.long)
-    values = GAN_STEPS[run.gan.model](generator, discriminators, optimizers, *batch, run.gan, 0)
+    generator, discriminators = build_gan(run.gan, EMBEDDING_DIM)
+    optimizers = {
+        "generator": torch.optim.Adam(generator.parameters()),
+        "discriminators": torch.optim.Adam(discriminators.parameters()),
+    }
+    batch = Batch(torch.rand(4, 3, 16, 16), torch.randn(4, EMBEDDING_DIM), torch.zeros(4, dtype=torch.long))
+    values = GAN_STEPS[run.gan.model](Networks(generator, discriminators, optimizers, run.gan), batch, 0)
     assert np.isfinite(list(values.values())).all()
     assert all(torch.isfinite(p).all() for network in (generator, discriminators) for p in network.parameters())
 
@@ -266,48 +309,54 @@ def test_a_gan_step_trains_every_network(project, recipe):
     write_embeddings(run)
     train_gan(run)
     torch.manual_seed(run.seed)
-    fresh = dict(zip(("generator", "discriminators"), training.build_gan(run.gan, EMBEDDING_DIM)))
+    fresh = dict(zip(("generator", "discriminators"), build_gan(run.gan, EMBEDDING_DIM)))
     trained = torch.load(run.run_dir / "gan.ckpt")
     for part, network in fresh.items():
         unchanged = {name for name, p in network.named_parameters() if torch.equal(p, trained[part][name])}
-        assert unchanged <= {"0.realism.1.bias"}  # where all hinges are open, right and wrong cancel in this one
+        assert unchanged <= {"0.realism.1.bias"}  # where all hinges are open, matching and mismatched pairs cancel in this one
 
 
 def test_a_batch_pairs_images_with_sentences_and_labels(project):
     run = tiny_config()
     write_embeddings(run)
     data = load_gan_data(run)
-    images, embedding, labels = data.batch(64, np.random.default_rng(3))
-    assert images.shape == (64, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
+    batch = data.batch(64, np.random.default_rng(3))
+    images, embedding, labels = batch.images, batch.embedding, batch.labels
+    assert images.shape == (64, 3, 16, 16) and images.min() >= -1 and images.max() <= 1
     class_of = {row.numpy().tobytes(): int(label) for rows, label in zip(data.embeddings, data.labels) for row in rows}
     assert labels.tolist() == [class_of[row.numpy().tobytes()] for row in embedding]
-    known = training.to_signed(data.images)
+    known = to_signed(data.images)
     for image, label in zip(images, labels):
         same = (known == image).flatten(1).all(1) | (known == image.flip(-1)).flatten(1).all(1)
         assert label in data.labels[same]
 
 
-def test_a_step_never_calls_a_right_sentence_wrong():
-    """The wrong pairs of a step are judged apart: their logits must come from neighbours of different classes."""
+def test_a_step_never_calls_a_matching_sentence_mismatched():
+    """The mismatched pairs of a step have their own loss: their logits must come from neighbours of different classes."""
     run, seen = tiny_config(), []
     torch.manual_seed(0)
-    generator, discriminators = training.build_gan(run.gan, EMBEDDING_DIM)
-    optimizers = {"generator": torch.optim.SGD(generator.parameters(), 0.0),
-                  "discriminators": torch.optim.SGD(discriminators.parameters(), 0.0)}
-    judge, wrong_loss = discriminators[0].classifier, losses.discriminator_mismatch_loss
+    generator, discriminators = build_gan(run.gan, EMBEDDING_DIM)
+    optimizers = {
+        "generator": torch.optim.SGD(generator.parameters(), 0.0),
+        "discriminators": torch.optim.SGD(discriminators.parameters(), 0.0),
+    }
+    logits_of, mismatched_loss = discriminators[0].conditional_logits, losses.discriminator_mismatch_loss
     labels = torch.tensor([0, 0, 1, 2, 2])
     sentences = torch.randn(3, EMBEDDING_DIM)[labels]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discriminators[0], "judge", lambda f, *c: seen.append((c, judge(f, *c))) or seen[-1][1])
-        patch.setattr(losses, "discriminator_mismatch_loss",
-                      lambda wrong, mask: seen.append(wrong[mask]) or wrong_loss(wrong, mask))
-        stackgan_step(generator, discriminators, optimizers, torch.rand(5, 3, 16, 16), sentences, labels,
-                               run.gan, 0)
-    (right, _), *wrong = zip(*seen[0])  # the first four pairs share the features of the real images
+        patch.setattr(discriminators[0], "conditional_logits", lambda f, *c: seen.append((c, logits_of(f, *c))) or seen[-1][1])
+        patch.setattr(
+            losses,
+            "discriminator_mismatch_loss",
+            lambda logits, mask: seen.append(logits[mask]) or mismatched_loss(logits, mask),
+        )
+        networks = Networks(generator, discriminators, optimizers, run.gan)
+        stackgan_step(networks, Batch(torch.rand(5, 3, 16, 16), sentences, labels), 0)
+    (matching, _), *mismatched = zip(*seen[0])  # the first four pairs share the features of the real images
     counted = next(entry for entry in seen if torch.is_tensor(entry))
-    expected = [[k for k in range(5) if not torch.equal(condition[k], right[k])] for condition, _ in wrong]
+    expected = [[k for k in range(5) if not torch.equal(condition[k], matching[k])] for condition, _ in mismatched]
     assert expected == [[1, 2, 4], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
-    assert torch.equal(counted, torch.cat([logits[rows] for (_, logits), rows in zip(wrong, expected)]))
+    assert torch.equal(counted, torch.cat([logits[rows] for (_, logits), rows in zip(mismatched, expected)]))
 
 
 # --- generation ---
@@ -315,7 +364,7 @@ def test_a_step_never_calls_a_right_sentence_wrong():
 
 def test_generate_refuses_the_training_mode():
     run = tiny_config()
-    generator, _ = training.build_gan(run.gan, EMBEDDING_DIM)
+    generator, _ = build_gan(run.gan, EMBEDDING_DIM)
     with pytest.raises(ValueError, match=r"call generator.eval\(\)"):
         generate(generator, torch.zeros(2, EMBEDDING_DIM), run)
 
@@ -324,9 +373,9 @@ def test_generate_refuses_the_training_mode():
 def test_generated_images_do_not_depend_on_the_batch_size(recipe):
     run = tiny_config(recipe=recipe, gan={"augment_condition": False})
     torch.manual_seed(0)
-    generator, embeddings = training.build_gan(run.gan, EMBEDDING_DIM)[0].eval(), torch.randn(7, EMBEDDING_DIM)
+    generator, embeddings = build_gan(run.gan, EMBEDDING_DIM)[0].eval(), torch.randn(7, EMBEDDING_DIM)
     images = generate(generator, embeddings, run, seed=5)
-    assert images.shape == (7, 3, 16, 16) and -1 <= images.min() and images.max() <= 1
+    assert images.shape == (7, 3, 16, 16) and images.min() >= -1 and images.max() <= 1
     parts = generate(generator, embeddings, run, seed=5, batch_size=2)
     torch.testing.assert_close(parts, images, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(generate(generator, embeddings, run, seed=6), images)
@@ -430,7 +479,7 @@ def test_where_every_image_is_described_by_itself_it_is_its_own_class(project):
     assert set(labels.tolist()) <= set(range(len(data.labels))) and len(set(labels.tolist())) > len(set(data.labels))
 
 
-def test_a_class_judge_knows_all_classes_where_none_is_new():
+def test_a_class_classifier_knows_all_classes_where_none_is_new():
     assert classifier_heads(load_config("small", "birds"), "classes")["class"] == tuple(map(str, range(150, 200)))
     assert classifier_heads(load_config("small", "rooms"), "classes")["class"] == tuple("0123456")
 
@@ -444,7 +493,7 @@ def test_splicing_joins_a_beginning_and_an_end():
     torch.testing.assert_close(mixed[1], torch.tensor([1 - share, share, 0.0]))
     cut = int(share * 150)
     assert torch.equal(spliced[1, :, :cut], log_mel[1, :, :cut])
-    assert torch.equal(spliced[1, :, cut:int(new_lengths[1])], log_mel[0, :, int(share * 200):200])
+    assert torch.equal(spliced[1, :, cut : int(new_lengths[1])], log_mel[0, :, int(share * 200) : 200])
 
 
 @settings(max_examples=30, deadline=None)
@@ -493,7 +542,7 @@ def test_augmentation_mirrors_half_of_the_images():
 def test_embeddings_keep_the_order_of_the_utterances(project):
     run = tiny_config()
     torch.manual_seed(0)
-    model, log_mels = SpeechModel(run, TEACHER_DIM).eval(), training.load_log_mels(run, "test")
+    model, log_mels = SpeechModel(run, TEACHER_DIM).eval(), load_log_mels(run, "test")
     assert len(set(log_mels.lengths)) > 1
     together = embed_inputs(model, log_mels, run, batch_size=3)
     for row, embedding in enumerate(together):
@@ -501,17 +550,17 @@ def test_embeddings_keep_the_order_of_the_utterances(project):
         np.testing.assert_allclose(embedding, alone[0], atol=1e-4)
 
 
-def test_the_generator_hears_the_direction_of_an_embedding_only():
+def test_the_generator_gets_the_direction_of_an_embedding_only():
     torch.manual_seed(0)
     model = SpeechModel(tiny_config(), TEACHER_DIM).eval()
     batch = torch.randn(3, 40, 100), torch.tensor([100, 80, 64])
-    raw, heard = model.encoder(*batch), model.embed(*batch)
-    torch.testing.assert_close(heard.norm(dim=1), torch.full((3,), EMBEDDING_DIM**0.5))
-    torch.testing.assert_close(torch.cosine_similarity(raw, heard), torch.ones(3))
+    raw, embedded = model.encoder(*batch), model.embed(*batch)
+    torch.testing.assert_close(embedded.norm(dim=1), torch.full((3,), EMBEDDING_DIM**0.5))
+    torch.testing.assert_close(torch.cosine_similarity(raw, embedded), torch.ones(3))
 
 
 @pytest.mark.parametrize("kind, questions", [("classes", 1), ("attributes", 11)])
-def test_a_judge_is_trained_once_and_scored_on_the_test_images(project, kind, questions):
+def test_a_classifier_is_trained_once_and_evaluated_on_the_test_images(project, kind, questions):
     run = tiny_config()
     path = classifier_path(run, kind)
     path.unlink(missing_ok=True)
@@ -545,5 +594,5 @@ def test_a_picture_is_mirrored_and_where_it_has_no_upper_side_turned(turns, ways
     image = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(1, 3, 4, 4)
     seen = augment(image.expand(200, -1, -1, -1), np.random.default_rng(0), turns)
     allowed = [side.rot90(k, (2, 3)) for side in (image, image.flip(3)) for k in range(4 if turns else 1)]
-    found = {next(i for i, way in enumerate(allowed) if torch.equal(one[None], training.to_signed(way))) for one in seen}
+    found = {next(i for i, way in enumerate(allowed) if torch.equal(one[None], to_signed(way))) for one in seen}
     assert len(found) == len(allowed) == ways

@@ -59,6 +59,7 @@ def test_snakemake_follows_the_plan(tree, words, options):  # noqa: F811
     assert order.index("01_data") < order.index("04_teacher") < order.index("05_speech_encoder") < order.index("07_scores")
 
 
+@pytest.mark.slow
 def test_a_chapter_runs_again_when_its_code_changes_and_not_when_its_outputs_do(tree):  # noqa: F811
     target = "data/birds-small/chapters/01_data.ipynb"
     snakemake(tree, target)

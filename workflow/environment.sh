@@ -72,7 +72,8 @@ if [[ -z $PYTHON ]]; then
     make_environment
 fi
 
-export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}   # s2i_lib, also where it is not installed
+# s2i_lib, also where it is not installed; once, because run_tests.sh and what it starts all read this file
+[[ :${PYTHONPATH:-}: == ":$PWD:"* ]] || export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONHASHSEED=0                             # the same set order in every run
 export CUBLAS_WORKSPACE_CONFIG=:4096:8              # deterministic matrix products; must be set before CUDA starts
 export MPLBACKEND=agg                               # no display is needed

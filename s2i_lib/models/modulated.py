@@ -15,8 +15,8 @@ class _Modulation(nn.Module):
 
     def __init__(self, condition_dim: int, channels: int):
         super().__init__()
-        last = nn.Linear(128, 2 * channels)
-        self.scale_shift = nn.Sequential(nn.Linear(condition_dim, 128), nn.ReLU(), last)
+        first, last = nn.Linear(condition_dim, 128), nn.Linear(128, 2 * channels)
+        self.scale_shift = nn.Sequential(first, nn.ReLU(), last)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 

@@ -65,7 +65,8 @@ def _plain_value(data: bytes) -> Any:
         elif name == "STOP":
             return stack.pop()
         elif name not in _IGNORED:
-            raise pickle.UnpicklingError(f"it asks for {argument or name}")
+            wanted = " ".join(map(str, stack[-2:])) if name == "STACK_GLOBAL" else argument or name
+            raise pickle.UnpicklingError(f"it asks for {wanted}")
     raise pickle.UnpicklingError("it has no end")
 
 
