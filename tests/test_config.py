@@ -191,7 +191,7 @@ def test_an_ablation_differs_from_the_paper_in_one_thing(profile, recipe):
     paper, variant = load_config(profile, recipe="paper"), load_config(profile, recipe=recipe)
     before, after = _leaves_of(paper.model_dump()), _leaves_of(variant.model_dump())
     assert sum(before[name] != after[name] for name in before) == 2  # that thing and the recipe's name
-    assert (variant.encoder_dir == paper.run_dir) == recipe.endswith(("_scale", "_scales"))
+    assert (variant.encoder_dir == paper.run_dir) == ("encoder" not in RECIPES[recipe].overrides)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "small", "large"])

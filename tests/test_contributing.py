@@ -48,7 +48,7 @@ def kites():
 @pytest.fixture
 def more_noise(monkeypatch):
     """The recipe of the guide, in the table of recipes and, as it would be after an import, in chapter 14."""
-    (recipe,) = eval(example("Recipe("), {"Recipe": Recipe})
+    recipe = eval(example("Recipe("), {"Recipe": Recipe})
     monkeypatch.setitem(RECIPES, recipe.name, recipe)
     ablation = CHAPTERS["14_ablation"]
     monkeypatch.setitem(CHAPTERS, ablation.name, replace(ablation, recipes=(*ablation.recipes, recipe.name)))
@@ -129,7 +129,7 @@ def test_chapter_14_trains_the_recipe_with_the_encoder_of_the_paper(more_noise):
 
 
 def test_the_chapter_compares_the_recipe_with_the_paper(more_noise, monkeypatch):
-    (chapter,) = eval(example("Chapter("), {"Chapter": Chapter, "_new_classes": chapters._new_classes})
+    chapter = eval(example("Chapter("), {"Chapter": Chapter, "_new_classes": chapters._new_classes})
     monkeypatch.setitem(CHAPTERS, chapter.name, chapter)
     selection = Selection("smoke", ("birds", "rooms"), recipes=("paper", more_noise.name))
     (job,) = chapters.jobs_of(chapter, selection)
