@@ -70,7 +70,9 @@ def test_the_data_set_is_short_and_formatted():
 def test_the_data_set_has_classes_of_its_size_and_of_that_of_smoke(kites, monkeypatch):
     monkeypatch.setitem(DATASETS, kites.name, kites)
     for profile in ("smoke", "small", "large"):
-        data = load_config(profile, "kites").data
+        settings = load_config(profile, "kites")
+        data = settings.data
+        assert settings.encoder.target_dim < data.num_train_classes
         assert len(kites.class_table(data.num_classes, data.num_train_classes)) == data.num_classes
         assert data.num_classes == (20 if profile == "smoke" else kites.num_classes)
     assert len(kites.class_table()) == kites.num_classes
