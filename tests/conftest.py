@@ -57,7 +57,7 @@ TINY = {
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first: ``run_tests.sh`` hands out whole files in this order, and nobody should wait for it at last."""
+    """The longest file first: ``run_tests.sh`` hands out files in this order, and nobody should wait for it at the end."""
     items.sort(key=lambda item: item.path.name != "test_paper_workflow.py")
 
 

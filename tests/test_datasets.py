@@ -9,13 +9,16 @@ from conftest import tiny_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts
-from s2i_lib.datasets import DatasetError, load_dataset
+from s2i_lib import audio
+from s2i_lib.datasets import load_dataset
+from s2i_lib.datasets.errors import DatasetError
 from s2i_lib.datasets.rendered import RENDERED
 from s2i_lib.datasets.rendered.captions import TemplateCaptions
 from s2i_lib.datasets.rendered.class_tables import BalancedTable
 from s2i_lib.datasets.spec import DatasetSpec, RenderedSpec
+from s2i_lib.features import load_images, load_log_mels, load_teacher_features
 from s2i_lib.files import save_atomically
+from s2i_lib.preparation.features import write_log_mels, write_teacher_features
 
 birds, flowers = SPECS = RENDERED["birds"], RENDERED["flowers"]  # whose classes are split; test_rooms.py is about the other
 TABLES = {spec: spec.class_table() for spec in SPECS}
@@ -62,7 +65,7 @@ def test_no_white_wing_has_white_bars():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_flower_has_a_pattern_in_the_colour_of_its_petals(seed):
-    assert [row for row in flowers.class_table(seed=seed) if row["petal"] == row["second"]] == []
+    assert [row for row in flowers.SPEC.class_table(seed=seed) if row["petal"] == row["second"]] == []
 
 
 @both
@@ -102,7 +105,7 @@ def test_every_attribute_shows_in_the_picture(spec, name):
 def test_every_colour_of_a_flower_covers_much_of_it(part, pattern):
     attributes = {**TABLES[flowers][0], "pattern": pattern, "stamens": "none"}
     one, other = (
-        flowers.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int) for colour in ("white", "red")
+        flowers.SPEC.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int) for colour in ("white", "red")
     )
     assert (np.abs(one - other).max(-1) > 60).mean() > 0.04
 
@@ -110,7 +113,7 @@ def test_every_colour_of_a_flower_covers_much_of_it(part, pattern):
 def test_a_pattern_shows_even_in_the_colour_of_the_petals():
     flower = {**TABLES[flowers][0], "petal": "orange", "second": "orange"}
     pictures = [
-        flowers.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
+        flowers.SPEC.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
         for pattern in flowers.attributes["pattern"]
     ]
     assert len(set(pictures)) == 4
@@ -222,7 +225,7 @@ def test_a_sentence_names_every_part_it_reports(spec, seed):
 def test_the_colours_of_a_flower_go_to_their_parts(seed):
     rng = np.random.default_rng(seed)
     flower = {**_random_attributes(flowers, rng), "petal": "blue", "second": "red", "centre": "yellow"}
-    sentence, mentioned = flowers.describe(flower, rng)
+    sentence, mentioned = flowers.SPEC.describe(flower, rng)
     assert ("second" in mentioned) == ("pattern" in mentioned)
     assert set(mentioned.values()).isdisjoint({"none", "single"})
     colour = {name: f"({COLOUR_WORDS[flower[name]]})" for name in flowers.colour_attributes}
@@ -344,17 +347,20 @@ def test_the_splits_have_disjoint_classes(project):
 def test_a_record_is_the_picture_that_was_drawn(project):
     run = tiny_config()
     record = load_dataset("birds", "train", run.data_dir)[4]
-    drawn = birds.draw(record.attributes, np.random.default_rng([run.data.seed, record.label, record.row]), 32)
+    drawn = birds.SPEC.draw(record.attributes, np.random.default_rng([run.data.seed, record.label, record.row]), 32)
     assert np.array_equal(record.image, drawn)
     assert len(record.captions) == 10 and record.captions[0].mentioned.items() <= record.attributes.items()
 
 
 def test_utterances_come_in_the_order_of_the_images(project):
     dataset = load_dataset("birds", "train", tiny_config().data_dir)
-    assert dataset.utterances == [(image, caption) for image in range(12) for caption in range(2)]
-    for row, (image, caption) in enumerate(dataset.utterances):
-        assert dataset.caption(row) is dataset[image].captions[caption]
-        assert dataset[image].speech[caption].is_file()
+    order = [(image, caption) for image in range(12) for caption in range(2)]
+    assert len(dataset.utterances) == len(order)
+    for utterance, (image, caption) in zip(dataset.utterances, order, strict=True):
+        assert utterance.image == image and utterance.label == dataset[image].label
+        assert utterance.caption is dataset[image].captions[caption]
+        assert utterance.recording == dataset[image].speech[caption] and utterance.recording.is_file()
+    assert np.array_equal(dataset.image_of, [image for image, _ in order])
     assert len({path for record in dataset for path in record.speech}) == 24
 
 
@@ -376,13 +382,11 @@ def test_an_unknown_data_set_or_split_is_refused(project, name, split, reason):
 
 
 def test_spectrograms_come_in_the_order_of_the_utterances(project):
-    from s2i_lib import audio
-
     run = tiny_config()
-    dataset, log_mels = load_dataset("birds", "test", run.data_dir), artefacts.load_log_mels(run, "test")
+    dataset, log_mels = load_dataset("birds", "test", run.data_dir), load_log_mels(run, "test")
     assert len(log_mels) == len(dataset.utterances) == 8
-    for row, (image, caption) in enumerate(dataset.utterances):
-        expected = audio.log_mel_spectrogram(audio.load_audio(dataset[image].speech[caption]))
+    for row, utterance in enumerate(dataset.utterances):
+        expected = audio.log_mel_spectrogram(audio.load_audio(utterance.recording))
         torch.testing.assert_close(log_mels[row], expected, atol=1e-2, rtol=1e-3)  # kept as float16
 
 
@@ -390,24 +394,24 @@ def test_finished_spectrograms_are_kept(project):
     run = tiny_config()
     path = run.data_dir / "log_mel_train.npy"
     before = path.stat().st_mtime_ns
-    artefacts.write_log_mels(run)
+    write_log_mels(run)
     assert path.stat().st_mtime_ns == before
 
 
 def test_images_are_averaged_down(project):
     dataset = load_dataset("birds", "test", tiny_config().data_dir)
-    images = artefacts.load_images(dataset, 8)
+    images = load_images(dataset, 8)
     assert images.shape == (4, 3, 8, 8) and images.dtype == torch.uint8
     assert images[1, 2, 0, 3] == pytest.approx(dataset[1].image[:4, 12:16, 2].mean(), abs=0.51)
     with pytest.raises(ValueError, match="does not divide"):
-        artefacts.load_images(dataset, 20)
+        load_images(dataset, 20)
 
 
 def test_teacher_features_hold_both_views_in_order(project):
     run = tiny_config(teacher={"image_size": 32})
-    means = artefacts.write_teacher_features(run, lambda images: images.mean(dim=(2, 3))[:, :2] + images[:, :2, 0, 0])
+    means = write_teacher_features(run, lambda images: images.mean(dim=(2, 3))[:, :2] + images[:, :2, 0, 0])
     assert means is None
-    dataset, features = load_dataset("birds", "test", run.data_dir), artefacts.load_teacher_features(run, "test")
+    dataset, features = load_dataset("birds", "test", run.data_dir), load_teacher_features(run, "test")
     assert features.shape == (4, 2, 2)
     for record, (plain, mirrored) in zip(dataset, features):
         pixels = record.image[..., :2] / 255

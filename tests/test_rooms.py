@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import artefacts, config, scoring
-from s2i_lib.datasets import DatasetError, Record, SpokenImages, load_dataset
+from s2i_lib import workers
+from s2i_lib.config import PROFILE_NAMES, load_config
+from s2i_lib.datasets import load_dataset
+from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets.records import Record, SpokenImages
 from s2i_lib.datasets.rendered import RENDERED, room_layouts
+from s2i_lib.evaluation import dependent_groups
+from s2i_lib.preparation.images import _draw_random, write_images
 
 rooms = RENDERED["rooms"]
 ROOMS = rooms.attributes["room"]
@@ -30,7 +35,7 @@ every_room = pytest.mark.parametrize("room", ROOMS)
 
 
 def _picture(size=64, seed=1, **attributes) -> np.ndarray:
-    return rooms.draw({"room": "living room", **PLAIN, **attributes}, np.random.default_rng(seed), size).astype(int)
+    return rooms.SPEC.draw({"room": "living room", **PLAIN, **attributes}, np.random.default_rng(seed), size).astype(int)
 
 
 def _changed(one: np.ndarray, other: np.ndarray, by: int = 40) -> np.ndarray:
@@ -44,7 +49,7 @@ def _changed(one: np.ndarray, other: np.ndarray, by: int = 40) -> np.ndarray:
 def tables():
     data = rooms.profiles["small"]["data"]
     train, test = data["images_per_train_class"], data["images_per_test_class"]
-    return train, [rooms.image_table(label, train + test) for label in range(7)]
+    return train, [rooms.SPEC.image_table(label, train + test) for label in range(7)]
 
 
 def test_no_two_rooms_are_alike(tables):
@@ -78,14 +83,15 @@ def test_what_must_be_told_apart_has_different_colours(tables):
 
 
 def test_the_table_follows_its_seed():
-    assert rooms.image_table(3, 20, seed=1) == rooms.image_table(3, 20, seed=1) != rooms.image_table(3, 20, seed=2)
-    assert rooms.image_table(3, 20) == rooms.image_table(3, 50)[:20]
+    one, same, other = (rooms.SPEC.image_table(3, 20, seed=seed) for seed in (1, 1, 2))
+    assert one == same != other
+    assert rooms.SPEC.image_table(3, 20) == rooms.SPEC.image_table(3, 50)[:20]
 
 
 @pytest.mark.parametrize("label, num_images, reason", [(7, 3, "none with label 7"), (0, 10**6, "100000 or fewer")])
 def test_an_impossible_table_is_refused(label, num_images, reason):
     with pytest.raises(ValueError, match=reason):
-        rooms.image_table(label, num_images)
+        rooms.SPEC.image_table(label, num_images)
 
 
 # --- pictures ---
@@ -94,10 +100,10 @@ def test_an_impossible_table_is_refused(label, num_images, reason):
 @every_room
 def test_a_picture_follows_its_seed(room):
     attributes = {"room": room, **PLAIN, "lamp": "hanging", "decoration": "painting", "plant": "potted"}
-    picture = rooms.draw(attributes, np.random.default_rng(5), 48)
+    picture = rooms.SPEC.draw(attributes, np.random.default_rng(5), 48)
     assert picture.shape == (48, 48, 3) and picture.dtype == np.uint8
-    assert np.array_equal(picture, rooms.draw(attributes, np.random.default_rng(5), 48))
-    assert not np.array_equal(picture, rooms.draw(attributes, np.random.default_rng(6), 48))
+    assert np.array_equal(picture, rooms.SPEC.draw(attributes, np.random.default_rng(5), 48))
+    assert not np.array_equal(picture, rooms.SPEC.draw(attributes, np.random.default_rng(6), 48))
 
 
 @pytest.mark.parametrize("name", rooms.attributes)
@@ -183,7 +189,7 @@ def test_unknown_attributes_are_neither_drawn_nor_described(change, reason):
 
 def test_a_missing_attribute_and_a_tiny_picture_are_refused():
     with pytest.raises(ValueError, match="missing attributes: room"):
-        rooms.draw(PLAIN, np.random.default_rng(0))
+        rooms.SPEC.draw(PLAIN, np.random.default_rng(0))
     with pytest.raises(ValueError, match="32 or more"):
         _picture(16)
 
@@ -250,7 +256,7 @@ def _described(seed: int) -> tuple[str, dict[str, str], dict[str, str]]:
     """A sentence without the words for shades, what it reports, and what is true."""
     rng = np.random.default_rng(seed)
     attributes = {name: str(rng.choice(values)) for name, values in rooms.attributes.items()}
-    sentence, mentioned = rooms.describe(attributes, rng)
+    sentence, mentioned = rooms.SPEC.describe(attributes, rng)
     return re.sub(rf"\b({SHADES})", "", sentence), mentioned, attributes
 
 
@@ -299,11 +305,11 @@ def test_every_colour_goes_to_its_thing(seed):
 def test_a_caption_is_one_or_two_plain_sentences(seed):
     rng = np.random.default_rng(seed)
     attributes = {name: str(rng.choice(values)) for name, values in rooms.attributes.items()}
-    caption, mentioned = rooms.describe(attributes, np.random.default_rng(seed))
+    caption, mentioned = rooms.SPEC.describe(attributes, np.random.default_rng(seed))
     assert re.fullmatch(r"[a-z]+(?:[,.]? [a-z]+)+\.", caption) and caption.count(".") <= 2, caption
     assert 10 <= len(caption.split()) <= 30, caption
     assert not re.search(r"\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b", caption), caption
-    assert (caption, mentioned) == rooms.describe(attributes, np.random.default_rng(seed))
+    assert (caption, mentioned) == rooms.SPEC.describe(attributes, np.random.default_rng(seed))
 
 
 def test_captions_are_varied_and_most_name_the_room():
@@ -323,11 +329,11 @@ def test_captions_are_varied_and_most_name_the_room():
 def written(tmp_path_factory):
     """The configuration of a tiny data set of rooms, drawn at 32 px."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config, "ROOT", tmp_path_factory.mktemp("rooms"))
-        patch.setattr(artefacts, "worker_processes", lambda: ThreadPoolExecutor(1))
+        patch.setenv("S2I_ROOT", str(tmp_path_factory.mktemp("rooms")))
+        patch.setattr(workers, "worker_processes", lambda processes=None: ThreadPoolExecutor(1))
         sizes = {"images_per_train_class": 3, "images_per_test_class": 2, "images_for_classifier": 1, "image_size": 32}
-        run = config.load_config("smoke", "rooms", overrides={"data": sizes})
-        artefacts.write_images(run)
+        run = load_config("smoke", "rooms", overrides={"data": sizes})
+        write_images(run)
         yield run
 
 
@@ -342,7 +348,7 @@ def test_the_splits_share_their_classes_but_no_image(written):
 
 def test_a_room_is_spoken_of_once(written):
     train, classifier = (load_dataset("rooms", split, written.data_dir) for split in ("train", "classifier"))
-    assert train.utterances == [(image, 0) for image in range(21)] and classifier.utterances == []
+    assert [utterance.image for utterance in train.utterances] == list(range(21)) and classifier.utterances == []
     for record in train:
         (caption,) = record.captions
         assert caption.mentioned.items() <= record.attributes.items()
@@ -350,24 +356,24 @@ def test_a_room_is_spoken_of_once(written):
 
 def test_a_record_is_the_room_that_was_drawn(written):
     record = load_dataset("rooms", "test", written.data_dir)[5]
-    drawn = rooms.draw(record.attributes, np.random.default_rng([written.data.seed, record.label, record.row]), 32)
+    drawn = rooms.SPEC.draw(record.attributes, np.random.default_rng([written.data.seed, record.label, record.row]), 32)
     assert np.array_equal(record.image, drawn)
 
 
 def test_a_change_to_any_type_of_room_is_noticed(written, monkeypatch):
-    artefacts.write_images(written)
+    write_images(written)
     layout = room_layouts.LAYOUTS["kitchenette"]
     monkeypatch.setitem(room_layouts.LAYOUTS, "kitchenette", replace(layout, pieces=layout.pieces[:1]))
     with pytest.raises(DatasetError, match="another version"):
-        artefacts.write_images(written)
+        write_images(written)
 
 
 # --- where a data set is divided by images ---
 
 
 def test_the_attribute_classifier_learns_from_rooms_that_could_be_in_the_data_set():
-    smoke = config.load_config("smoke", "rooms", overrides={"data": {"image_size": 64}})
-    drawn = [artefacts._draw_random(smoke, index)[1] for index in range(70)]
+    smoke = load_config("smoke", "rooms", overrides={"data": {"image_size": 64}})
+    drawn = [_draw_random(smoke, index)[1] for index in range(70)]
     assert [attributes["room"] for attributes in drawn] == [*ROOMS] * 10
     assert all(attributes["wall"] not in (attributes["furniture"], attributes["curtain"]) for attributes in drawn)
     assert len({tuple(attributes.values()) for attributes in drawn}) == 70
@@ -377,14 +383,14 @@ def test_the_attribute_classifier_learns_from_rooms_that_could_be_in_the_data_se
     "recipe, positives", [("recommended", "image"), ("paper", "class"), ("classifier", "class"), ("text", "class")]
 )
 def test_a_sentence_fits_one_room_only_in_the_recommended_recipe(recipe, positives):
-    assert config.load_config("small", "rooms", recipe).encoder.positives == positives
-    assert config.load_config("small", "birds", recipe).encoder.positives == "class"
+    assert load_config("small", "rooms", recipe).encoder.positives == positives
+    assert load_config("small", "birds", recipe).encoder.positives == "class"
 
 
 def test_rooms_are_heard_as_degraded_speech_and_birds_are_not():
-    for profile in config.PROFILE_NAMES:
-        assert config.load_config(profile, "rooms").data.speech == "degraded"
-        assert config.load_config(profile, "birds").data.speech == "clean"
+    for profile in PROFILE_NAMES:
+        assert load_config(profile, "rooms").data.speech == "degraded"
+        assert load_config(profile, "birds").data.speech == "clean"
 
 
 def _record(label, **attributes):
@@ -404,5 +410,5 @@ def test_a_class_has_what_all_its_images_share():
 def test_sentences_about_one_bird_depend_on_each_other_and_those_about_one_room_type_do_not():
     records = [Record(str(i), i // 2, "test", {}, (), (None, None), None, 0) for i in range(4)]  # two captions each
     rows = np.array([0, 1, 2, 7])
-    assert scoring.dependent_groups(SpokenImages("birds", "test", None, records), rows).tolist() == [0, 0, 0, 1]
-    assert scoring.dependent_groups(SpokenImages("rooms", "test", None, records), rows).tolist() == [0, 0, 1, 3]
+    assert dependent_groups(SpokenImages("birds", "test", None, records), rows).tolist() == [0, 0, 0, 1]
+    assert dependent_groups(SpokenImages("rooms", "test", None, records), rows).tolist() == [0, 0, 1, 3]

@@ -146,6 +146,7 @@ def test_a_mask_is_a_selection(loss, counted):
     np.testing.assert_allclose(gradients[0], 0 if gradients[1] is None else gradients[1], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_compiled_networks_keep_their_weights_names_and_numbers(monkeypatch):
     """Compiled by the eager backend, which needs no C++ compiler: what is compiled, not how fast."""
     compiler = torch.nn.Module.compile
