@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from s2i_lib.datasets import get_spec
+from s2i_lib.datasets import DatasetSpec, get_spec
 from s2i_lib.files import project_root
 from s2i_lib.profiles import PROFILES
 from s2i_lib.recipes import RECIPES
@@ -231,9 +231,8 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
     """
     chosen = RECIPES[_choose("recipe", recipe, RECIPES)]
     values, spec = PROFILES[_choose("profile", profile, PROFILES)], get_spec(dataset)
-    counts = {"num_classes": spec.num_classes, "num_train_classes": spec.num_train_classes}
     found = [
-        Layer(f"data set {dataset}", {"data": counts}),
+        Layer(f"data set {dataset}", _sizes_of(spec)),
         Layer(f"profile {profile}", values),
         Layer(f"data set {dataset} in profile {profile}", spec.profiles.get(profile, {})),
         Layer(f"recipe {recipe}", chosen.overrides),
@@ -243,6 +242,21 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
         Layer("arguments", overrides or {}),
     ]
     return [layer for layer in found if layer.values]
+
+
+def _sizes_of(spec: DatasetSpec) -> dict[str, Any]:
+    """How many classes a data set has and, if these are few, how many directions the student is taught.
+
+    Fewer directions than training classes tell these apart, and the last of them are mostly noise, so that five sixths are
+    kept, about as many as of birds. Where the test has the same classes, captions say more than the class, so that all features
+    are taught.
+    """
+    sizes: dict[str, Any] = {"data": {"num_classes": spec.num_classes, "num_train_classes": spec.num_train_classes}}
+    if not spec.has_new_classes:
+        sizes["encoder"] = {"target_dim": None}
+    elif spec.num_train_classes <= (EncoderConfig().target_dim or 0):
+        sizes["encoder"] = {"target_dim": spec.num_train_classes * 5 // 6}
+    return sizes
 
 
 def _own_overrides() -> dict[str, Any]:

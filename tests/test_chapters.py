@@ -66,7 +66,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
         "19_table_3": 0,
         "05_speech_encoder": 4,
         "06_gan": 10,
-        "14_ablation": 18,
+        "14_ablation": 2 * len(recipes_of("ablation")),
         **both,
     }
     assert count(planned) == expected
@@ -154,8 +154,11 @@ def test_chapters_are_about_what_the_table_of_recipes_says():
     assert CHAPTERS["06_gan"].recipes == recipes_of("method") and CHAPTERS["14_ablation"].recipes == recipes_of("ablation")
     assert CHAPTERS["10_classifier"].recipes == ("classifier",) and CHAPTERS["11_text_to_image"].recipes == ("text",)
     assert CHAPTERS["12_two_stage"].recipes == CHAPTERS["17_interpolation"].recipes == (*OURS, "text")
-    assert CHAPTERS["15_table_4"].recipes == (
-        *(*OURS, "norm", "norm_jel", "printed", "released", "contrastive", "all_steps", "last_state"),
+    variants = {"norm", "norm_jel", "printed", "released", "contrastive", "all_steps", "last_state"}
+    assert (
+        {*OURS, *variants}
+        <= set(CHAPTERS["15_table_4"].recipes)
+        == {*OURS, *(name for name in recipes_of("ablation") if name == RECIPES[name].encoder)}
     )
     assert set(CHAPTERS["16_table_5"].recipes) == {"paper", "one_scale", "two_scales"}
     assert set(CHAPTERS["19_table_3"].recipes) == {"text", "classifier", *OURS}

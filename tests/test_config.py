@@ -16,7 +16,7 @@ from s2i_lib.config import (
     layers,
     load_config,
 )
-from s2i_lib.datasets import DATASETS, PHOTOS
+from s2i_lib.datasets import DATASETS, PHOTOS, RENDERED, get_spec
 from s2i_lib.files import project_root, repository
 from s2i_lib.profiles import PROFILES
 from s2i_lib.recipes import RECIPES, recipes_of
@@ -87,13 +87,13 @@ def test_overrides_never_change_the_profile_itself():
 
 @pytest.mark.parametrize("profile", PROFILE_NAMES)
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("dataset", ["birds", "flowers", "rooms"])
+@pytest.mark.parametrize("dataset", RENDERED)
 def test_every_profile_fits_every_recipe_and_data_set(profile, recipe, dataset):
     settings = load_config(profile, dataset, recipe)
     assert settings.encoder.target_dim is None or settings.encoder.target_dim < settings.data.num_train_classes
     assert settings.data.image_size % settings.gan.image_size == 0
     assert 0 < settings.data.num_train_classes <= settings.data.num_classes
-    assert (settings.data.num_train_classes == settings.data.num_classes) == (dataset == "rooms")
+    assert (settings.data.num_train_classes == settings.data.num_classes) == (get_spec(dataset).split == "images")
 
 
 def _leaves(model: type[BaseModel], path=()):
@@ -191,7 +191,7 @@ def test_an_ablation_differs_from_the_paper_in_one_thing(profile, recipe):
     paper, variant = load_config(profile, recipe="paper"), load_config(profile, recipe=recipe)
     before, after = _leaves_of(paper.model_dump()), _leaves_of(variant.model_dump())
     assert sum(before[name] != after[name] for name in before) == 2  # that thing and the recipe's name
-    assert (variant.encoder_dir == paper.run_dir) == recipe.endswith(("_scale", "_scales"))
+    assert (variant.encoder_dir == paper.run_dir) == ("encoder" not in RECIPES[recipe].overrides)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "small", "large"])

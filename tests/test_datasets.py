@@ -254,7 +254,7 @@ def test_a_sentence_is_one_plain_sentence(spec, seed):
 
 
 def test_each_rendered_data_set_is_in_the_table_under_its_name():
-    assert list(RENDERED) == ["birds", "flowers", "rooms"]
+    assert {"birds", "flowers", "rooms"} <= set(RENDERED)
     assert [spec.name for spec in RENDERED.values()] == [spec.title for spec in RENDERED.values()] == list(RENDERED)
 
 

@@ -138,10 +138,11 @@ _TABLE: tuple[Chapter, ...] = (
         "14_ablation",
         "recipe",
         needs=("03_log_mel", "04_teacher"),
-        sections=GAN,
+        sections=(*GAN, "scores"),
         recipes=ABLATIONS,
         applies=_new_classes,
         needs_encoder=True,
+        needs_class_classifier=True,
         trains="encoder",
     ),
     Chapter(

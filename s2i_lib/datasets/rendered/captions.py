@@ -7,7 +7,7 @@ nothing else. ``TemplateCaptions`` takes all three steps where each attribute ma
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -122,7 +122,7 @@ def colour_word(colour: str, rng: np.random.Generator) -> str:
 
 def with_article(words: str) -> str:
     """Put "a" or "an" in front."""
-    return ("an " if words[0] in "aeiou" else "a ") + words
+    return ("an " if _vowel_first(words) else "a ") + words
 
 
 def listed(items: Sequence[str]) -> str:
@@ -211,3 +211,41 @@ class TemplateCaptions:
         phrase, clause = self.templates[value if value in self.templates else name]
         word = colour_word(value, rng) if value in _COLOUR_WORDS else value
         return Statement(phrase.format(word), clause.format(word))
+
+
+def one_word_changes(
+    captions: Iterable[tuple[str, Mapping[str, str]]], colours: Attributes, count: int
+) -> list[tuple[str, str, str, str]]:
+    """Captions in which one word can be replaced so that one part has another colour, at most one for each part.
+
+    Args:
+        captions: text, and attribute -> value of what it mentions.
+        colours: the attributes that are colours of a part, and their values.
+        count: how many are wanted.
+
+    Returns:
+        Up to `count` of: part, its colour, another colour that the caption does not mention and that has the same article, and
+        the text with ``{}`` in place of the colour.
+
+    Raises:
+        ValueError: there is no such caption.
+    """
+    found: dict[str, tuple[str, str, str, str]] = {}
+    for text, mentioned in captions:
+        for part in [name for name in colours if name in mentioned and name not in found]:
+            before, stated = mentioned[part], list(mentioned.values())
+            new = [value for value in colours[part] if value not in {*stated, *UNREMARKABLE}]
+            others = [value for value in new if _vowel_first(value) == _vowel_first(before)]
+            gap, replaced = re.subn(rf"\b{before}\b", "{}", text)
+            if others and replaced == stated.count(before) == 1:
+                found[part] = part, before, others[len(others) // 2], gap
+                break
+        if len(found) == count:
+            break
+    if not found:
+        raise ValueError("no caption names a colour that can be replaced")
+    return list(found.values())
+
+
+def _vowel_first(word: str) -> bool:
+    return word[0] in "aeiou"
