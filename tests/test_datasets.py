@@ -65,7 +65,7 @@ def test_no_white_wing_has_white_bars():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_flower_has_a_pattern_in_the_colour_of_its_petals(seed):
-    assert [row for row in flowers.SPEC.class_table(seed=seed) if row["petal"] == row["second"]] == []
+    assert [row for row in flowers.class_table(seed=seed) if row["petal"] == row["second"]] == []
 
 
 @both
@@ -105,7 +105,7 @@ def test_every_attribute_shows_in_the_picture(spec, name):
 def test_every_colour_of_a_flower_covers_much_of_it(part, pattern):
     attributes = {**TABLES[flowers][0], "pattern": pattern, "stamens": "none"}
     one, other = (
-        flowers.SPEC.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int) for colour in ("white", "red")
+        flowers.draw({**attributes, part: colour}, np.random.default_rng(3), 96).astype(int) for colour in ("white", "red")
     )
     assert (np.abs(one - other).max(-1) > 60).mean() > 0.04
 
@@ -113,7 +113,7 @@ def test_every_colour_of_a_flower_covers_much_of_it(part, pattern):
 def test_a_pattern_shows_even_in_the_colour_of_the_petals():
     flower = {**TABLES[flowers][0], "petal": "orange", "second": "orange"}
     pictures = [
-        flowers.SPEC.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
+        flowers.draw({**flower, "pattern": pattern}, np.random.default_rng(1), 96).tobytes()
         for pattern in flowers.attributes["pattern"]
     ]
     assert len(set(pictures)) == 4
@@ -225,7 +225,7 @@ def test_a_sentence_names_every_part_it_reports(spec, seed):
 def test_the_colours_of_a_flower_go_to_their_parts(seed):
     rng = np.random.default_rng(seed)
     flower = {**_random_attributes(flowers, rng), "petal": "blue", "second": "red", "centre": "yellow"}
-    sentence, mentioned = flowers.SPEC.describe(flower, rng)
+    sentence, mentioned = flowers.describe(flower, rng)
     assert ("second" in mentioned) == ("pattern" in mentioned)
     assert set(mentioned.values()).isdisjoint({"none", "single"})
     colour = {name: f"({COLOUR_WORDS[flower[name]]})" for name in flowers.colour_attributes}
@@ -347,7 +347,7 @@ def test_the_splits_have_disjoint_classes(project):
 def test_a_record_is_the_picture_that_was_drawn(project):
     run = tiny_config()
     record = load_dataset("birds", "train", run.data_dir)[4]
-    drawn = birds.SPEC.draw(record.attributes, np.random.default_rng([run.data.seed, record.label, record.row]), 32)
+    drawn = birds.draw(record.attributes, np.random.default_rng([run.data.seed, record.label, record.row]), 32)
     assert np.array_equal(record.image, drawn)
     assert len(record.captions) == 10 and record.captions[0].mentioned.items() <= record.attributes.items()
 

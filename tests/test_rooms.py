@@ -35,7 +35,7 @@ every_room = pytest.mark.parametrize("room", ROOMS)
 
 
 def _picture(size=64, seed=1, **attributes) -> np.ndarray:
-    return rooms.SPEC.draw({"room": "living room", **PLAIN, **attributes}, np.random.default_rng(seed), size).astype(int)
+    return rooms.draw({"room": "living room", **PLAIN, **attributes}, np.random.default_rng(seed), size).astype(int)
 
 
 def _changed(one: np.ndarray, other: np.ndarray, by: int = 40) -> np.ndarray:
@@ -49,7 +49,7 @@ def _changed(one: np.ndarray, other: np.ndarray, by: int = 40) -> np.ndarray:
 def tables():
     data = rooms.profiles["small"]["data"]
     train, test = data["images_per_train_class"], data["images_per_test_class"]
-    return train, [rooms.SPEC.image_table(label, train + test) for label in range(7)]
+    return train, [rooms.image_table(label, train + test) for label in range(7)]
 
 
 def test_no_two_rooms_are_alike(tables):
@@ -83,15 +83,15 @@ def test_what_must_be_told_apart_has_different_colours(tables):
 
 
 def test_the_table_follows_its_seed():
-    one, same, other = (rooms.SPEC.image_table(3, 20, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (rooms.image_table(3, 20, seed=seed) for seed in (1, 1, 2))
     assert one == same != other
-    assert rooms.SPEC.image_table(3, 20) == rooms.SPEC.image_table(3, 50)[:20]
+    assert rooms.image_table(3, 20) == rooms.image_table(3, 50)[:20]
 
 
 @pytest.mark.parametrize("label, num_images, reason", [(7, 3, "none with label 7"), (0, 10**6, "100000 or fewer")])
 def test_an_impossible_table_is_refused(label, num_images, reason):
     with pytest.raises(ValueError, match=reason):
-        rooms.SPEC.image_table(label, num_images)
+        rooms.image_table(label, num_images)
 
 
 # --- pictures ---
@@ -100,10 +100,10 @@ def test_an_impossible_table_is_refused(label, num_images, reason):
 @every_room
 def test_a_picture_follows_its_seed(room):
     attributes = {"room": room, **PLAIN, "lamp": "hanging", "decoration": "painting", "plant": "potted"}
-    picture = rooms.SPEC.draw(attributes, np.random.default_rng(5), 48)
+    picture = rooms.draw(attributes, np.random.default_rng(5), 48)
     assert picture.shape == (48, 48, 3) and picture.dtype == np.uint8
-    assert np.array_equal(picture, rooms.SPEC.draw(attributes, np.random.default_rng(5), 48))
-    assert not np.array_equal(picture, rooms.SPEC.draw(attributes, np.random.default_rng(6), 48))
+    assert np.array_equal(picture, rooms.draw(attributes, np.random.default_rng(5), 48))
+    assert not np.array_equal(picture, rooms.draw(attributes, np.random.default_rng(6), 48))
 
 
 @pytest.mark.parametrize("name", rooms.attributes)
@@ -189,7 +189,7 @@ def test_unknown_attributes_are_neither_drawn_nor_described(change, reason):
 
 def test_a_missing_attribute_and_a_tiny_picture_are_refused():
     with pytest.raises(ValueError, match="missing attributes: room"):
-        rooms.SPEC.draw(PLAIN, np.random.default_rng(0))
+        rooms.draw(PLAIN, np.random.default_rng(0))
     with pytest.raises(ValueError, match="32 or more"):
         _picture(16)
 
@@ -256,7 +256,7 @@ def _described(seed: int) -> tuple[str, dict[str, str], dict[str, str]]:
     """A sentence without the words for shades, what it reports, and what is true."""
     rng = np.random.default_rng(seed)
     attributes = {name: str(rng.choice(values)) for name, values in rooms.attributes.items()}
-    sentence, mentioned = rooms.SPEC.describe(attributes, rng)
+    sentence, mentioned = rooms.describe(attributes, rng)
     return re.sub(rf"\b({SHADES})", "", sentence), mentioned, attributes
 
 
@@ -305,11 +305,11 @@ def test_every_colour_goes_to_its_thing(seed):
 def test_a_caption_is_one_or_two_plain_sentences(seed):
     rng = np.random.default_rng(seed)
     attributes = {name: str(rng.choice(values)) for name, values in rooms.attributes.items()}
-    caption, mentioned = rooms.SPEC.describe(attributes, np.random.default_rng(seed))
+    caption, mentioned = rooms.describe(attributes, np.random.default_rng(seed))
     assert re.fullmatch(r"[a-z]+(?:[,.]? [a-z]+)+\.", caption) and caption.count(".") <= 2, caption
     assert 10 <= len(caption.split()) <= 30, caption
     assert not re.search(r"\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b", caption), caption
-    assert (caption, mentioned) == rooms.SPEC.describe(attributes, np.random.default_rng(seed))
+    assert (caption, mentioned) == rooms.describe(attributes, np.random.default_rng(seed))
 
 
 def test_captions_are_varied_and_most_name_the_room():
@@ -356,7 +356,7 @@ def test_a_room_is_spoken_of_once(written):
 
 def test_a_record_is_the_room_that_was_drawn(written):
     record = load_dataset("rooms", "test", written.data_dir)[5]
-    drawn = rooms.SPEC.draw(record.attributes, np.random.default_rng([written.data.seed, record.label, record.row]), 32)
+    drawn = rooms.draw(record.attributes, np.random.default_rng([written.data.seed, record.label, record.row]), 32)
     assert np.array_equal(record.image, drawn)
 
 

@@ -7,8 +7,7 @@ Importing them takes most of a short chapter's time. So this process imports the
 starts this file with a connection file; that process asks for a fork, passes signals on to it and ends when it ends.
 
 The project's own code is not imported here: every kernel imports it afresh. A kernel starts the ordinary way where forking is
-not possible (outside Linux), not safe (a library has started threads) or not equivalent (another PYTHONPATH or number of
-threads).
+impossible (outside Linux), unsafe (a library has started threads) or not the same (another PYTHONPATH or number of threads).
 """
 
 import contextlib
@@ -48,7 +47,6 @@ READ_ONCE = (
     "ATEN_",
     "DNNL_",
     "GOMP_",
-    "KMP_",
     "LD_",
     "MALLOC_",
     "MKL_",
@@ -57,7 +55,8 @@ READ_ONCE = (
     "ONEDNN_",
     "OPENBLAS_",
     "PYTHON",
-    "TORCH",
+    "PYTORCH_",
+    "TORCH_",
 )
 MESSAGE = 16  # bytes of an answer, a number: first the fork's process number, later its exit code
 
@@ -106,14 +105,14 @@ def run(command: list[str]) -> int | dict:
         print(f"kernels start the ordinary way: {error}", file=sys.stderr)
         return subprocess.run(command, env=environment).returncode
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    folder, listener = tempfile.mkdtemp(), socket.socket(socket.AF_UNIX)
-    listener.bind(f"{folder}/server")
-    listener.listen()
+    folder, listening = tempfile.mkdtemp(), socket.socket(socket.AF_UNIX)
+    listening.bind(f"{folder}/server")
+    listening.listen()
     specification = Path(__file__).resolve().parent / "preloaded"
     path = os.pathsep.join(filter(None, [str(specification), environment.get("JUPYTER_PATH")]))
     process = subprocess.Popen(command, env=environment | {SERVER: f"{folder}/server", "JUPYTER_PATH": path})
     try:
-        request = serve(listener, process, read_once(environment))
+        request = serve(listening, process, read_once(environment))
     finally:
         if os.getpid() == me:
             process.terminate()  # unless it has ended
@@ -121,14 +120,14 @@ def run(command: list[str]) -> int | dict:
     return process.returncode if request is None else request
 
 
-def serve(listener: socket.socket, process: subprocess.Popen, mine: dict[str, str]) -> dict | None:
+def serve(listening: socket.socket, process: subprocess.Popen, mine: dict[str, str]) -> dict | None:
     """Fork a kernel for everybody who asks and has the same variables as `mine`, until `process` ends.
 
     Returns:
         None; in every fork, the request for its kernel.
     """
     kernels: dict[int, socket.socket] = {}
-    listener.settimeout(0.05)
+    listening.settimeout(0.05)
     while process.poll() is None:
         for pid in list(kernels):
             ended, status = os.waitpid(pid, os.WNOHANG)
@@ -136,14 +135,17 @@ def serve(listener: socket.socket, process: subprocess.Popen, mine: dict[str, st
                 with kernels.pop(pid) as connection:
                     answer(connection, os.waitstatus_to_exitcode(status))
         try:
-            connection, _ = listener.accept()
+            connection, _ = listening.accept()
         except TimeoutError:
             continue
         request = receive(connection)
-        if request and read_once(request["environment"]) == mine:
+        different = dict(read_once(request["environment"]).items() ^ mine.items()) if request else {}
+        if different:  # said here, too: whoever asks may have no terminal
+            print("a kernel starts the ordinary way because of", *sorted(different), file=sys.stderr, flush=True)
+        if request and not different:
             pid = os.fork()
             if pid == 0:
-                for inherited in (listener, *kernels.values()):
+                for inherited in (listening, *kernels.values()):
                     inherited.close()
                 return request | {"connection": connection}
             answer(connection, pid)
