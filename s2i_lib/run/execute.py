@@ -53,6 +53,7 @@ def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
             cwd=str(notebook.parent),
             progress_bar=False,
             log_output=True,
+            request_save_on_cell_execute=False,  # every 30 s will do, and the end, also of a failure
         )
     finally:
         if source != notebook:
