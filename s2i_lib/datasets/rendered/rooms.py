@@ -189,7 +189,7 @@ SPEC = RenderedSpec(
                 "images_for_classifier": 8,
             },
             "encoder": {"target_dim": None},
-            "scores": {"captions": 8},
+            "scores": {"captions": 4},
         },
         "small": {
             "data": {**_SHAPE, "images_per_train_class": 643, "images_per_test_class": 171, "images_for_classifier": 200},
