@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 from miniatures import CUB_NAMES, Handler, cub_files, oxford_files, places_files, put, tar
 
+from s2i_lib import datasets
 from s2i_lib.__main__ import main
-from s2i_lib.datasets import dataset_module, downloads, weights
+from s2i_lib.datasets import photo_spec, photos
+from s2i_lib.datasets.photos import downloads, weights
 from s2i_lib.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,7 +63,7 @@ SIZES = {"cub": {"train": 11, "test": 8}, "oxford": {"train": 9, "test": 8}, "pl
 def archives(name: str) -> dict[str, bytes]:
     """The published archives of a data set by file name."""
     packed = {}
-    for part in (part for part in dataset_module(name).PARTS if not part.optional):
+    for part in (part for part in photo_spec(name).parts if not part.optional):
         folders = tuple(path.partition("/")[0] for path in part.unpacked)
         content = {path: data for path, data in FILES[name].items() if path.startswith(folders)}
         packed[part.archive] = content.get(part.archive) or tar(content)
@@ -96,22 +98,21 @@ def tree(tmp_path_factory):
 
 def fetch_and_verify(name: str, root: Path, web: ThreadingHTTPServer, patch: pytest.MonkeyPatch) -> None:
     """What a user does: fetch what is open, put the rest into its place by hand, fetch again, verify."""
-    module, packed = dataset_module(name), archives(name)
-    web.files |= {part.archive: packed[part.archive] for part in module.PARTS if part.url}
+    spec, packed = photo_spec(name), archives(name)
+    web.files |= {part.archive: packed[part.archive] for part in spec.parts if part.url}
     parts = tuple(
         replace(
             part,
             url=f"http://127.0.0.1:{web.server_port}/{part.archive}",
-            checksum=hashlib.md5(packed[part.archive]).hexdigest(),
+            checksum="md5:" + hashlib.md5(packed[part.archive]).hexdigest(),
         )
         if part.url
         else part
-        for part in module.PARTS
+        for part in spec.parts
     )
-    for attribute in [key for key, value in vars(module).items() if value in module.PARTS]:
-        patch.setattr(module, attribute, parts[module.PARTS.index(getattr(module, attribute))])
-    patch.setattr(module, "PARTS", parts)
-    patch.setattr(module, "SPLIT_SIZES", SIZES[name])  # the only place that knows how many pictures are published
+    tiny = replace(spec, parts=parts, split_sizes=SIZES[name])  # the only place that knows how many pictures are published
+    patch.setitem(photos.PHOTOS, name, tiny)
+    patch.setitem(datasets.DATASETS, name, tiny)
     assert main(["data", "fetch", "--dataset", name]) == 0
     put(root / "data" / name, {part.archive: packed[part.archive] for part in parts if not part.url and not part.optional})
     assert main(["data", "fetch", "--dataset", name]) == 0

@@ -268,6 +268,6 @@ def test_publishing_nothing_is_one_sentence(project):
 
 def test_a_run_without_the_shell_script_has_the_same_environment():
     lines = (ROOT / "workflow" / "environment.sh").read_text().splitlines()
-    exported = [line.removeprefix("export ").partition("  #")[0] for line in lines if line.startswith("export ")]
+    exported = [line.partition("export ")[2].partition("  #")[0] for line in lines if "export " in line.partition("  #")[0]]
     values = dict(word.split("=", 1) for line in exported for word in line.split())
     assert values.pop("PYTHONPATH") and values == ENVIRONMENT
