@@ -47,7 +47,7 @@ class Predictions:
         features: (at most 10,000, D) float32, a sample if there were more pictures.  statistics: of all features.
     """
 
-    attributes: dict[str, Floats]
+    attributes: dict[str, NDArray[np.str_]]
     classes: Floats
     features: Floats
     statistics: metrics.FeatureStatistics
@@ -185,7 +185,7 @@ class Evaluator:
             run.add(method, name, accuracy, n=count, recipe=recipe, standard_error=np.sqrt(accuracy * (1 - accuracy) / count))
 
 
-def colours_correct(dataset: str, answers: dict[str, Floats], mentioned: list[dict[str, str]]) -> Floats:
+def colours_correct(dataset: str, answers: dict[str, NDArray[np.str_]], mentioned: list[dict[str, str]]) -> Floats:
     """(n,) share of the mentioned colours that a classifier's answers to n pictures confirm; NaN where none is mentioned."""
     colours, shares = get_spec(dataset).colour_attributes, np.full(len(mentioned), np.nan)
     for row, said in enumerate(mentioned):

@@ -56,6 +56,10 @@ TINY = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption("--complete", action="store_true", help="the paper's ablations on photographs, too (./run_tests.sh --all)")
+
+
 def pytest_collection_modifyitems(items):
     """The longest file first: ``run_tests.sh`` hands out files in this order, and nobody should wait for it at the end."""
     items.sort(key=lambda item: item.path.name != "test_paper_workflow.py")

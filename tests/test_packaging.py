@@ -1,5 +1,6 @@
 """One set of versions everywhere, and shell scripts that explain themselves."""
 
+import os
 import re
 import subprocess
 import sys
@@ -36,7 +37,12 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def bash(*command):
-    return subprocess.run(["bash", *command], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    # The Python of the tests comes first: with its packages, help texts name the data sets.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(
+        ["bash", *command], cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
 
 
 def locked(python_version):

@@ -93,9 +93,13 @@ print(json.dumps({"pid": os.getpid(), "parent": os.getppid(), "loaded": loaded, 
 @pytest.mark.slow
 def test_a_kernel_is_a_fork_and_otherwise_an_ordinary_kernel(server, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    with kernel(monkeypatch, server, WORD="one") as (_, run), kernel(monkeypatch, server, WORD="two") as (_, run_other):
+    folders = {"PYTHONPATH": str(tmp_path)}  # of its own
+    with (
+        kernel(monkeypatch, server, WORD="one", **folders) as (_, run),
+        kernel(monkeypatch, server, WORD="two") as (_, run_other),
+    ):
         first, second = json.loads(run(ABOUT)), json.loads(run_other(ABOUT))
-    with kernel(monkeypatch, {**server, "JUPYTER_PATH": ""}, WORD="three") as (_, run):
+    with kernel(monkeypatch, {**server, "JUPYTER_PATH": ""}, WORD="three", **folders) as (_, run):
         ordinary = json.loads(run(ABOUT))
     assert first["parent"] == second["parent"] == int(server["server"]) and first["loaded"] == ["torch", "pandas"]
     assert (first["word"], second["word"]) == ("one", "two") and first["pid"] != second["pid"]
@@ -175,18 +179,19 @@ def test_a_chapter_ends_with_the_process_that_started_it(server, tmp_path):
 
 
 def test_only_variables_that_libraries_read_once_have_to_agree():
-    mine = {"OMP_NUM_THREADS": "1", "PYTHONPATH": "a"}
+    mine = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     same = preloaded_kernel.read_once(mine)
     set_by_libraries = {"OPENBLAS_NUM_THREADS": "1", "KMP_DUPLICATE_LIB_OK": "b", "TORCHINDUCTOR_CACHE_DIR": "c"}
     assert preloaded_kernel.read_once(mine | set_by_libraries) == same
     for others in (
         {"OPENBLAS_NUM_THREADS": "2"},
         {"OMP_NUM_THREADS": "2"},
-        {"PYTHONPATH": "b"},
+        {"PYTHONHASHSEED": "1"},
         {"MALLOC_TRIM_THRESHOLD_": "1"},
     ):
         assert preloaded_kernel.read_once(mine | others) != same
-    assert preloaded_kernel.read_once({"PYTHONPATH": "a"}) != same
+    assert preloaded_kernel.read_once({"PYTHONHASHSEED": "0"}) != same
+    assert preloaded_kernel.read_once(mine | {"PYTHONPATH": "b"}) == same, "a fork can follow another one"
 
 
 def test_a_library_with_threads_is_not_forked(monkeypatch):

@@ -13,7 +13,7 @@ from s2i_lib import workers
 from s2i_lib.config import PROFILE_NAMES, load_config
 from s2i_lib.datasets import load_dataset
 from s2i_lib.datasets.errors import DatasetError
-from s2i_lib.datasets.records import Record, SpokenImages
+from s2i_lib.datasets.records import Caption, Record, SpokenImages
 from s2i_lib.datasets.rendered import RENDERED, room_layouts
 from s2i_lib.evaluation import dependent_groups
 from s2i_lib.preparation.images import _draw_random, write_images
@@ -408,7 +408,8 @@ def test_a_class_has_what_all_its_images_share():
 
 
 def test_sentences_about_one_bird_depend_on_each_other_and_those_about_one_room_type_do_not():
-    records = [Record(str(i), i // 2, "test", {}, (), (None, None), None, 0) for i in range(4)]  # two captions each
+    captions, recordings = (Caption("", {}),) * 2, (None,) * 2
+    records = [Record(str(i), i // 2, "test", {}, captions, recordings, None, 0) for i in range(4)]
     rows = np.array([0, 1, 2, 7])
     assert dependent_groups(SpokenImages("birds", "test", None, records), rows).tolist() == [0, 0, 0, 1]
     assert dependent_groups(SpokenImages("rooms", "test", None, records), rows).tolist() == [0, 0, 1, 3]

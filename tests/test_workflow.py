@@ -93,6 +93,12 @@ def test_a_chapter_runs_again_when_values_of_ones_own_change(tree):  # noqa: F81
 TARGET = "data/birds-small/chapters/01_data.ipynb"
 
 
+def heed_signals():
+    """Tests that run in the background, or under `nohup`, ignore some signals; what they start must not inherit that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Project:
     """A tree that ./run_all.sh can be started in."""
 
@@ -111,6 +117,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_signals,  # noqa: PLW1509  no threads here
         )
         self.started.append(process)
         return process

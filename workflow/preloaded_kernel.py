@@ -7,7 +7,7 @@ Importing them takes most of a short chapter's time. So this process imports the
 starts this file with a connection file; that process asks for a fork, passes signals on to it and ends when it ends.
 
 The project's own code is not imported here: every kernel imports it afresh. A kernel starts the ordinary way where forking is
-impossible (outside Linux), unsafe (a library has started threads) or not the same (another PYTHONPATH or number of threads).
+impossible (outside Linux), unsafe (a library has started threads) or not the same (another number of threads, say).
 """
 
 import contextlib
@@ -64,13 +64,15 @@ MESSAGE = 16  # bytes of an answer, a number: first the fork's process number, l
 def read_once(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that must be those of the server, because a fork cannot change them any more.
 
-    Snakemake repeats OMP_NUM_THREADS for every other library; they read that one anyway.
+    Snakemake repeats OMP_NUM_THREADS for every other library; they read that one anyway. A fork can follow another PYTHONPATH.
     """
     threads = environment.get("OMP_NUM_THREADS")
     return {
         name: value
         for name, value in environment.items()
-        if name.startswith(READ_ONCE) and (name == "OMP_NUM_THREADS" or not name.endswith("_NUM_THREADS") or value != threads)
+        if name.startswith(READ_ONCE)
+        and name != "PYTHONPATH"
+        and (name == "OMP_NUM_THREADS" or not name.endswith("_NUM_THREADS") or value != threads)
     }
 
 
@@ -185,6 +187,8 @@ def become_kernel(request: dict) -> None:
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(request["folder"])
+    inherited = search_path(os.environ)
+    sys.path[:] = search_path(request["environment"]) + [folder for folder in sys.path if folder not in inherited]
     os.environ.clear()
     os.environ.update(request["environment"], JPY_PARENT_PID=str(os.getppid()))  # ipykernel ends with this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -201,6 +205,11 @@ def become_kernel(request: dict) -> None:
     matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
     sys.argv = [ipykernel_launcher.__file__, *request["arguments"]]
     kernelapp.launch_new_instance()
+
+
+def search_path(environment: Mapping[str, str]) -> list[str]:
+    """The folders of PYTHONPATH."""
+    return [folder for folder in environment.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 def end_with(connection: socket.socket) -> None:
