@@ -9,8 +9,8 @@ Usage: ./run_tests.sh [--all]
 
   (nothing)  at most twelve minutes on two cores: linter, types, the library's tests with the paper's data as miniatures, all
              chapters about birds through the workflow, and every chapter as committed
-  --all      more, in about three times as long: the chapters about all three rendered data sets, the ablations on miniatures of
-             photographs, kernels that start the ordinary way
+  --all      more, in about three times as long: slow tests (queues, several processes), the chapters about all three rendered
+             data sets, the ablations on miniatures of photographs, kernels that start the ordinary way
 
 In two minutes, without the slow tests:  python -m pytest -n 2 -m "not slow"
 TEXT
@@ -40,7 +40,9 @@ part "1 of 4: linter and types"
 "$PYTHON" -m ruff check . && "$PYTHON" -m ruff format --check . && "$PYTHON" -m mypy
 
 part "2 of 4: tests of the library and the workflow"
-"$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder -p no:nbval ${all:+--complete} tests
+tests=(-m "not slow or photographs")
+[[ ! $all ]] || tests=(--complete)
+"$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder -p no:nbval "${tests[@]}" tests
 
 part "3 of 4: the whole workflow, profile smoke"
 rm -rf data/*-smoke runs/*-smoke*

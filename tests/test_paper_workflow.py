@@ -21,6 +21,7 @@ from s2i_lib.datasets import photo_spec, photos
 from s2i_lib.datasets.photos import downloads, weights
 from s2i_lib.recipes import RECIPES, recipes_of
 
+pytestmark = pytest.mark.photographs
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {
     "precision": "float32",

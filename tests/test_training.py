@@ -136,7 +136,6 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.slow
 def test_a_killed_process_goes_on_where_it_stopped(project, one_thread):
     run = tiny_config(gan={"steps": 60})
     write_embeddings(run)

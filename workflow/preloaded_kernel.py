@@ -204,7 +204,8 @@ def become_kernel(request: dict) -> None:
     torch.default_generator.seed()
     matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
     sys.argv = [ipykernel_launcher.__file__, *request["arguments"]]
-    kernelapp.launch_new_instance()
+    # The class took its parent from the environment when it was imported.
+    kernelapp.launch_new_instance(parent_handle=os.getppid())
 
 
 def search_path(environment: Mapping[str, str]) -> list[str]:
