@@ -51,8 +51,8 @@ if [[ $all ]]; then
 else
     smoke --dataset birds
     # what the chapters about flowers and rooms read when part 4 runs them
-    smoke --dataset flowers data/flowers-smoke/chapters/09_flowers.ipynb
-    smoke --dataset rooms --recipes text,classifier,paper,recommended runs/tables-smoke/chapters/19_table_3.ipynb
+    smoke --dataset flowers,rooms --recipes text,classifier,paper,recommended \
+        data/flowers-smoke/chapters/09_flowers.ipynb runs/tables-smoke/chapters/19_table_3.ipynb
 fi
 
 part "4 of 4: the chapters as committed, with their default parameters"
