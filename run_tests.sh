@@ -36,13 +36,20 @@ fi
 part() { printf '\n=== %s (%d s so far)\n' "$1" "$SECONDS"; }
 smoke() { ./run_all.sh --profile smoke --cores 2 "$@"; }
 
-part "1 of 4: linter and types"
-"$PYTHON" -m ruff check . && "$PYTHON" -m ruff format --check . && "$PYTHON" -m mypy
+part "1 of 4: linter"
+"$PYTHON" -m ruff check . && "$PYTHON" -m ruff format --check .
 
-part "2 of 4: tests of the library and the workflow"
+part "2 of 4: types, and tests of the library and the workflow"
+# on one core for half a minute, thus beside the tests
+types=$(mktemp)
+trap 'rm -f "$types"' EXIT
+"$PYTHON" -m mypy >"$types" 2>&1 &
+checker=$!
 tests=(-m "not slow or photographs")
 [[ ! $all ]] || tests=(--complete)
 "$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder -p no:nbval "${tests[@]}" tests
+wait "$checker" || { cat "$types"; exit 1; }
+cat "$types"
 
 part "3 of 4: the whole workflow, profile smoke"
 rm -rf data/*-smoke runs/*-smoke*

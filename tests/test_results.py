@@ -407,6 +407,8 @@ def test_a_seed_that_was_measured_elsewhere_is_read_if_its_settings_are_today_s(
     assert results.earlier_records(tiny_config(seed=1), "15_table_4").value.tolist() == [1.5]
     assert results.earlier_manifest(tiny_config(seed=1), "15_table_4")["hardware"] == results.hardware()
     assert results.earlier_records(tiny_config(seed=2), "15_table_4").empty
+    with pytest.raises(FileNotFoundError, match="chapter 15_table_4 has recorded nothing"):
+        results.earlier_manifest(tiny_config(seed=2), "15_table_4")
     assert results.earlier_records(tiny_config(seed=1), "16_table_5").empty
     changed = tiny_config(seed=1).model_copy(update={"precision": "bfloat16"})
     assert changed.results_dir == run.config.results_dir and results.earlier_records(changed, "15_table_4").empty

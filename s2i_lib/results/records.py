@@ -230,8 +230,14 @@ def earlier_records(config: Config, chapter: str) -> pd.DataFrame:
 
 
 def earlier_manifest(config: Config, chapter: str) -> dict[str, Any]:
-    """The manifest beside ``earlier_records``: commit, packages, hardware and more, see ``save``."""
+    """The manifest beside ``earlier_records``: commit, packages, hardware and more, see ``save``.
+
+    Raises:
+        FileNotFoundError: the chapter has recorded nothing under today's settings.
+    """
     name = f"{Run(config, chapter, shared=True).name}.json"
-    found = [folder / "manifests" / name for folder in record_folders(config)]
-    manifest: dict[str, Any] = json.loads(next(path for path in reversed(found) if path.exists()).read_text())
+    found = [path for folder in record_folders(config) if (path := folder / "manifests" / name).exists()]
+    if not found:
+        raise FileNotFoundError(f"no manifest {name}: chapter {chapter} has recorded nothing under these settings")
+    manifest: dict[str, Any] = json.loads(found[-1].read_text())
     return manifest
