@@ -95,3 +95,26 @@ def test_the_committed_tables_are_made_again_without_training(committed):
         assert done.returncode == 0, done.stdout
     assert [(root / "runs" / "results" / name).read_text() for name in names] == before
     assert [(root / "results" / name).read_text() for name in names] == before
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_kernel_whose_ports_were_taken_is_started_again(tmp_path, monkeypatch, failures):
+    import papermill
+
+    source, really, calls = write_notebook(tmp_path / "chapter.ipynb", "print(seed)"), papermill.execute_notebook, []
+
+    def start(*args, **kwargs):
+        calls.append(args)
+        if len(calls) <= failures:
+            raise RuntimeError(execute.NOT_STARTED)
+        return really(*args, **kwargs)
+
+    monkeypatch.setattr(papermill, "execute_notebook", start)
+    output = tmp_path / "output.ipynb"
+    if failures == execute.START_ATTEMPTS:
+        with pytest.raises(RuntimeError, match="died before replying"):
+            execute.execute(source, output, {"seed": 4})
+    else:
+        execute.execute(source, output, {"seed": 4})
+        assert output.exists()
+    assert len(calls) == min(failures + 1, execute.START_ATTEMPTS)

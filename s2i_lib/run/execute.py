@@ -27,6 +27,10 @@ FILE_VARIABLE, FOLDER_VARIABLE = "S2I_PROGRESS", "S2I_PROGRESS_FOLDER"
 Parameters = Mapping[str, str | int]
 
 
+# Jupyter looks for free ports before the kernel takes them; of two kernels that start together, one may find them taken.
+START_ATTEMPTS, NOT_STARTED = 3, "Kernel died before replying to kernel_info"
+
+
 def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
     """The execution engine: run `notebook` and write it with its outputs to `output`, even when a cell fails."""
     # jsonschema would load this package to check URIs, of which notebooks have none; loading it takes longer than all the rest
@@ -45,16 +49,22 @@ def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
         source.write_text(json.dumps(without_attributes(json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
     # Kernels get the folder that Jupyter and nbval give them, and the name that all environments have.
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(output),
-            parameters,
-            kernel_name="python3",
-            cwd=str(notebook.parent),
-            progress_bar=False,
-            log_output=True,
-            request_save_on_cell_execute=False,  # every 30 s will do, and the end, also of a failure
-        )
+        for left in reversed(range(START_ATTEMPTS)):
+            try:
+                papermill.execute_notebook(
+                    str(source),
+                    str(output),
+                    parameters,
+                    kernel_name="python3",
+                    cwd=str(notebook.parent),
+                    progress_bar=False,
+                    log_output=True,
+                    request_save_on_cell_execute=False,  # every 30 s will do, and the end, also of a failure
+                )
+                break
+            except RuntimeError as error:
+                if NOT_STARTED not in str(error) or not left:
+                    raise
     finally:
         if source != notebook:
             source.unlink()
