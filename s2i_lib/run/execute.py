@@ -26,7 +26,6 @@ from s2i_lib.run.processes import die_with_parent
 FILE_VARIABLE, FOLDER_VARIABLE = "S2I_PROGRESS", "S2I_PROGRESS_FOLDER"
 Parameters = Mapping[str, str | int]
 
-
 # Jupyter looks for free ports before the kernel takes them; of two kernels that start together, one may find them taken.
 START_ATTEMPTS, NOT_STARTED = 3, "Kernel died before replying to kernel_info"
 
@@ -47,27 +46,32 @@ def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
     if not has_attributes(parameters):
         source = output.with_name(f".{output.stem}.source.ipynb")
         source.write_text(json.dumps(without_attributes(json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
-    # Kernels get the folder that Jupyter and nbval give them, and the name that all environments have.
     try:
-        for left in reversed(range(START_ATTEMPTS)):
-            try:
-                papermill.execute_notebook(
-                    str(source),
-                    str(output),
-                    parameters,
-                    kernel_name="python3",
-                    cwd=str(notebook.parent),
-                    progress_bar=False,
-                    log_output=True,
-                    request_save_on_cell_execute=False,  # every 30 s will do, and the end, also of a failure
-                )
-                break
-            except RuntimeError as error:
-                if NOT_STARTED not in str(error) or not left:
-                    raise
+        _execute(source, output, parameters, notebook.parent)
     finally:
         if source != notebook:
             source.unlink()
+
+
+def _execute(notebook: Path, output: Path, parameters: Parameters, folder: Path, attempts: int = START_ATTEMPTS) -> None:
+    import papermill
+
+    # Kernels get the folder that Jupyter and nbval give them, and the name that all environments have.
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters,
+            kernel_name="python3",
+            cwd=str(folder),
+            progress_bar=False,
+            log_output=True,
+            request_save_on_cell_execute=False,  # every 30 s will do, and the end, also of a failure
+        )
+    except RuntimeError as error:
+        if NOT_STARTED not in str(error) or attempts == 1:
+            raise
+        _execute(notebook, output, parameters, folder, attempts - 1)
 
 
 def has_attributes(parameters: Parameters) -> bool:
