@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from caption_words import COLOUR_WORDS
 from conftest import tiny_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,19 +146,6 @@ def test_a_missing_attribute_and_a_tiny_picture_are_refused(spec):
 
 # --- sentences ---
 
-COLOUR_WORDS = {
-    "black": "black|ebony",
-    "white": "white",
-    "grey": "grey",
-    "brown": "brown",
-    "red": "red|scarlet|crimson",
-    "orange": "orange",
-    "yellow": "yellow|golden",
-    "green": "green",
-    "blue": "blue",
-    "purple": "purple|violet",
-    "pink": "pink",
-}
 ATTRIBUTE_WORDS = {
     birds: {
         "crown": "crown|head|cap|crowned|headed|capped",

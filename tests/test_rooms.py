@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from caption_words import COLOUR_WORDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -196,19 +197,6 @@ def test_a_missing_attribute_and_a_tiny_picture_are_refused():
 
 # --- sentences ---
 
-COLOUR_WORDS = {
-    "black": "black|ebony",
-    "white": "white",
-    "grey": "grey",
-    "brown": "brown",
-    "red": "red|scarlet|crimson",
-    "orange": "orange",
-    "yellow": "yellow|golden",
-    "green": "green",
-    "blue": "blue",
-    "purple": "purple|violet",
-    "pink": "pink",
-}
 ROOM_WORDS = {
     "bedroom": "bedroom|bed room",
     "dinette": "dinette|breakfast nook",
