@@ -95,6 +95,22 @@ def random_conditions(
     )
 
 
+def everyday_conditions(rng: np.random.Generator, voices: Sequence[str], noises: Sequence[str]) -> Conditions:
+    """Draw the conditions of one recording in which each factor may also be clean, for training on many voices.
+
+    Args:
+        voices, noises: what to choose from, so that some can be kept unseen for testing.
+    """
+    return Conditions(
+        voice=str(rng.choice(voices)),
+        rate=float(np.exp(rng.uniform(np.log(0.75), np.log(1.35)))) if rng.random() < 0.6 else 1.0,
+        snr_db=float(rng.uniform(0, 25)) if rng.random() < 0.6 else math.inf,
+        noise=str(rng.choice(noises)),
+        rt60=float(rng.uniform(0.15, 0.9)) if rng.random() < 0.5 else 0.0,
+        band=str(rng.choice(list(BANDS), p=(0.5, 0.2, 0.3))),
+    )
+
+
 def draw_conditions(count: int, split: str, seed: int = 0) -> list[Conditions]:
     """Random conditions for every recording of a split; those of ``train`` leave out ``UNSEEN_VOICE`` and ``UNSEEN_NOISE``."""
     rng, training = np.random.default_rng([seed, split == "train"]), split == "train"

@@ -145,17 +145,20 @@ def log_mel_spectrogram(waveform: torch.Tensor, sample_rate: int = SAMPLE_RATE) 
     return torch.log(mel + ENERGY_FLOOR)
 
 
-def collate_log_mels(log_mels: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def collate_log_mels(
+    log_mels: list[torch.Tensor], padding: float = float(np.log(ENERGY_FLOOR))
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad utterances of different length into one batch.
 
     Args:
-        log_mels: (40, frames_i) tensors.
+        log_mels: (40, frames_i) tensors, or (C, frames_i) of another front end.
+        padding: what is put behind their ends; the default is silence.
 
     Returns:
-        (B, 40, longest) float32 batch padded with the silence value, and (B,) int64 lengths in frames.
+        (B, 40, longest) float32 padded batch, and (B,) int64 lengths in frames.
     """
     lengths = torch.tensor([log_mel.shape[1] for log_mel in log_mels])
-    batch = torch.full((len(log_mels), NUM_MELS, int(lengths.max())), float(np.log(ENERGY_FLOOR)))
+    batch = torch.full((len(log_mels), len(log_mels[0]), int(lengths.max())), padding)
     for row, log_mel in zip(batch, log_mels):
         row[:, : log_mel.shape[1]] = log_mel
     return batch, lengths

@@ -31,8 +31,9 @@ class _Section(BaseModel):
 
 class DataConfig(_Section):
     """How much of the data set is made. Counts are per class; `images_for_classifier` more images of each test class, used
-    for nothing else, train the class classifier behind the inception score. `speech` is what is recorded: the synthetic voice
-    itself, or simulated degraded speech made from it (``acoustics``).
+    for nothing else, train the class classifier behind the inception score. `renditions` is how often a training caption is
+    spoken for recipes of many voices, each time by another voice in other conditions. `speech` is what is recorded: the
+    synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
     """
 
     num_classes: int = 200
@@ -41,6 +42,7 @@ class DataConfig(_Section):
     images_per_test_class: int = 20
     images_for_classifier: int = 40
     spoken_captions: int = 2
+    renditions: int = 3
     speech: Literal["clean", "degraded"] = "clean"
     image_size: int = 256
     seed: int = 0
@@ -67,15 +69,20 @@ class EncoderConfig(_Section):
     `splice` joins halves of two utterances, `class_mean_targets` lets the student aim at class means; both belong to the
     recommended recipe. `positives` says which pictures one sentence describes equally well, so that they share their target and
     are no negatives for each other's sentences: those of a class, or none but the picture itself. `speech` is what is learned
-    from: the recordings, or simulated degraded versions of them. `pooling` makes one vector of the states of all time steps,
-    see ``models.speech_encoder``. `ema_decay` is the decay per step of an exponential moving average of the weights: the
+    from: the recordings, or many voices in many conditions that say the same captions. `front_end` `whisper` puts the frozen
+    encoder of a recognizer before a small network, which reads its last layer or a learned sum of all `layers`;
+    `whisper_weights` is a file of it, by default the one in a package. `pooling` makes one vector of the states of all time
+    steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an exponential moving average of the weights: the
     learning rate then stays constant and the average is kept; 0 keeps the last weights of a rate that falls to zero.
     `target_dim` is the number of discriminant directions of the teacher's features that the student is taught, None for all
     features; it is the dimension D of the embedding.
     """
 
     input: Literal["speech", "text"] = "speech"
-    speech: Literal["recorded", "degraded"] = "recorded"
+    front_end: Literal["log_mel", "whisper"] = "log_mel"
+    layers: Literal["last", "all"] = "last"
+    whisper_weights: str = ""
+    speech: Literal["recorded", "many_voices"] = "recorded"
     target_dim: int | None = 128
     width: int = 32
     rnn_dim: int | None = 512

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -27,10 +28,14 @@ Floats = NDArray[np.float32]
 
 @dataclass
 class LogMels:
-    """Spectrograms of different length in one array: ``log_mels[i]`` is a (40, frames) float32 tensor."""
+    """Spectrograms of different length in one array: ``log_mels[i]`` is a (40, frames) float32 tensor.
+
+    States of a frozen encoder are kept in the same way, as C channels instead of 40 bands, see ``States``.
+    """
 
     frames: NDArray[np.float16]  # (total frames, 40) float16
     offsets: NDArray[np.int64]  # (utterances + 1,) int64
+    padding: ClassVar[float] = float(np.log(audio.ENERGY_FLOOR))  # silence
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -46,7 +51,13 @@ class LogMels:
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         """Some utterances as one padded batch, see ``audio.collate_log_mels``."""
-        return audio.collate_log_mels([self[i] for i in indices])
+        return audio.collate_log_mels([self[i] for i in indices], self.padding)
+
+
+class States(LogMels):
+    """States of a frozen speech encoder (``models.whisper``): (total steps, C) float16, 80 ms a step."""
+
+    padding = 0.0
 
 
 @dataclass
@@ -74,10 +85,28 @@ def load_sentences(dataset: SpokenImages) -> Sentences:
     return Sentences([plain_words(utterance.caption.text) for utterance in dataset.utterances])
 
 
-def load_log_mels(config: Config, split: str) -> LogMels:
-    """The spectrograms of one split (or of ``degraded_train``) in the row order of ``SpokenImages.utterances``."""
-    path = config.data_dir / f"log_mel_{split}.npy"
-    return LogMels(np.load(path, mmap_mode="r"), np.load(path.with_name(f"log_mel_{split}_offsets.npy")))
+def load_log_mels(config: Config, source: str) -> LogMels:
+    """The spectrograms of one source of speech, see ``speech_source``, in the row order of ``SpokenImages.utterances``."""
+    return LogMels(*_load_frames(config.data_dir / f"log_mel_{source}.npy"))
+
+
+def load_states(config: Config, source: str) -> States:
+    """The states of the frozen speech encoder that a recipe's encoder reads, see ``load_log_mels``."""
+    return States(*_load_frames(states_path(config, source)))
+
+
+def states_path(config: Config, source: str) -> Path:
+    """Where the states of the last layer, or of all layers, are kept."""
+    return config.data_dir / f"whisper_{config.encoder.layers}_{source}.npy"
+
+
+def _load_frames(path: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    return np.load(path, mmap_mode="r"), np.load(path.with_name(f"{path.stem}_offsets.npy"))
+
+
+def speech_source(config: Config, split: str) -> str:
+    """What an encoder hears of a split: the recordings, or for training what its recipe asks for (``EncoderConfig.speech``)."""
+    return f"{config.encoder.speech}_{split}" if config.encoder.speech != "recorded" and split == "train" else split
 
 
 # --- pictures ---
@@ -162,13 +191,14 @@ class SpeechData:
     """One split as an encoder sees it. U utterances of N images.
 
     Attributes:
-        inputs: U spectrograms or, for a text encoder, U sentences.  image_of: (U,) image index of each utterance.
+        inputs: U spectrograms, U sentences for a text encoder, or the states of U utterances in a frozen encoder. Where every
+            caption is spoken several times, U counts them all.  image_of: (U,) image index of each utterance.
         labels: (N,) classes.  positives: (N,) equal for images that one sentence describes equally well.  features: (N, 2, D)
             teacher features of the image and of its mirror image.
     """
 
     dataset: SpokenImages
-    inputs: LogMels | Sentences
+    inputs: LogMels | States | Sentences
     image_of: NDArray[np.int64]
     labels: NDArray[np.int64]
     positives: NDArray[np.int64]
@@ -176,19 +206,25 @@ class SpeechData:
 
 
 def load_speech_data(config: Config, split: str) -> SpeechData:
-    """Everything that chapters 01-04 wrote about one split; degraded speech is for training, tests use the recordings."""
+    """Everything that chapters 01-04 wrote about one split; tests use the recordings."""
     dataset = load_dataset(config.dataset, split, config.data_dir)
-    image_of = dataset.image_of
-    source = "degraded_train" if config.encoder.speech == "degraded" and split == "train" else split
-    inputs = load_sentences(dataset) if config.encoder.input == "text" else load_log_mels(config, source)
+    inputs = load_inputs(config, split, dataset)
     return SpeechData(
         dataset,
         inputs,
-        image_of,
+        np.tile(dataset.image_of, len(inputs) // len(dataset.image_of)),
         dataset.labels,
         positive_labels(config, dataset),
         torch.from_numpy(load_teacher_features(config, split)),
     )
+
+
+def load_inputs(config: Config, split: str, dataset: SpokenImages) -> LogMels | States | Sentences:
+    """What the encoder of a recipe reads of a split."""
+    if config.encoder.input == "text":
+        return load_sentences(dataset)
+    load = load_states if config.encoder.front_end == "whisper" else load_log_mels
+    return load(config, speech_source(config, split))
 
 
 def positive_labels(config: Config, dataset: SpokenImages) -> NDArray[np.int64]:

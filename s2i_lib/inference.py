@@ -17,6 +17,7 @@ from s2i_lib.files import project_root
 from s2i_lib.models.checkpoint import load_generator, load_speech_model
 from s2i_lib.models.gan import AnyGenerator
 from s2i_lib.models.student import SpeechModel
+from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
 
 DESCRIPTION_FILE = "model.json"  # the configuration of a run, beside its weights
 
@@ -73,6 +74,14 @@ class SpeechToImage:
 
     def __init__(self, config: Config, speech_model: SpeechModel, generator: AnyGenerator):
         self.config, self.speech_model, self.generator = config, speech_model.eval(), generator.eval()
+        self.whisper: WhisperEncoder | None = None
+        if config.encoder.front_end == "whisper":
+            self.whisper = load_whisper(config.encoder.whisper_weights or None).to(self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.speech_model.parameters()).device
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: torch.device | str | None = None) -> "SpeechToImage":
@@ -112,9 +121,14 @@ class SpeechToImage:
             ValueError: shorter than 64 frames (0.64 s).
         """
         waveform = set_level(recording) if isinstance(recording, torch.Tensor) else load_audio(recording)
-        log_mel = log_mel_spectrogram(waveform, SAMPLE_RATE)
-        device = next(self.speech_model.parameters()).device
-        return self.speech_model.embed(log_mel[None].to(device), torch.tensor([log_mel.shape[1]]))
+        frames = self._front_end(waveform)
+        return self.speech_model.embed(frames[None].to(self.device), torch.tensor([frames.shape[1]]))
+
+    def _front_end(self, waveform: torch.Tensor) -> torch.Tensor:
+        """What the encoder reads of a (samples,) waveform: (C, frames), log energies or states of the frozen encoder."""
+        if self.whisper is None:
+            return log_mel_spectrogram(waveform, SAMPLE_RATE)
+        return whisper_states(self.whisper, [waveform], self.config.encoder.layers == "all")[0].T
 
     def translate(self, wav: str | Path | torch.Tensor, num_images: int = 1, seed: int = 0) -> NDArray[np.uint8]:
         """Draw a spoken description (Eq. 15).

@@ -70,6 +70,17 @@ _RECOMMENDED_SMALL: Values = {
     },
 }
 
+
+def _extended(**encoder: Any) -> Values:
+    """`recommended` with other values for its encoder."""
+    return {**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], **encoder}}
+
+
+def _fewer_epochs(epochs: int) -> Values:
+    """`small`, where every caption is spoken several times: as many steps in fewer epochs."""
+    return {**_RECOMMENDED_SMALL, "encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": epochs}}
+
+
 _TABLE: tuple[Recipe, ...] = (
     Recipe(
         "paper",
@@ -179,14 +190,39 @@ _TABLE: tuple[Recipe, ...] = (
         encoder_from="paper",
         tables=("V",),
     ),
-    # Beyond the paper (chapter 20).
+    # Beyond the paper (chapter 20): two front ends, taught by one voice or by many. The frozen encoder is that of a recognizer,
+    # which learned from transcripts of other speech: those recipes use no text of this task, but are not "without text".
     Recipe(
-        "multi_condition",
-        "`recommended`, its encoder trained on simulated degraded speech",
+        "many_voices",
+        "`recommended`, its encoder taught by many voices in many conditions",
         kind="extension",
-        overrides={**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], "speech": "degraded"}},
-        profiles={"small": _RECOMMENDED_SMALL},
+        overrides=_extended(speech="many_voices"),
+        profiles={"small": _fewer_epochs(7)},
         colour="#6c5ce7",
+    ),
+    Recipe(
+        "whisper",
+        "`recommended`, with Whisper's frozen encoder (which learned from transcripts) before a small network",
+        kind="extension",
+        overrides=_extended(front_end="whisper"),
+        profiles={"small": _RECOMMENDED_SMALL},
+        colour="#d35d9c",
+    ),
+    Recipe(
+        "whisper_all_layers",
+        "`whisper`, with a learned sum of all layers instead of the last one",
+        kind="extension",
+        overrides=_extended(front_end="whisper", layers="all"),
+        profiles={"small": _RECOMMENDED_SMALL},
+        colour="#c98a2b",
+    ),
+    Recipe(
+        "whisper_many_voices",
+        "`whisper`, taught by many voices in many conditions",
+        kind="extension",
+        overrides=_extended(front_end="whisper", speech="many_voices"),
+        profiles={"small": _fewer_epochs(7)},
+        colour="#b03060",
     ),
 )
 

@@ -1,81 +1,103 @@
 """Text to speech, offline: the paper used a cloud service, we use small models that ship inside Python packages.
 
-The voice is synthetic and clean. It stands for the paper's "synthesized speech", not for people. A second synthesizer is kept
-for
-tests: nothing is ever trained with it.
+All voices are synthetic. They stand for the paper's "synthesized speech", not for people. The paper's recipes hear one of them;
+those of many voices are taught by several, and some are kept for tests only: nothing is ever trained with them.
 """
 
 import hashlib
-import io
-import subprocess
-import sys
-from functools import lru_cache, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
-import soundfile
 import torch
 import torchaudio
+from numpy.typing import NDArray
 
-from s2i_lib import espeak
+from s2i_lib import synthesizers
 from s2i_lib.audio import SAMPLE_RATE, save_whole_audio, set_level
+from s2i_lib.files import project_root
 from s2i_lib.workers import write_missing_files
 
 VOICE = "heart"
-UNSEEN_SYNTHESIZER = "espeak"
 
 
-@lru_cache(maxsize=2)
-def _engine(voice: str) -> Any:
-    from hibari import Hibari  # imported here: its dictionaries take a second to load
+@dataclass(frozen=True)
+class Voice:
+    """A synthetic voice.
 
-    return Hibari(voice, threads=1)  # more threads change the samples
+    Attributes:
+        synthesizer: which program speaks.
+        variant: what the voice is called there.
+        for_training: may recipes be taught by it? Others are heard in tests only.
+    """
+
+    synthesizer: Literal["hibari", "piper", "espeak", "kokoro"]
+    variant: str = ""
+    for_training: bool = True
 
 
-def synthesize(text: str, seed: int = 0, voice: str = VOICE) -> np.ndarray:
+def _espeak(variants: Sequence[str], for_training: bool = True) -> dict[str, Voice]:
+    return {f"espeak {variant}": Voice("espeak", variant, for_training) for variant in variants}
+
+
+# eSpeak NG: accents of English, and variants of its American voice; one accent and two variants are for tests.
+_ACCENTS = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
+_VARIANTS = ("f1", "f2", "f3", "f4", "m1", "m2", "m3", "m4", "m5", "m7", "klatt", "klatt4", "steph", "adam", "linda", "michael")
+VOICES: Mapping[str, Voice] = {
+    VOICE: Voice("hibari", "heart"),
+    "joe": Voice("piper", "joe"),
+    **_espeak([*_ACCENTS, *(f"en-us+{variant}" for variant in _VARIANTS)]),
+    **_espeak(["en-gb-scotland", "en-us+f5", "en-us+m6"], for_training=False),
+    **{name: Voice("kokoro", name, for_training=False) for name in synthesizers.KOKORO_VOICES},
+}
+TRAINING_VOICES = tuple(name for name, voice in VOICES.items() if voice.for_training)
+TEST_VOICES = tuple(name for name, voice in VOICES.items() if not voice.for_training)
+UNSEEN_SYNTHESIZER = "espeak en-us"  # to the recipes that one voice has taught
+
+
+def synthesize(text: str, seed: int = 0, voice: str = VOICE) -> NDArray[np.float32]:
     """Speak a sentence.
 
     Args:
         text: English sentence.
-        seed: fixes the noise component, so that equal arguments give equal samples on equal hardware; ``espeak`` has none.
-        voice: ``heart`` is in the package; ``emma``, ``fenrir``, ``fable`` and ``kore`` (8 MB each) are downloaded on first
-            use. ``espeak`` is eSpeak NG, a formant synthesizer with its own pace and melody.
+        seed: fixes the noise component of ``heart``, so that equal arguments give equal samples on equal hardware; the others
+            have none.
+        voice: one of ``VOICES``. hibari's other voices (``emma``, ``fenrir``, ``fable`` and ``kore``, 8 MB each) are downloaded
+            on first use.
 
     Returns:
         (samples,) float32 waveform at 16 kHz with root mean square 0.05.
 
     Raises:
         ValueError: `text` holds nothing that can be spoken, or the voice is unknown.
-        RuntimeError: the voice has to be downloaded and cannot be; the message says where to put the file. Or eSpeak NG cannot
-            be loaded.
+        RuntimeError: the voice has to be downloaded and cannot be; the message says where to put the file. Or a synthesizer
+            cannot be loaded; the message names its package.
     """
     if not any(character.isalnum() for character in text):
         raise ValueError(f"nothing to speak in {text!r}")
-    if voice == UNSEEN_SYNTHESIZER:
-        samples, rate = _speak_with_espeak(text)
+    chosen = VOICES.get(voice, Voice("hibari", voice))
+    if chosen.synthesizer == "espeak":
+        samples, rate = synthesizers.speak_with_espeak(text, chosen.variant)
+    elif chosen.synthesizer == "piper":
+        samples, rate = synthesizers.speak_with_piper(text)
+    elif chosen.synthesizer == "kokoro":
+        samples, rate = synthesizers.speak_with_kokoro(text, chosen.variant, project_root() / "data" / "voices")
     else:
-        engine = _engine(voice)
-        samples, rate = np.asarray(engine(text, seed=seed), dtype=np.float32), engine.sample_rate
+        samples, rate = synthesizers.speak_with_hibari(text, chosen.variant, seed)
     return set_level(torchaudio.functional.resample(torch.from_numpy(samples), rate, SAMPLE_RATE)).numpy()
 
 
-def _speak_with_espeak(text: str) -> tuple[np.ndarray, int]:
-    """(samples,) float32 and their rate, from a process that speaks this sentence and nothing else: see ``s2i_lib.espeak``."""
-    program = [sys.executable, "-P", espeak.__file__]  # -P: the modules beside it are none of its business
-    done = subprocess.run(program, input=text.encode(), capture_output=True)
-    if done.returncode:
-        reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise RuntimeError(
-            f"eSpeak NG cannot speak ({reason}); install the package espeakng-loader as requirements.lock has it"
-        )
-    return soundfile.read(io.BytesIO(done.stdout), dtype="float32")
+def seed_of(text: str) -> int:
+    """The seed that a sentence is spoken with: the same in every file."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
 
 def _speak_to_file(voice: str, job: tuple[str, Path]) -> None:
     text, path = job
-    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
-    save_whole_audio(path, synthesize(text, seed, voice))
+    save_whole_audio(path, synthesize(text, seed_of(text), voice))
 
 
 def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None, voice: str = VOICE) -> int:

@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from s2i_lib import losses
-from s2i_lib.config import Config
+from s2i_lib.config import Config, EncoderConfig
 from s2i_lib.models.speech_encoder import SpeechEncoder
+from s2i_lib.models.state_encoder import StateEncoder
 from s2i_lib.models.text_encoder import TextEncoder
 
 
@@ -61,6 +62,18 @@ class TargetSpace(nn.Module):
         return (features - self.mean) @ self.map
 
 
+Encoder = SpeechEncoder | StateEncoder | TextEncoder
+
+
+def build_encoder(settings: EncoderConfig, embedding_dim: int) -> Encoder:
+    """The network that a configuration names: for spectrograms, for states of a frozen encoder, or for text."""
+    if settings.input == "text":
+        return TextEncoder(embedding_dim, settings.width, settings.rnn_dim)
+    if settings.front_end == "whisper":
+        return StateEncoder(embedding_dim, layers=5 if settings.layers == "all" else 1)
+    return SpeechEncoder(embedding_dim, settings.width, settings.rnn_dim, pooling=settings.pooling)
+
+
 class SpeechModel(nn.Module):
     """The student with the space it is taught in: ``encoder``, ``targets`` and what its loss learns beside it."""
 
@@ -68,10 +81,7 @@ class SpeechModel(nn.Module):
         super().__init__()
         self.config = config.encoder
         settings = config.encoder
-        sizes = settings.target_dim or teacher_dim, settings.width, settings.rnn_dim
-        self.encoder: SpeechEncoder | TextEncoder = (
-            TextEncoder(*sizes) if settings.input == "text" else SpeechEncoder(*sizes, pooling=settings.pooling)
-        )
+        self.encoder = build_encoder(settings, settings.target_dim or teacher_dim)
         self.targets = TargetSpace(teacher_dim, settings.target_dim)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         if settings.loss == "classifier":

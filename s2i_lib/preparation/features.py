@@ -4,18 +4,24 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from s2i_lib import acoustics, audio
 from s2i_lib.acoustics import Conditions
 from s2i_lib.config import Config
 from s2i_lib.datasets import load_dataset
-from s2i_lib.features import LogMels, extract_features, image_shards, teacher_path
+from s2i_lib.devices import pick_device
+from s2i_lib.features import LogMels, States, extract_features, image_shards, speech_source, states_path, teacher_path
 from s2i_lib.files import save_array
 from s2i_lib.models.teacher import Teacher, teacher_views
-from s2i_lib.preparation.speech import clean_recording, degradation_seed, load_conditions, write_unseen_synthesizer
+from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
+from s2i_lib.preparation.speech import clean_recording, degradation_seed, load_conditions, write_many_voices, write_voice
 from s2i_lib.progress import bar
+from s2i_lib.speech import UNSEEN_SYNTHESIZER
 from s2i_lib.workers import parallel_map
+
+BLOCK = 1024  # recordings that are read at a time
 
 
 def write_log_mels(config: Config) -> None:
@@ -30,25 +36,68 @@ def write_log_mels(config: Config) -> None:
         _save_log_mels(path, _join_frames(spectrograms))
 
 
-def write_degraded_log_mels(config: Config) -> None:
-    """Compute the spectrograms of simulated degraded versions of the training utterances (chapter 20).
+def write_many_voices_log_mels(config: Config) -> None:
+    """Compute the spectrograms of the training captions in many voices, see ``preparation.speech.write_many_voices``."""
+    path = config.data_dir / "log_mel_many_voices_train.npy"
+    if not path.exists():
+        _save_log_mels(path, recorded_log_mels(write_many_voices(config)))
 
-    Each is recorded once, under random conditions (``acoustics.draw_conditions``), and kept as the split ``degraded_train``.
+
+def recorded_log_mels(paths: list[Path]) -> LogMels:
+    """The spectrograms of recordings, several processes at a time."""
+    return _join_frames(list(parallel_map(log_mel_frames, paths, desc="log-mel", unit="utterance", chunksize=64)))
+
+
+def write_states(config: Config) -> None:
+    """Compute the states of the frozen speech encoder for both splits, see ``features.states_path``.
+
+    Of the training split it hears what the recipe is taught by (``features.speech_source``).
     """
-    path = config.data_dir / "log_mel_degraded_train.npy"
-    if path.exists():
-        return
-    dataset = load_dataset(config.dataset, "train", config.data_dir)
-    paths = [utterance.recording for utterance in dataset.utterances]
-    conditions = acoustics.draw_conditions(len(paths), "train", config.data.seed)
-    _save_log_mels(path, degraded_log_mels(paths, conditions, degradation_seed(config, "train")))
+    encoder = load_whisper(config.encoder.whisper_weights or None).to(pick_device())
+    for split in ("train", "test"):
+        path = states_path(config, speech_source(config, split))
+        if path.exists():
+            continue
+        if split == "train" and config.encoder.speech == "many_voices":
+            paths = write_many_voices(config)
+        else:
+            dataset = load_dataset(config.dataset, split, config.data_dir)
+            paths = [utterance.recording for utterance in dataset.utterances]
+        _save_log_mels(path, recorded_states(encoder, paths, config.encoder.layers == "all"))
 
 
-def _join_frames(spectrograms: list[NDArray[np.float16]]) -> "LogMels":
-    return LogMels(np.concatenate(spectrograms), np.cumsum([0] + [len(frames) for frames in spectrograms]))
+def recorded_states(encoder: WhisperEncoder, paths: list[Path], all_layers: bool = False) -> States:
+    """The states of recordings: of the last layer, or of all layers beside each other."""
+    parts = [
+        frames
+        for start in bar(range(0, len(paths), BLOCK), desc="states", unit="block")
+        for frames in waveform_states(encoder, [audio.load_audio(path) for path in paths[start : start + BLOCK]], all_layers)
+    ]
+    return States(*_joined(parts))
 
 
-def _save_log_mels(path: Path, log_mels: "LogMels") -> None:
+def waveform_states(
+    encoder: WhisperEncoder, waveforms: list[torch.Tensor], all_layers: bool = False, batch_size: int = 16
+) -> list[NDArray[np.float16]]:
+    """The (steps, C) float16 states of waveforms, in which form they are kept; similar lengths share a batch."""
+    states: list[NDArray[np.float16]] = [np.empty(0, np.float16)] * len(waveforms)
+    order = sorted(range(len(waveforms)), key=lambda i: len(waveforms[i]))
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        for row, found in zip(rows, whisper_states(encoder, [waveforms[i] for i in rows], all_layers)):
+            states[row] = found.half().numpy()
+    return states
+
+
+def _joined(parts: list[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    return np.concatenate(parts), np.cumsum([0] + [len(frames) for frames in parts])
+
+
+def _join_frames(spectrograms: list[NDArray[np.float16]]) -> LogMels:
+    return LogMels(*_joined(spectrograms))
+
+
+def _save_log_mels(path: Path, log_mels: LogMels) -> None:
     offsets = path.with_name(f"{path.stem}_offsets.npy")
     save_array(offsets, log_mels.offsets)
     save_array(path, log_mels.frames)
@@ -80,13 +129,13 @@ def sweep_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 
     return [_join_frames(frames[start : start + len(paths)]) for start in range(0, len(frames), len(paths))]
 
 
-def unseen_synthesizer_log_mels(config: Config, rows: NDArray[np.int64]) -> LogMels:
-    """The spectrograms of some test utterances in the voice of ``write_unseen_synthesizer``, in the order of `rows`.
+def voice_log_mels(config: Config, rows: NDArray[np.int64], voice: str = UNSEEN_SYNTHESIZER) -> LogMels:
+    """The spectrograms of some test utterances in another voice, see ``write_voice``, in the order of `rows`.
 
     Where the data set asks for degraded speech, they are degraded under the conditions, and in the room, that chapter 02 drew
     for the same utterance in the first voice.
     """
-    paths = write_unseen_synthesizer(config, rows)
+    paths = write_voice(config, rows, voice)
     if config.data.speech == "clean":
         return _join_frames([log_mel_frames(path) for path in paths])
     dataset, table = load_dataset(config.dataset, "test", config.data_dir), load_conditions(config, "test")

@@ -1,21 +1,22 @@
-"""Spoken captions on disk (chapter 02), their degraded versions and an unseen synthesizer (chapters 19 and 20), transcripts
-(chapter 12).
-"""
+"""Spoken captions on disk (chapter 02), in many voices and in unseen ones (chapters 19 and 20); transcripts (chapter 12)."""
 
 import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from s2i_lib import acoustics, audio, recognition, speech
+from s2i_lib.acoustics import Conditions
 from s2i_lib.config import Config
 from s2i_lib.datasets import DatasetError, load_dataset
 from s2i_lib.files import save_text
-from s2i_lib.workers import parallel_map
+from s2i_lib.workers import parallel_map, write_missing_files
 
 
 def write_speech(config: Config) -> None:
@@ -79,18 +80,86 @@ def load_conditions(config: Config, split: str) -> pd.DataFrame:
     return pd.read_csv(path, index_col="utterance")
 
 
-def write_unseen_synthesizer(config: Config, rows: NDArray[np.int64]) -> list[Path]:
-    """Let a synthesizer that no training uses say some utterances of the test split.
+def write_voice(config: Config, rows: NDArray[np.int64], voice: str = speech.UNSEEN_SYNTHESIZER) -> list[Path]:
+    """Let another voice say some utterances of the test split.
 
-    Writes clean recordings ``espeak/<class>/<image>_<caption>.flac``, see ``speech.synthesize``, and gives their paths in the
-    order of `rows`. Recordings that exist are kept.
+    Writes clean recordings ``voices/<voice>/<class>/<image>_<caption>.flac``, see ``speech.synthesize``, and gives their paths
+    in the order of `rows`. Recordings that exist are kept.
     """
     dataset, jobs = load_dataset(config.dataset, "test", config.data_dir), []
     for utterance in (dataset.utterances[row] for row in rows):
         place = utterance.recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
-        jobs.append((utterance.caption.text, config.data_dir / "espeak" / place))
-    speech.speak_captions(jobs, voice=speech.UNSEEN_SYNTHESIZER)
+        jobs.append((utterance.caption.text, config.data_dir / "voices" / voice.replace(" ", "_") / place))
+    speech.speak_captions(jobs, voice=voice)
     return [path for _, path in jobs]
+
+
+# --- many voices ---
+
+# How often which synthesizer speaks: eSpeak NG has the most voices, Piper takes the longest.
+SHARES = {"hibari": 0.35, "piper": 0.1, "espeak": 0.55}
+
+
+def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
+    """Who says each training caption under which conditions, in every rendition.
+
+    Voices and a noise that are kept for tests do not occur, see ``speech.TEST_VOICES``, ``acoustics.UNSEEN_VOICE`` and
+    ``acoustics.UNSEEN_NOISE``.
+
+    Returns:
+        One row per recording, rendition after rendition: ``speaker`` (a key of ``speech.VOICES``) and the fields of
+        ``acoustics.Conditions``.
+    """
+    rng = np.random.default_rng([config.data.seed, 2])  # 0 and 1 draw degraded speech
+    speakers = {
+        synthesizer: [name for name in speech.TRAINING_VOICES if speech.VOICES[name].synthesizer == synthesizer]
+        for synthesizer in SHARES
+    }
+    shifted = [voice for voice in acoustics.SHIFTED_VOICES if voice != acoustics.UNSEEN_VOICE]
+    noises = [noise for noise in acoustics.NOISES if noise != acoustics.UNSEEN_NOISE]
+    rows = []
+    for _ in range(config.data.renditions * utterances):
+        synthesizer = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+        voices = ["plain"] if synthesizer == "espeak" else shifted  # it has its own
+        conditions = acoustics.everyday_conditions(rng, voices, noises)
+        rows.append({"speaker": str(rng.choice(speakers[synthesizer])), **asdict(conditions)})
+    return pd.DataFrame(rows)
+
+
+def write_many_voices(config: Config) -> list[Path]:
+    """Let many voices say the training captions, each recording under conditions of its own.
+
+    Writes ``many_voices/<rendition>/<class>/<image>_<caption>.flac`` and their plan, ``many_voices_train.csv``; recordings that
+    exist are kept.
+
+    Returns:
+        The recordings, in the order of the plan.
+    """
+    dataset = load_dataset(config.dataset, "train", config.data_dir)
+    plan, texts, places = plan_many_voices(config, len(dataset.utterances)), [], []
+    for rendition in range(config.data.renditions):
+        for utterance in dataset.utterances:
+            place = utterance.recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
+            places.append(config.data_dir / "many_voices" / str(rendition) / place)
+            texts.append(utterance.caption.text)
+    save_text(config.data_dir / "many_voices_train.csv", plan.to_csv(index_label="recording"))
+    jobs = [
+        (text, str(recording.pop("speaker")), Conditions(**recording), row, place)
+        for row, (text, recording, place) in enumerate(zip(texts, _records(plan), places, strict=True))
+    ]
+    write_missing_files(_record_voice, jobs, "many voices", "recording", chunksize=32)
+    return places
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as dictionaries."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _record_voice(job: tuple[str, str, Conditions, int, Path]) -> None:
+    text, speaker, conditions, row, path = job
+    spoken = torch.from_numpy(speech.synthesize(text, speech.seed_of(text), speaker))
+    audio.save_whole_audio(path, acoustics.degrade(spoken, conditions, np.random.default_rng([2, row])))
 
 
 def write_transcripts(config: Config, recognizer: str, rows: NDArray[np.int64]) -> list[str]:

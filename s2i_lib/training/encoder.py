@@ -15,7 +15,7 @@ from s2i_lib import losses, metrics
 from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
-from s2i_lib.features import SpeechData, embeddings_path, load_speech_data
+from s2i_lib.features import LogMels, SpeechData, States, embeddings_path, load_speech_data
 from s2i_lib.files import save_array
 from s2i_lib.inference import embed_inputs
 from s2i_lib.models.checkpoint import encoder_path, save_weights
@@ -23,6 +23,8 @@ from s2i_lib.models.student import SpeechModel
 from s2i_lib.progress import bar
 from s2i_lib.training import distributed
 from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, averaged, epoch_batches, rate_schedule, seed_step
+
+MASKED_STATES = 3  # of 80 ms: about as long as the 20 frames of a spectrogram
 
 
 def class_mean_features(data: SpeechData) -> torch.Tensor:
@@ -36,20 +38,25 @@ def class_mean_features(data: SpeechData) -> torch.Tensor:
     return features
 
 
-def mask_time(log_mel: torch.Tensor, lengths: torch.Tensor, masks: int = 2, width: int = 20) -> torch.Tensor:
-    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, 40, T) batch (SpecAugment)."""
-    log_mel, silence = log_mel.clone(), log_mel.amin()
-    for row, length in zip(log_mel, lengths.tolist()):
+def mask_time(
+    batch: torch.Tensor, lengths: torch.Tensor, masks: int = 2, width: int = 20, silence: float | None = None
+) -> torch.Tensor:
+    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, C, T) batch (SpecAugment).
+
+    `silence` is what stands for it, by default the smallest value of the batch.
+    """
+    batch, silent = batch.clone(), batch.amin() if silence is None else silence
+    for row, length in zip(batch, lengths.tolist()):
         for _ in range(masks):
             start = int(torch.randint(0, length, ()))
-            row[:, start : start + int(torch.randint(0, width + 1, ()))] = silence
-    return log_mel
+            row[:, start : start + int(torch.randint(0, width + 1, ()))] = silent
+    return batch
 
 
 def splice_speech(
-    log_mel: torch.Tensor, lengths: torch.Tensor, features: torch.Tensor
+    batch: torch.Tensor, lengths: torch.Tensor, features: torch.Tensor, padding: float = LogMels.padding
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Cut a (B, 40, T) batch: the beginning of each utterance, the end of its neighbour, and both (B, D) features mixed.
+    """Cut a (B, C, T) batch: the beginning of each utterance, the end of its neighbour, and both (B, D) features mixed.
 
     The training classes are few combinations, and a network memorises them: from three colours it infers the
     rest of the one bird that has them. A sentence that is half of one bird and half of another has to be encoded as it is.
@@ -58,26 +65,29 @@ def splice_speech(
         Spectrograms, lengths and features of the spliced utterances.
     """
     share, spliced = 0.3 + 0.4 * float(torch.rand(())), []
-    for row, length, other, other_length in zip(log_mel, lengths.tolist(), log_mel.roll(1, 0), lengths.roll(1).tolist()):
+    for row, length, other, other_length in zip(batch, lengths.tolist(), batch.roll(1, 0), lengths.roll(1).tolist()):
         spliced.append(torch.cat([row[:, : int(share * length)], other[:, int(share * other_length) : other_length]], dim=1))
-    log_mel, lengths = collate_log_mels(spliced)
-    return log_mel, lengths, share * features + (1 - share) * features.roll(1, 0)
+    batch, lengths = collate_log_mels(spliced, padding)
+    return batch, lengths, share * features + (1 - share) * features.roll(1, 0)
 
 
 def _encoder_batches(
     data: SpeechData, config: Config, epoch: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
+    padding = getattr(data.inputs, "padding", 0.0)
     for step, rows in enumerate(epoch_batches(len(data.image_of), config.encoder.batch_size, config.seed, epoch)):
         rng, rows = seed_step(config.seed, epoch * 100_000 + step), distributed.shard(rows)
         images = data.image_of[rows]
         inputs, lengths = data.inputs.batch(rows)
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
         labels = torch.from_numpy(data.positives[images])
-        if config.encoder.input == "speech":
+        if isinstance(data.inputs, States):
+            inputs = mask_time(inputs, lengths, width=MASKED_STATES, silence=padding)
+        elif config.encoder.input == "speech":
             inputs = mask_time(inputs, lengths)
         if config.encoder.splice and step % 2:
-            inputs, lengths, features = splice_speech(inputs, lengths, features)
+            inputs, lengths, features = splice_speech(inputs, lengths, features, padding)
             labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
         yield inputs, lengths, features, labels
 
