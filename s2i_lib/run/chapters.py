@@ -111,9 +111,12 @@ def _chosen(kind: str, condition: Callable[[Recipe], bool]) -> tuple[str, ...]:
 METHODS, ABLATIONS = recipes_of("method"), recipes_of("ablation")
 TABLE_3, TABLE_5 = recipes_of(table="III"), recipes_of(table="V")
 OURS = _chosen("method", lambda recipe: recipe.method == "ours")
+EXTENSIONS = recipes_of("extension")
 CLASSIFIERS = _chosen("method", _classifies)
 TEXT = _chosen("method", lambda recipe: _reads_text(recipe) and not recipe.encoder_from)
 STUDENTS = _chosen("method", lambda recipe: not (_reads_text(recipe) or _classifies(recipe) or recipe.encoder_from))
+HEARING = _chosen("extension", lambda recipe: not _reads_text(recipe))
+READING = _chosen("extension", _reads_text)
 VARIANTS = _chosen("ablation", lambda recipe: not recipe.encoder_from)  # with an encoder of their own
 DATA = ("dataset", "data")
 STUDENT = (*DATA, "recipe", "seed", "precision", "teacher", "encoder")
@@ -125,13 +128,20 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter("02_speech", "data", needs=("01_data",), sections=DATA),
     Chapter("03_log_mel", "data", needs=("02_speech",), sections=DATA),
     Chapter("04_teacher", "data", needs=("01_data",), sections=(*DATA, "teacher", "classifier")),
-    Chapter("05_speech_encoder", "recipe", ("03_log_mel", "04_teacher"), STUDENT, STUDENTS, trains="encoder"),
+    Chapter(
+        "05_speech_encoder",
+        "recipe",
+        needs=("03_log_mel", "04_teacher", "25_many_voices"),
+        sections=STUDENT,
+        recipes=(*STUDENTS, *HEARING),
+        trains="encoder",
+    ),
     Chapter("06_gan", "recipe", sections=GAN, recipes=METHODS, needs_encoder=True),
     Chapter("07_scores", "seed", needs=("06_gan",), recipes=OURS, needs_class_classifier=True),
     Chapter("08_gallery", "seed", needs=("06_gan",), recipes=OURS),
     Chapter("09_flowers", "data", needs=("04_teacher",), sections=DATA, applies=_only("flowers"), needs_all_datasets=True),
     Chapter("10_classifier", "recipe", ("03_log_mel", "04_teacher"), STUDENT, CLASSIFIERS, trains="encoder"),
-    Chapter("11_text_to_image", "recipe", ("02_speech", "04_teacher"), STUDENT, TEXT, trains="encoder"),
+    Chapter("11_text_to_image", "recipe", ("02_speech", "04_teacher"), STUDENT, (*TEXT, *READING), trains="encoder"),
     Chapter("12_two_stage", "comparison", needs=("06_gan",), recipes=(*OURS, *TEXT), needs_class_classifier=True),
     Chapter("13_table_2", "tables", ("06_gan", "07_scores", "12_two_stage"), recipes=METHODS, applies=_new_classes),
     Chapter(
@@ -174,7 +184,13 @@ _TABLE: tuple[Chapter, ...] = (
         further_seeds=True,
     ),
     Chapter("19_table_3", "tables", ("06_gan", "07_scores", "12_two_stage"), recipes=TABLE_3, applies=_same_classes),
-    Chapter("20_robustness", "comparison", ("06_gan",), recipes=(*OURS, *recipes_of("extension")), applies=_only("birds")),
+    Chapter(
+        "20_robustness",
+        "tables",
+        needs=("05_speech_encoder", "06_gan", "11_text_to_image"),
+        recipes=("recommended", *EXTENSIONS),
+        applies=_only("birds"),
+    ),
     Chapter("21_paper_profile", "tables"),
     Chapter(
         "22_inception",
@@ -185,6 +201,7 @@ _TABLE: tuple[Chapter, ...] = (
         trains="class classifier",
     ),
     Chapter("23_cost", "tables", needs=("06_gan",), applies=lambda spec: spec.rendered and _new_classes(spec)),
+    Chapter("25_many_voices", "data", ("03_log_mel",), (*DATA, "encoder"), HEARING, applies=_only("birds")),
 )
 
 CHAPTERS: Mapping[str, Chapter] = {chapter.name: chapter for chapter in _TABLE}
@@ -298,6 +315,8 @@ def _job(chapter: Chapter, dataset: str, seed: int, recipe: str) -> Job:
 def _is_wanted(chapter: Chapter, selection: Selection, dataset: str, seed: int, recipe: str) -> bool:
     """Does `chapter` have an execution for these?"""
     new_classes, chosen = _new_classes(get_spec(dataset)), RECIPES[recipe]
+    if chapter.recipes and chosen.datasets and dataset not in chosen.datasets:
+        return False
     if chapter.recipes and not new_classes and recipe not in TABLE_3:
         return False  # Table III compares fewer methods
     if seed not in selection.seeds and not (new_classes and chosen.further_seeds and chapter.runs_for_further_seeds):
