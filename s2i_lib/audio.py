@@ -51,7 +51,7 @@ def load_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> torch.Tensor
 
 
 def _resample(waveform: torch.Tensor, rate: int, sample_rate: int) -> torch.Tensor:
-    """torchaudio's filters grow with the ratio: two coprime rates would take gigabytes, which soxr does without."""
+    """Filters of torchaudio grow with the ratio: two coprime rates would take gigabytes, which soxr does without."""
     if max(rate, sample_rate) > LARGEST_RATIO * math.gcd(rate, sample_rate):
         return torch.from_numpy(soxr.resample(waveform.numpy(), rate, sample_rate))
     return torchaudio.functional.resample(waveform, rate, sample_rate)

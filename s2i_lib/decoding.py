@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 LONGEST = 600.0  # seconds; what is longer is refused before it fills the memory
+RATES = (4000, 192_000)  # hertz; a file that says something else is broken
 BLOCK = 1 << 18  # samples of all channels that are decoded at a time: 1 MB
 LARGEST_PIPE = 1 << 29  # bytes read from a pipe, whose length nobody knows: ten minutes of the largest usual kind
 CANCELLED = 0.01  # power of the mix over power of the loudest channel, below which channels cancel each other out
@@ -38,11 +39,11 @@ class Block(NamedTuple):
 def decode_blocks(path: str | Path) -> Iterator[Block]:
     """The samples of a sound file, a block of about 1 MB at a time.
 
-    libsndfile reads wav, flac, ogg, opus and mp3. FFmpeg reads what it cannot: m4a, aac, webm, amr, 3gp, the sound of a video, and
-    wav files whose header holds no length. A pipe is read to its end.
+    A wav, flac, ogg, opus or mp3 file is read by libsndfile. FFmpeg reads what that cannot: m4a, aac, webm, amr, 3gp, the sound
+    of a video, and wav files whose header holds no length. A pipe is read to its end.
 
     Args:
-        path: any rate, any number of channels, up to ten minutes.
+        path: 4 to 192 kHz, any number of channels, up to ten minutes.
 
     Yields:
         Blocks of one rate and one number of channels, at least one, none empty.
@@ -52,6 +53,8 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
     """
     path, frames = Path(path), 0
     for samples, rate in _blocks(path):
+        if not RATES[0] <= rate <= RATES[1]:
+            raise AudioError(f"{path}: a sample rate of {rate} Hz is none of speech; record at 16,000 to 48,000 Hz")
         frames += len(samples)
         if frames > LONGEST * rate:
             raise AudioError(_too_long(path))
@@ -142,7 +145,7 @@ def _blocks_of_ffmpeg(path: Path, file: IO[bytes]) -> Iterator[Block]:
 
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": ""}
     try:
-        with av.open(file, metadata_errors="ignore", container_options=options) as container:
+        with av.open(file, "r", metadata_errors="ignore", container_options=options) as container:
             to_float = av.AudioResampler(format="fltp")
             for frame in chain(container.decode(audio=0), [None]):
                 for part in to_float.resample(frame):

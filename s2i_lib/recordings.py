@@ -3,20 +3,20 @@
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soxr
 import torch
-from numpy.typing import NDArray
 from torchaudio import functional as AF
 
-from s2i_lib.audio import HOP, SAMPLE_RATE, SHORTEST, SILENCE, set_level
+from s2i_lib.audio import SAMPLE_RATE, SHORTEST, SILENCE, set_level
 from s2i_lib.decoding import AudioError, decode_blocks, mix
 
-# A Butterworth filter of fourth order: 50 Hz falls by 12 dB, the lowest voices (85 Hz) by 1 dB. Filters at the harmonics of a hum
-# would change clean speech as much as a hum of -15 dB does, so there are none.
+# A Butterworth filter of fourth order: 50 Hz falls by 12 dB, the lowest voices (85 Hz) by 1 dB. Notches at the harmonics of a
+# hum would change the log-mel energies of clean speech by 0.2 on average, as a hum 15 dB below the speech does: there are none.
 HIGH_PASS = 70.0  # hertz
 _QUALITIES = (0.5412, 1.3066)
 
@@ -83,18 +83,20 @@ def read_recording(path: str | Path) -> Recording:
     The file is decoded and resampled block by block, so that ten minutes in stereo take some 100 MB at any rate.
 
     Args:
-        path: wav, flac, ogg, mp3, m4a, aac, webm, amr, 3gp and more; any rate, any number of channels, 0.2 s to ten minutes.
+        path: wav, flac, ogg, mp3, m4a, aac, webm, amr, 3gp and more; 4 to 192 kHz, any number of channels, 0.2 s to ten
+            minutes.
 
     Raises:
         AudioError: missing, empty, truncated, silent, too short, too long or not a sound file.
     """
-    path, parts, loud, count, resampler = Path(path), [], 0, 0, None
-    for samples, rate in decode_blocks(path):
-        if resampler is None:
-            channels, file_rate = samples.shape[1], rate
-            resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels, dtype="float32")
-        loud, count = loud + int((np.abs(samples) >= FULL_SCALE).sum()), count + samples.size
+    path, blocks = Path(path), decode_blocks(path)
+    first = next(blocks)
+    channels = first.samples.shape[1]
+    resampler = soxr.ResampleStream(first.rate, SAMPLE_RATE, channels, dtype="float32")
+    parts, at_full_scale, count = [], 0, 0
+    for samples, _ in chain([first], blocks):
         parts.append(resampler.resample_chunk(samples))
+        at_full_scale, count = at_full_scale + int((np.abs(samples) >= FULL_SCALE).sum()), count + samples.size
     parts.append(resampler.resample_chunk(np.zeros((0, channels), dtype=np.float32), last=True))
     waveform = torch.from_numpy(mix(np.concatenate(parts)))
     if len(waveform) < SHORTEST * SAMPLE_RATE:
@@ -104,7 +106,7 @@ def read_recording(path: str | Path) -> Recording:
         waveform = AF.highpass_biquad(waveform, SAMPLE_RATE, HIGH_PASS, quality)
     if waveform.abs().max() < SILENCE:
         raise AudioError(f"{path}: the recording is silent")
-    return Recording(path, waveform, file_rate, channels, loud / count)
+    return Recording(path, waveform, first.rate, channels, at_full_scale / count)
 
 
 def find_sentences(recording: Recording, anyway: bool = False) -> list[Sentence]:
@@ -126,7 +128,7 @@ def find_sentences(recording: Recording, anyway: bool = False) -> list[Sentence]
         raise NoSpeechError(f"{path}: no speech was found; speak closer to the microphone, or draw it with --anyway")
     stretches = stretches or [(0, len(recording.waveform))]
     if len(stretches) > MOST_SENTENCES:
-        raise AudioError(f"{path}: {len(stretches)} sentences are too many; cut the recording into parts of up to {MOST_SENTENCES}")
+        raise AudioError(f"{path}: {len(stretches)} sentences are too many; at most {MOST_SENTENCES} are drawn at a time")
     for start, end in stretches:
         if end - start > LONGEST_SENTENCE * SAMPLE_RATE:
             raise AudioError(
