@@ -101,12 +101,17 @@ def read_recording(path: str | Path) -> Recording:
     waveform = torch.from_numpy(mix(np.concatenate(parts)))
     if len(waveform) < SHORTEST * SAMPLE_RATE:
         raise AudioError(f"{path}: {len(waveform) / SAMPLE_RATE:.2f} s of sound is too short to hold a description")
-    waveform = waveform - waveform.mean()
-    for quality in _QUALITIES:
-        waveform = AF.highpass_biquad(waveform, SAMPLE_RATE, HIGH_PASS, quality)
+    waveform = _without_rumble(waveform - waveform.mean())
     if waveform.abs().max() < SILENCE:
         raise AudioError(f"{path}: the recording is silent")
     return Recording(path, waveform, first.rate, channels, at_full_scale / count)
+
+
+def _without_rumble(waveform: torch.Tensor) -> torch.Tensor:
+    room = 4 * waveform.abs().max().clamp_min(1e-8)  # the filter cuts off what goes beyond 1
+    for quality in _QUALITIES:
+        waveform = room * AF.highpass_biquad(waveform / room, SAMPLE_RATE, HIGH_PASS, quality)
+    return waveform
 
 
 def find_sentences(recording: Recording, anyway: bool = False) -> list[Sentence]:
