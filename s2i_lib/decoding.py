@@ -51,8 +51,11 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
     Raises:
         AudioError: missing, empty, truncated, too long, not a sound file, or samples that are not numbers.
     """
-    path, frames = Path(path), 0
+    path, frames, kinds = Path(path), 0, set()
     for samples, rate in _blocks(path):
+        kinds.add((rate, samples.shape[1]))
+        if len(kinds) > 1:
+            raise AudioError(f"{path}: the sample rate or the number of channels changes in the middle; convert it to wav first")
         if not RATES[0] <= rate <= RATES[1]:
             raise AudioError(f"{path}: a sample rate of {rate} Hz is none of speech; record at 16,000 to 48,000 Hz")
         frames += len(samples)
@@ -100,11 +103,7 @@ def _blocks(path: Path) -> Iterator[Block]:
                 return
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw, whatever is in the file
         pass
-    try:
-        with open(path, "rb") if content is None else io.BytesIO(content) as file:
-            yield from _blocks_of_ffmpeg(path, file)
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
+    yield from _blocks_of_ffmpeg(path, f"file:{path}" if content is None else io.BytesIO(content))
 
 
 def _read_pipe(path: Path) -> bytes:
@@ -140,12 +139,12 @@ def _check_complete(path: Path) -> None:
         raise AudioError(f"{path}: the file is truncated ({size} of {promised} bytes)")
 
 
-def _blocks_of_ffmpeg(path: Path, file: IO[bytes]) -> Iterator[Block]:
+def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes]) -> Iterator[Block]:
     import av  # imported late: a tenth of a second that most recordings do without
 
-    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": ""}
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
     try:
-        with av.open(file, "r", metadata_errors="ignore", container_options=options) as container:
+        with av.open(source, "r", metadata_errors="ignore", container_options=options) as container:
             to_float = av.AudioResampler(format="fltp")
             for frame in chain(container.decode(audio=0), [None]):
                 for part in to_float.resample(frame):

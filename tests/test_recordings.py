@@ -46,10 +46,10 @@ def write(path: Path, *parts: np.ndarray, rate: int = RATE, subtype: str = "FLOA
     return path
 
 
-def encode(path: Path, waveform: np.ndarray, codec: str, rate: int = 48_000) -> Path:
-    """Write a (samples,) waveform as FFmpeg does, by the suffix of the path."""
+def encode(path: Path, waveform: np.ndarray, codec: str, rate: int = 48_000, layout: str = "mono") -> Path:
+    """Write a (samples,) waveform as FFmpeg does, by the suffix of the path; channels are equal."""
     with av.open(path, "w") as container:
-        stream = container.add_stream(codec, rate=rate, layout="mono")
+        stream = container.add_stream(codec, rate=rate, layout=layout)
         stream.bit_rate = 64_000 if rate > 8000 else 12_200
         frame = av.AudioFrame.from_ndarray(waveform[None].astype(np.float32), format="fltp", layout="mono")
         frame.sample_rate = rate
@@ -180,6 +180,16 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, value):
     sound[-1] = value  # in the last block
     with pytest.raises(AudioError, match="not numbers"):
         read_recording(write(tmp_path / "nan.wav", sound))
+
+
+def test_channels_that_change_in_the_middle_are_refused(tmp_path):
+    parts = []
+    for layout, name in (("mono", "mono.aac"), ("stereo", "stereo.aac")):
+        encode(tmp_path / name, tone(500, 1.0, 48_000), "aac", layout=layout)
+        parts.append((tmp_path / name).read_bytes())
+    (tmp_path / "both.aac").write_bytes(b"".join(parts))
+    with pytest.raises(AudioError, match="both.aac: the sample rate or the number of channels changes"):
+        read_recording(tmp_path / "both.aac")
 
 
 @pytest.mark.parametrize("rate", [3999, 192_001, 2**31 - 1])
