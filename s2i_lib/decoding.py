@@ -55,7 +55,9 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
     for samples, rate in _blocks(path):
         kinds.add((rate, samples.shape[1]))
         if len(kinds) > 1:
-            raise AudioError(f"{path}: the sample rate or the number of channels changes in the middle; convert it to wav first")
+            raise AudioError(
+                f"{path}: the sample rate or the number of channels changes in the middle; convert it to wav first"
+            )
         if not RATES[0] <= rate <= RATES[1]:
             raise AudioError(f"{path}: a sample rate of {rate} Hz is none of speech; record at 16,000 to 48,000 Hz")
         frames += len(samples)

@@ -19,7 +19,7 @@ SENTENCES = (
     # sports
     "the home team scored twice in the last ten minutes",
     "she finished the marathon in under three hours",
-    "our goalkeeper was injured during the second half",
+    "our goalkeeper was injured before half time",
     "he serves for the match after a very long rally",
     "the referee has stopped the game once again",
     "they practise rowing on the river every morning",
@@ -33,7 +33,7 @@ SENTENCES = (
     "prices for electricity fell sharply during the summer",
     # numbers, dates and times
     "nineteen plus twenty three makes forty two",
-    "my telephone number ends in seven zero six nine",
+    "the code of this lock is seven zero six nine",
     "the meeting starts at a quarter past eleven",
     "he was born on the fourth of july in nineteen eighty",
     "one hundred and sixty thousand people live in this town",

@@ -1,4 +1,4 @@
-"""Recordings of people: any file that a telephone writes, any channel, level and pause; and every way in which a file is bad."""
+"""Recordings of people: any file that a telephone writes, any channel, level and pause; and whatever else is in a file."""
 
 import os
 import resource
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -115,7 +116,7 @@ def test_the_content_decides_and_not_the_name(tmp_path, name):
     suffix = Path(name).suffix if name.startswith("a.") and name != "a.raw" else ".wav"
     written = tmp_path / f"written{suffix}"
     soundfile.write(written, tone(1000, 1.0), RATE)
-    os.rename(written, os.fsencode(tmp_path / name))
+    written.rename(tmp_path / name)
     recording = read_recording(tmp_path / name)
     assert recording.sample_rate == RATE and abs(recording.seconds - 1) < 0.1
     assert np.abs(np.fft.rfft(recording.waveform[:RATE].numpy())).argmax() == 1000
@@ -256,7 +257,9 @@ def test_a_hum_moves_what_the_encoder_receives_little(tmp_path, spoken):
 def test_clipping_is_told_and_still_heard(tmp_path, spoken, gain, clipped, subtype):
     loud = np.clip(gain * spoken[0] / np.abs(spoken[0]).max(), -1, 1)
     recording = read_recording(write(tmp_path / "loud.wav", loud, subtype=subtype))
-    assert recording.clipped == clipped and recording.full_scale == pytest.approx((np.abs(loud) >= 0.99).mean(), rel=0.1, abs=1e-4)
+    assert recording.clipped == clipped and recording.full_scale == pytest.approx(
+        (np.abs(loud) >= 0.99).mean(), rel=0.1, abs=1e-4
+    )
     assert len(find_sentences(recording)) == 1
 
 
@@ -269,7 +272,9 @@ def test_silence_is_trimmed_to_its_margins(tmp_path, spoken):
     seconds = len(spoken[0]) / RATE
     assert sentence.start == pytest.approx(2 - 0.1, abs=0.08) and sentence.end == pytest.approx(2 + seconds + 0.1, abs=0.2)
     assert len(sentence.waveform) == round((sentence.end - sentence.start) * RATE)
-    assert sentence.waveform.dtype == torch.float32 and sentence.waveform.square().mean().sqrt() == pytest.approx(0.05, rel=1e-4)
+    assert sentence.waveform.dtype == torch.float32 and sentence.waveform.square().mean().sqrt() == pytest.approx(
+        0.05, rel=1e-4
+    )
 
 
 def test_a_short_silence_at_the_end_is_trimmed_too(tmp_path, spoken):
@@ -287,7 +292,7 @@ def test_sentences_are_parted_by_pauses(tmp_path, spoken, pause, count):
     if count == 3:
         starts = np.cumsum([pause, *(len(one) / RATE + pause for one in spoken[:2])])
         np.testing.assert_allclose([one.start for one in sentences], starts - 0.1, atol=0.1)
-    assert all(one.end <= other.start for one, other in zip(sentences, sentences[1:]))
+    assert all(one.end <= other.start for one, other in pairwise(sentences))
 
 
 @pytest.mark.parametrize("gain", [0.002, 0.05, 5.0])
@@ -421,7 +426,10 @@ FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 @FUZZ
-@given(content=st.binary(max_size=400), start=st.sampled_from([b"", b"RIFF", b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"#!AMR\n"]))
+@given(
+    content=st.binary(max_size=400),
+    start=st.sampled_from([b"", b"RIFF", b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"#!AMR\n"]),
+)
 def test_any_bytes_are_a_waveform_or_one_sentence(tmp_path, content, start):
     path = tmp_path / "bytes"
     path.write_bytes(start + content)
