@@ -59,7 +59,7 @@ def no_speech(tmp_path):
 def keep_reference(run, model, recording, like: bool) -> None:
     """A reference in which the sentence of a recording is one of those that were taught, or the opposite of all."""
     taught = (1 if like else -1) * model.embed(recording).numpy().repeat(3, axis=0)
-    held_out = taught + 0.3 * np.abs(taught).max() * np.eye(3)
+    held_out = taught + np.abs(taught).max() * np.eye(3)  # directions some way off
     write_reference(run.run_dir, taught, ["a red bird", "a red bird", "a big bird"], held_out)
 
 
@@ -220,7 +220,7 @@ def test_the_command_prints_one_json_object(finished_run, model, three_sentences
             pytest.approx(sentence.end, abs=1e-3),
         )
         assert set(shown["milliseconds"]) == {"front_end", "encoder", "generator"} and shown["images"] == 2
-        assert 0.9 < shown["threshold"] < shown["score"] and shown["unlike"] is False
+        assert 0.5 < shown["threshold"] < shown["score"] and shown["unlike"] is False
         assert {one["sentence"] for one in shown["nearest"]} == {"a red bird", "a big bird"}
 
 
