@@ -168,17 +168,17 @@ class SpeechToImage:
         return cls(config, speech_model.to(chosen), generator.to(chosen), reference)
 
     @torch.no_grad()
-    def embed(self, recording: str | Path | torch.Tensor) -> torch.Tensor:
+    def embed(self, recording: str | Path | torch.Tensor, anyway: bool = False) -> torch.Tensor:
         """A sound file of one sentence, or a (samples,) waveform at 16 kHz as it is, to its (1, D) embedding.
 
         Raises:
-            AudioError: the file is no usable recording, or holds no speech.
+            AudioError: the file is no usable recording, or holds no speech and is not to be embedded `anyway`.
             ValueError: several sentences, or a waveform shorter than 64 frames (0.64 s).
         """
         if isinstance(recording, torch.Tensor):
             waveform = set_level(recording)
         else:
-            waveform = _only_sentence(read_recording(recording)).waveform
+            waveform = _only_sentence(read_recording(recording), anyway).waveform
         return self._encode(log_mel_spectrogram(waveform, SAMPLE_RATE))
 
     def _encode(self, log_mel: torch.Tensor) -> torch.Tensor:

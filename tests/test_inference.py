@@ -104,6 +104,7 @@ def test_a_tone_is_drawn_only_if_asked_for(model, no_speech):
         with pytest.raises(NoSpeechError, match="tone.wav: no speech was found"):
             refused(no_speech)
     assert model.translate(no_speech, num_images=2, anyway=True).shape == (2, 16, 16, 3)
+    assert model.embed(no_speech, anyway=True).shape == (1, EMBEDDING_DIM)
 
 
 def test_every_sentence_of_a_recording_is_drawn(model, three_sentences, recording):
