@@ -20,7 +20,7 @@ from s2i_lib.audio import AudioError, load_audio
 from s2i_lib.inference import SpeechToImage, UnlikeTaughtError
 from s2i_lib.novelty import REFERENCE_FILE, write_reference
 from s2i_lib.recordings import NoSpeechError, find_sentences, read_recording
-from s2i_lib.speech import synthesize
+from s2i_lib.speech import UNSEEN_SYNTHESIZER, synthesize
 
 FRAME = 512  # samples of the voice activity detector
 
@@ -33,7 +33,7 @@ def model(finished_run):
 @pytest.fixture(scope="module")
 def spoken():
     """(samples,) of a sentence at 16 kHz, by eSpeak NG."""
-    return synthesize("the bird has a red crown and black wings.", voice="espeak")
+    return synthesize("the bird has a red crown and black wings.", voice=UNSEEN_SYNTHESIZER)
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_the_command_warns_of_a_sentence_unlike_those_taught(finished_run, model
 
 def test_what_is_unlike_is_left_out_beside_what_is_not(finished_run, model, tmp_path, spoken, capsys):
     """Two sentences; the reference knows the first one only."""
-    other = synthesize("nobody knows why the server stopped answering.", voice="espeak")
+    other = synthesize("nobody knows why the server stopped answering.", voice=UNSEEN_SYNTHESIZER)
     soundfile.write(tmp_path / "two.wav", np.concatenate([spoken, np.zeros(16_000), other]), 16_000)
     first, second = (model.embed(one.waveform).numpy() for one in find_sentences(read_recording(tmp_path / "two.wav")))
     write_reference(finished_run.run_dir, first, ["a red bird"], (first + second) / 2)

@@ -25,7 +25,7 @@ from s2i_lib import audio, decoding, recordings
 from s2i_lib.audio import AudioError, load_audio, log_mel_spectrogram, set_level
 from s2i_lib.decoding import decode, mix
 from s2i_lib.recordings import NoSpeechError, find_sentences, read_recording, speech_stretches
-from s2i_lib.speech import synthesize
+from s2i_lib.speech import UNSEEN_SYNTHESIZER, synthesize
 
 RATE = 16_000
 WORDS = ("the bird has a red crown and black wings.", "it is small.", "a blue bird with a white breast and pink feet.")
@@ -34,7 +34,7 @@ WORDS = ("the bird has a red crown and black wings.", "it is small.", "a blue bi
 @pytest.fixture(scope="module")
 def spoken():
     """Three sentences by eSpeak NG: (samples,) float32 at 16 kHz, which begin and end with the first and last sound."""
-    return [synthesize(words, voice="espeak") for words in WORDS]
+    return [synthesize(words, voice=UNSEEN_SYNTHESIZER) for words in WORDS]
 
 
 def silence(seconds: float) -> np.ndarray:
@@ -305,7 +305,7 @@ def test_the_level_does_not_move_a_sentence(tmp_path, spoken, gain):
 
 
 def test_a_short_word_is_followed_by_silence(tmp_path):
-    word = synthesize("bird", voice="espeak")
+    word = synthesize("bird", voice=UNSEEN_SYNTHESIZER)
     (sentence,) = find_sentences(read_recording(write(tmp_path / "word.wav", word)))
     assert len(word) < 0.64 * RATE == len(sentence.waveform)
     assert torch.all(sentence.waveform[len(word) :] == 0) and log_mel_spectrogram(sentence.waveform).shape[1] >= 64
