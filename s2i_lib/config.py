@@ -42,7 +42,7 @@ class DataConfig(_Section):
     images_per_test_class: int = 20
     images_for_classifier: int = 40
     spoken_captions: int = 2
-    renditions: int = 3
+    renditions: int = 2
     speech: Literal["clean", "degraded"] = "clean"
     image_size: int = 256
     seed: int = 0

@@ -199,7 +199,7 @@ _TABLE: tuple[Recipe, ...] = (
         "many_voices",
         "`recommended`, its encoder taught by many voices in many conditions",
         "#6c5ce7",
-        epochs=7,
+        epochs=10,
         speech="many_voices",
     ),
     _extension(
@@ -219,7 +219,7 @@ _TABLE: tuple[Recipe, ...] = (
         "whisper_many_voices",
         "`whisper`, taught by many voices in many conditions",
         "#b03060",
-        epochs=7,
+        epochs=10,
         front_end="whisper",
         speech="many_voices",
     ),

@@ -96,7 +96,7 @@ def write_voice(config: Config, rows: NDArray[np.int64], voice: str = speech.UNS
 # --- many voices ---
 
 # How often which synthesizer speaks: eSpeak NG has the most voices, Piper takes the longest.
-SHARES = {"hibari": 0.35, "piper": 0.1, "espeak": 0.55}
+SHARES = {"hibari": 0.36, "piper": 0.06, "espeak": 0.58}
 
 
 def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
