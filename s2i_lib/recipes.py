@@ -224,6 +224,23 @@ _TABLE: tuple[Recipe, ...] = (
         profiles={"small": _fewer_epochs(7)},
         colour="#b03060",
     ),
+    # Chapter 24: the same pictures and the same things said of them, in a language that has no letters.
+    Recipe(
+        "invented",
+        "`recommended`, its encoder taught and tested in an invented language that nobody writes",
+        kind="extension",
+        overrides=_extended(speech="invented"),
+        profiles={"small": _RECOMMENDED_SMALL},
+        colour="#2a9d8f",
+    ),
+    Recipe(
+        "invented_whisper",
+        "`invented`, with Whisper's frozen encoder (which learned from transcripts of English) before a small network",
+        kind="extension",
+        overrides=_extended(speech="invented", front_end="whisper"),
+        profiles={"small": _RECOMMENDED_SMALL},
+        colour="#7a9e2d",
+    ),
 )
 
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _TABLE}

@@ -1,4 +1,4 @@
-"""Spectrograms (chapters 03 and 20) and teacher features (chapter 04) on disk."""
+"""Spectrograms (chapters 03, 20 and 24) and teacher features (chapter 04) on disk."""
 
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from s2i_lib.features import LogMels, States, extract_features, image_shards, sp
 from s2i_lib.files import save_array
 from s2i_lib.models.teacher import Teacher, teacher_views
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
+from s2i_lib.preparation.invented import write_invented
 from s2i_lib.preparation.speech import clean_recording, degradation_seed, load_conditions, write_many_voices, write_voice
 from s2i_lib.progress import bar
 from s2i_lib.speech import UNSEEN_SYNTHESIZER
@@ -43,6 +44,14 @@ def write_many_voices_log_mels(config: Config) -> None:
         _save_log_mels(path, recorded_log_mels(write_many_voices(config)))
 
 
+def write_invented_log_mels(config: Config) -> None:
+    """Compute the spectrograms of both splits in the invented language, see ``preparation.invented``."""
+    for split in ("train", "test"):
+        path = config.data_dir / f"log_mel_invented_{split}.npy"
+        if not path.exists():
+            _save_log_mels(path, recorded_log_mels(write_invented(config, split)))
+
+
 def recorded_log_mels(paths: list[Path]) -> LogMels:
     """The spectrograms of recordings, several processes at a time."""
     return _join_frames(list(parallel_map(log_mel_frames, paths, desc="log-mel", unit="utterance", chunksize=64)))
@@ -51,19 +60,23 @@ def recorded_log_mels(paths: list[Path]) -> LogMels:
 def write_states(config: Config) -> None:
     """Compute the states of the frozen speech encoder for both splits, see ``features.states_path``.
 
-    Of the training split it hears what the recipe is taught by (``features.speech_source``).
+    It hears what the recipe asks for (``features.speech_source``).
     """
     encoder = load_whisper(config.encoder.whisper_weights or None).to(pick_device())
     for split in ("train", "test"):
         path = states_path(config, speech_source(config, split))
         if path.exists():
             continue
-        if split == "train" and config.encoder.speech == "many_voices":
-            paths = write_many_voices(config)
-        else:
-            dataset = load_dataset(config.dataset, split, config.data_dir)
-            paths = [utterance.recording for utterance in dataset.utterances]
-        _save_log_mels(path, recorded_states(encoder, paths, config.encoder.layers == "all"))
+        _save_log_mels(path, recorded_states(encoder, _recordings(config, split), config.encoder.layers == "all"))
+
+
+def _recordings(config: Config, split: str) -> list[Path]:
+    """The files of a source of speech, written where they are missing."""
+    if config.encoder.speech == "invented":
+        return write_invented(config, split)
+    if config.encoder.speech == "many_voices" and split == "train":
+        return write_many_voices(config)
+    return [utterance.recording for utterance in load_dataset(config.dataset, split, config.data_dir).utterances]
 
 
 def recorded_states(encoder: WhisperEncoder, paths: list[Path], all_layers: bool = False) -> States:

@@ -167,9 +167,14 @@ def write_transcripts(config: Config, recognizer: str, rows: NDArray[np.int64]) 
 
     Kept in ``transcripts_<recognizer>.json``, written every 64 utterances, so that a killed run goes on where it stopped.
     """
-    dataset, path = load_dataset(config.dataset, "test", config.data_dir), config.data_dir / f"transcripts_{recognizer}.json"
+    utterances = load_dataset(config.dataset, "test", config.data_dir).utterances
+    path = config.data_dir / f"transcripts_{recognizer}.json"
+    return keep_transcripts(path, recognizer, {int(row): utterances[row].recording for row in rows})
+
+
+def keep_transcripts(path: Path, recognizer: str, files: dict[int, Path]) -> list[str]:
+    """What a recognizer makes of some recordings, in their order; what `path` holds by their number is not heard again."""
     known = json.loads(path.read_text()) if path.exists() else {}
-    files = {int(row): dataset.utterances[row].recording for row in rows}
     missing = [row for row in files if str(row) not in known]
     texts = parallel_map(
         partial(_listen, recognizer), [files[row] for row in missing], desc=recognizer, unit="utterance", chunksize=4
@@ -178,7 +183,7 @@ def write_transcripts(config: Config, recognizer: str, rows: NDArray[np.int64]) 
         known[str(row)] = text
         if count % 64 == 0 or count == len(missing):
             save_text(path, json.dumps(known))
-    return [known[str(int(row))] for row in rows]
+    return [known[str(row)] for row in files]
 
 
 def _listen(recognizer: str, path: Path) -> str:
