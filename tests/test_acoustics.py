@@ -20,15 +20,17 @@ from s2i_lib.features import load_log_mels, load_speech_data
 from s2i_lib.preparation.features import (
     degraded_log_mels,
     sweep_log_mels,
-    unseen_synthesizer_log_mels,
-    write_degraded_log_mels,
+    voice_log_mels,
+    write_many_voices_log_mels,
 )
 from s2i_lib.preparation.speech import (
     clean_recording,
     degradation_seed,
     load_conditions,
+    plan_many_voices,
+    write_many_voices,
     write_speech,
-    write_unseen_synthesizer,
+    write_voice,
 )
 
 RATE = audio.SAMPLE_RATE
@@ -450,7 +452,7 @@ def test_the_speech_of_a_data_set_is_degraded_and_its_conditions_are_kept(spoken
 def test_the_unseen_synthesizer_gets_the_conditions_of_the_voice(spoken):
     write_speech(spoken)
     test, rows = load_dataset("birds", "test", spoken.data_dir), np.array([3, 1])
-    log_mels, paths = unseen_synthesizer_log_mels(spoken, rows), write_unseen_synthesizer(spoken, rows)
+    log_mels, paths = voice_log_mels(spoken, rows), write_voice(spoken, rows)
     recordings = [clean_recording(spoken, utterance.recording) for utterance in test.utterances]
     recordings[3], recordings[1] = paths
     assert len(log_mels) == 2 and len({*paths, *recordings}) == len(recordings)
@@ -464,10 +466,10 @@ def test_the_unseen_synthesizer_gets_the_conditions_of_the_voice(spoken):
 
 def test_where_speech_is_clean_the_unseen_synthesizer_is_clean(spoken):
     clean, rows = tiny_config(), np.array([0, 2])
-    log_mels, paths = unseen_synthesizer_log_mels(clean, rows), write_unseen_synthesizer(clean, rows)
+    log_mels, paths = voice_log_mels(clean, rows), write_voice(clean, rows)
     for number, path in enumerate(paths):
         torch.testing.assert_close(log_mels[number], audio.log_mel_spectrogram(audio.load_audio(path)), atol=0.02, rtol=0)
-    assert all(path.is_relative_to(clean.data_dir / "espeak") for path in paths)
+    assert all(path.is_relative_to(clean.data_dir / "voices" / "espeak_en-us") for path in paths)
 
 
 def test_clean_recordings_have_no_conditions(project):
@@ -478,14 +480,37 @@ def test_clean_recordings_have_no_conditions(project):
         load_conditions(settings, "test")
 
 
-def test_only_training_uses_degraded_speech(spoken):
-    settings = tiny_config(recipe="multi_condition", encoder={"loss": "contrastive"})
-    write_speech(tiny_config())  # clean recordings of this data set
-    write_degraded_log_mels(settings)
-    train, test = (load_speech_data(settings, split).inputs for split in ("train", "test"))
-    clean = load_log_mels(settings, "train")
-    assert len(train) == len(clean) and not np.array_equal(train.lengths, clean.lengths)
-    assert np.array_equal(test.frames, load_log_mels(settings, "test").frames)
-    path = load_dataset("birds", "train", settings.data_dir)[0].speech[0]
-    drawn = acoustics.draw_conditions(len(train), "train")[0]
-    assert train.lengths[0] == 1 + round(len(audio.load_audio(path)) / drawn.rate) // audio.HOP
+# --- many voices ---
+
+
+def test_many_voices_leave_out_what_is_kept_for_the_test():
+    plan = plan_many_voices(tiny_config(data={"renditions": 4}), 300)
+    assert len(plan) == 1200 and set(plan.speaker) == set(speech.TRAINING_VOICES)
+    assert not set(plan.speaker) & set(speech.TEST_VOICES) and len(speech.TEST_VOICES) == 8
+    assert set(plan.voice) == set(acoustics.SHIFTED_VOICES) - {acoustics.UNSEEN_VOICE}
+    assert set(plan.noise) == set(acoustics.NOISES) - {acoustics.UNSEEN_NOISE}
+    espeak = plan.speaker.str.startswith("espeak")
+    assert set(plan[espeak].voice) == {"plain"} and abs(espeak.mean() - 0.55) < 0.05
+    assert plan[espeak].speaker.nunique() >= 12 + 3  # variants and accents
+    for clean in (plan.snr_db == math.inf, plan.rt60 == 0, plan.band == "full", plan.rate == 1):
+        assert 0.3 < clean.mean() < 0.6
+    assert plan.equals(plan_many_voices(tiny_config(data={"renditions": 4}), 300))
+
+
+def test_only_training_hears_many_voices(project, monkeypatch, in_this_process):
+    settings = tiny_config(recipe="many_voices", encoder={"loss": "contrastive"}, data={"renditions": 2})
+    spoken = []
+    monkeypatch.setattr(speech, "synthesize", lambda text, seed, voice: spoken.append(voice) or vowel(150, 900, 0.7).numpy())
+    write_many_voices_log_mels(settings)
+    train, test = (load_speech_data(settings, split) for split in ("train", "test"))
+    plan, utterances = plan_many_voices(settings, 24), train.dataset.utterances
+    assert spoken == list(plan.speaker) and len(utterances) == 24
+    assert len(train.inputs) == 48 and np.array_equal(train.image_of, np.tile(train.dataset.image_of, 2))
+    assert np.array_equal(test.inputs.frames, load_log_mels(settings, "test").frames)
+    lengths = [1 + round(0.7 * RATE / rate) // audio.HOP for rate in plan.rate]
+    assert np.abs(train.inputs.lengths - lengths).max() <= 1
+    paths = write_many_voices(settings)
+    assert len(spoken) == 48  # nothing again
+    paths[7].unlink()
+    write_many_voices(settings)
+    assert spoken[48:] == [plan.speaker[7]]

@@ -70,7 +70,7 @@ def build_encoder(settings: EncoderConfig, embedding_dim: int) -> Encoder:
     if settings.input == "text":
         return TextEncoder(embedding_dim, settings.width, settings.rnn_dim)
     if settings.front_end == "whisper":
-        return StateEncoder(embedding_dim, layers=5 if settings.layers == "all" else 1)
+        return StateEncoder(embedding_dim, layers=5 if settings.layers == "all" else 1, width=8 * settings.width)
     return SpeechEncoder(embedding_dim, settings.width, settings.rnn_dim, pooling=settings.pooling)
 
 
