@@ -45,7 +45,7 @@ def _espeak(variants: Sequence[str], for_training: bool = True) -> dict[str, Voi
 
 
 # eSpeak NG: accents of English, and variants of its American voice; one accent and two variants are for tests.
-_ACCENTS = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
+_ACCENTS = ("en-us", "en-us-nyc", "en", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
 _VARIANTS = ("f1", "f2", "f3", "f4", "m1", "m2", "m3", "m4", "m5", "m7", "klatt", "klatt4", "steph", "adam", "linda", "michael")
 VOICES: Mapping[str, Voice] = {
     VOICE: Voice("hibari", "heart"),

@@ -1,8 +1,8 @@
 """The sentences of the invented language: what an English caption says about a bird, said in another way.
 
 The verb comes last and an adjective after its noun; there are no articles. Suffixes on the last word of a phrase say what it
-does in the sentence, and "and" is one of them. What is said of a part of the body is said in one of two ways: by its noun and an
-adjective, "crown red", or by an adjective with the part as its prefix, "crown:red", which is one word.
+does in the sentence, and "and" is one of them. What is said of a part of the body is said in one of two ways: by its noun and
+an adjective, "crown red", or by an adjective with the part as its prefix, "crown:red", which is one word.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The words of the invented language: forms drawn from a seed, and what they mean.
 
 A word is a root that may have a prefix and suffixes. Here it is a tuple of glosses, ``("crown:", "red", "-with")``: a prefix
-ends with a colon and a suffix begins with a hyphen, and side by side they are read as "crown:red-with". ``WORDS`` has the sounds
-of each.
+ends with a colon and a suffix begins with a hyphen, and side by side they are read as "crown:red-with". ``WORDS`` has the
+sounds of each.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ def make_words(seed: int = SEED) -> dict[str, str]:
     """Gloss -> phonemes of every root, prefix and suffix of a language.
 
     No root or prefix begins with another one, and all suffixes have the same length, so that a word can be taken apart in one
-    way only. Roots differ in at least two phonemes.
+    way only. Roots differ in at least two phonemes, and no two words are the same.
 
     Args:
         seed: another one gives another language with the same meanings.
@@ -70,7 +70,7 @@ def make_words(seed: int = SEED) -> dict[str, str]:
     taken = drawn[: len(prefixes)]
     for root in roots:
         form = _root_form(rng)
-        while not _is_new(form, taken):
+        while form in drawn or not _is_new(form, taken):
             form = _root_form(rng)
         words[root] = form
         taken.append(form)
