@@ -105,11 +105,11 @@ def _load_frames(path: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
 
 
 def speech_source(config: Config, split: str) -> str:
-    """What an encoder hears of a split: the recordings, or what its recipe asks for (``EncoderConfig.speech``). Many voices are
-    for training only; another language is for both splits.
+    """What an encoder hears of a split: the recordings, or what its recipe asks for (``EncoderConfig.speech``). Other voices
+    are for training only; another language is for both splits.
     """
-    recorded = config.encoder.speech == "recorded" or (config.encoder.speech == "many_voices" and split == "test")
-    return split if recorded else f"{config.encoder.speech}_{split}"
+    speech = config.encoder.speech
+    return split if speech == "recorded" or (split == "test" and speech != "invented") else f"{speech}_{split}"
 
 
 # --- pictures ---

@@ -224,7 +224,23 @@ _TABLE: tuple[Recipe, ...] = (
         profiles={"small": _fewer_epochs(7)},
         colour="#b03060",
     ),
-    # Chapter 24: the same pictures and the same things said of them, in a language that has no letters.
+    # Chapter 24: the same voices say the same things of the same pictures, in English and in a language that has no letters.
+    Recipe(
+        "several_voices",
+        "`recommended`, its encoder taught by several voices in quiet: the control of `invented`",
+        kind="extension",
+        overrides=_extended(speech="several_voices"),
+        profiles={"small": _RECOMMENDED_SMALL},
+        colour="#457b9d",
+    ),
+    Recipe(
+        "whisper_several_voices",
+        "`whisper`, taught by several voices in quiet: the control of `invented_whisper`",
+        kind="extension",
+        overrides=_extended(speech="several_voices", front_end="whisper"),
+        profiles={"small": _RECOMMENDED_SMALL},
+        colour="#e07a5f",
+    ),
     Recipe(
         "invented",
         "`recommended`, its encoder taught and tested in an invented language that nobody writes",

@@ -62,7 +62,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
     planned = plan(datasets=("birds", "flowers"))
     both = {name: 2 for name in NAMES if name[:2] in ("01", "02", "03", "04", "07", "08", "10", "11", "12", "17")}
     expected = {
-        **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23")},
+        **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24")},
         "19_table_3": 0,
         "05_speech_encoder": 4,
         "06_gan": 10,
@@ -149,6 +149,14 @@ def test_a_chapter_comes_after_those_that_it_needs():
         assert order.index(NAMES[int(before)]) < order.index(NAMES[int(after)])
 
 
+def test_the_unwritten_language_is_heard_after_the_chapters_that_train_and_transcribe_english():
+    names = [name for name, _ in plan()]
+    for before in ("06_gan", "11_text_to_image", "12_two_stage", "20_robustness"):
+        assert names.index(before) < names.index("24_unwritten_language")
+    planned = [(name, parameters) for name, parameters in plan(datasets=("birds", "flowers")) if name.startswith("24")]
+    assert planned == [("24_unwritten_language", ("profile=small", "dataset=birds", "seed=0"))]
+
+
 def test_chapters_are_about_what_the_table_of_recipes_says():
     assert CHAPTERS["05_speech_encoder"].recipes == OURS == CHAPTERS["07_scores"].recipes
     assert CHAPTERS["06_gan"].recipes == recipes_of("method") and CHAPTERS["14_ablation"].recipes == recipes_of("ablation")
@@ -162,7 +170,9 @@ def test_chapters_are_about_what_the_table_of_recipes_says():
     )
     assert set(CHAPTERS["16_table_5"].recipes) == {"paper", "one_scale", "two_scales"}
     assert set(CHAPTERS["19_table_3"].recipes) == {"text", "classifier", *OURS}
-    assert CHAPTERS["20_robustness"].recipes == (*OURS, *recipes_of("extension"))
+    languages = ("several_voices", "whisper_several_voices", "invented", "invented_whisper")
+    assert CHAPTERS["20_robustness"].recipes + languages == (*OURS, *recipes_of("extension"))
+    assert set(CHAPTERS["24_unwritten_language"].recipes) == {*OURS, "text", *recipes_of("extension")}
 
 
 def test_every_encoder_that_a_chapter_reads_is_trained_in_a_chapter():

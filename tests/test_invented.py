@@ -21,7 +21,7 @@ from s2i_lib.invented.words import CODAS, COLOURS, ONSETS, PARTS, PATTERNS, SIZE
 from s2i_lib.models.checkpoint import load_speech_model
 from s2i_lib.models.whisper import load_whisper, whisper_states
 from s2i_lib.preparation import invented
-from s2i_lib.preparation.features import write_invented_log_mels, write_states
+from s2i_lib.preparation.features import write_heard_log_mels, write_states
 from s2i_lib.training.encoder import train_encoder
 
 ROOTS = {gloss: form for gloss, form in WORDS.items() if gloss[0] != "-" and gloss[-1] != ":"}
@@ -241,11 +241,12 @@ def spoken(project, monkeypatch):
     """A project in which a tone stands for each sentence; the list of what was said by whom."""
     said = []
 
-    def speak(phonemes, seed, voice):
-        said.append((phonemes, voice))
-        return tone(200 + 10 * len(phonemes), 1.0).astype(np.float32)
+    def speak(sentence, seed, voice):
+        said.append((sentence, voice))
+        return tone(200 + 10 * len(sentence), 1.0).astype(np.float32)
 
     monkeypatch.setattr(speech, "synthesize_phonemes", speak)
+    monkeypatch.setattr(speech, "synthesize", speak)
     monkeypatch.setattr(workers, "worker_processes", lambda processes=None: ThreadPoolExecutor(1))
     return said
 
@@ -286,26 +287,42 @@ def test_other_voices_say_the_same_sentences(spoken):
     assert all(path.parts[-3] == "jf_alpha" for path in paths)
 
 
-@pytest.mark.parametrize("recipe", ["invented", "invented_whisper"])
-def test_the_recipes_train_on_the_invented_language(spoken, recipe):
+def test_the_control_says_the_captions_by_the_same_voices(spoken):
+    settings = tiny_config(recipe="several_voices")
+    invented.write_invented(settings, "train")
+    count = len(spoken)
+    paths = invented.write_several_voices(settings)
+    utterances = load_dataset("birds", "train", settings.data_dir).utterances
+    assert [text for text, _ in spoken[count:]] == [utterance.caption.text for utterance in utterances]
+    assert [voice for _, voice in spoken[count:]] == [voice for _, voice in spoken[:count]]
+    assert all(path.exists() for path in paths) and invented.write_several_voices(settings) == paths
+    assert len(spoken) == 2 * count
+
+
+@pytest.mark.parametrize("recipe", ["invented", "invented_whisper", "several_voices", "whisper_several_voices"])
+def test_the_recipes_train_on_what_they_hear(spoken, recipe):
     settings = tiny_config(recipe=recipe)
-    write_states(settings) if recipe == "invented_whisper" else write_invented_log_mels(settings)
-    before = len(spoken)
-    data = load_speech_data(settings, "train")
-    assert len(data.inputs) == len(data.image_of) and before == len(data.image_of) + len(
-        load_speech_data(settings, "test").image_of
-    )
+    write_states(settings) if "whisper" in recipe else write_heard_log_mels(settings)
+    splits = [load_speech_data(settings, split) for split in ("train", "test")]
+    assert [len(data.inputs) for data in splits] == [len(data.image_of) for data in splits]
+    made = splits if "invented" in recipe else splits[:1]  # English is tested with the recordings
+    before = sum(len(data.inputs) for data in made)
+    assert len(spoken) == before
     history = train_encoder(settings)
     assert np.isfinite(history.loss).all() and len(history) == settings.encoder.epochs
     assert load_speech_model(settings).encoder.embedding_dim == EMBEDDING_DIM
     assert len(spoken) == before
 
 
-def test_only_what_is_said_differs_from_the_recipes_in_english():
-    for name, english in {"invented": "recommended", "invented_whisper": "whisper"}.items():
-        ours, theirs = tiny_config(recipe=name), tiny_config(recipe=english)
-        assert ours.encoder == theirs.encoder.model_copy(update={"speech": "invented"}) and ours.gan == theirs.gan
-        assert [speech_source(ours, split) for split in ("train", "test")] == ["invented_train", "invented_test"]
-        assert [speech_source(theirs, split) for split in ("train", "test")] == ["train", "test"]
+def test_only_the_language_differs_from_the_control_and_only_the_voices_from_the_recipe_in_english():
+    for name, control, english in (
+        ("invented", "several_voices", "recommended"),
+        ("invented_whisper", "whisper_several_voices", "whisper"),
+    ):
+        ours, same_voices, theirs = (tiny_config(recipe=recipe) for recipe in (name, control, english))
+        for settings in (ours, same_voices):
+            assert settings.encoder.model_copy(update={"speech": "recorded"}) == theirs.encoder and settings.gan == theirs.gan
+        sources = [[speech_source(settings, split) for split in ("train", "test")] for settings in (ours, same_voices, theirs)]
+        assert sources == [["invented_train", "invented_test"], ["several_voices_train", "test"], ["train", "test"]]
     assert speech_source(tiny_config(recipe="many_voices"), "train") == "many_voices_train"
     assert speech_source(tiny_config(recipe="many_voices"), "test") == "test"

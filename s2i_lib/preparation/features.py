@@ -16,7 +16,7 @@ from s2i_lib.features import LogMels, States, extract_features, image_shards, sp
 from s2i_lib.files import save_array
 from s2i_lib.models.teacher import Teacher, teacher_views
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
-from s2i_lib.preparation.invented import write_invented
+from s2i_lib.preparation.invented import write_invented, write_several_voices
 from s2i_lib.preparation.speech import clean_recording, degradation_seed, load_conditions, write_many_voices, write_voice
 from s2i_lib.progress import bar
 from s2i_lib.speech import UNSEEN_SYNTHESIZER
@@ -44,12 +44,12 @@ def write_many_voices_log_mels(config: Config) -> None:
         _save_log_mels(path, recorded_log_mels(write_many_voices(config)))
 
 
-def write_invented_log_mels(config: Config) -> None:
-    """Compute the spectrograms of both splits in the invented language, see ``preparation.invented``."""
+def write_heard_log_mels(config: Config) -> None:
+    """Compute the spectrograms of what a recipe's encoder hears of both splits (``features.speech_source``)."""
     for split in ("train", "test"):
-        path = config.data_dir / f"log_mel_invented_{split}.npy"
+        path = config.data_dir / f"log_mel_{speech_source(config, split)}.npy"
         if not path.exists():
-            _save_log_mels(path, recorded_log_mels(write_invented(config, split)))
+            _save_log_mels(path, recorded_log_mels(_recordings(config, split)))
 
 
 def recorded_log_mels(paths: list[Path]) -> LogMels:
@@ -76,6 +76,8 @@ def _recordings(config: Config, split: str) -> list[Path]:
         return write_invented(config, split)
     if config.encoder.speech == "many_voices" and split == "train":
         return write_many_voices(config)
+    if config.encoder.speech == "several_voices" and split == "train":
+        return write_several_voices(config)
     return [utterance.recording for utterance in load_dataset(config.dataset, split, config.data_dir).utterances]
 
 

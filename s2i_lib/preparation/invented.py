@@ -1,6 +1,7 @@
 """The captions in the invented language, spoken (chapter 24): the same birds, and the same attributes mentioned of them.
 
-No step knows the English words: what is translated is what a caption mentions, and what comes out are phonemes.
+No step knows the English words: what is translated is what a caption mentions, and what comes out are phonemes. The captions
+themselves, said by the same voices, are the control: then nothing but the language differs.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from s2i_lib import speech
 from s2i_lib.audio import save_whole_audio
 from s2i_lib.config import Config
 from s2i_lib.datasets import load_dataset
+from s2i_lib.datasets.records import Utterance
 from s2i_lib.invented.sentences import Sentence, compose
 from s2i_lib.preparation.speech import SHARES, keep_transcripts
 from s2i_lib.workers import write_missing_files
@@ -54,6 +56,22 @@ def write_invented(config: Config, split: str) -> list[Path]:
     return _speak(config, split, np.arange(len(sentences)), sentences, plan_speakers(config, split, len(sentences)), "invented")
 
 
+def write_several_voices(config: Config) -> list[Path]:
+    """Let every training caption be said in English, each by the voice that says it in the invented language.
+
+    Writes clean recordings ``several_voices/<class>/<image>_<caption>.flac``; those that exist are kept.
+
+    Returns:
+        The recordings, in the row order of ``SpokenImages.utterances``.
+    """
+    utterances = load_dataset(config.dataset, "train", config.data_dir).utterances
+    paths = [_place(config, utterance, "several_voices") for utterance in utterances]
+    speakers = plan_speakers(config, "train", len(utterances))
+    jobs = [(utterance.caption.text, voice, path) for utterance, voice, path in zip(utterances, speakers, paths, strict=True)]
+    write_missing_files(_speak_text_to_file, jobs, "several voices", "caption", chunksize=32)
+    return paths
+
+
 def write_invented_voice(config: Config, rows: NDArray[np.int64], voice: str) -> list[Path]:
     """Let another voice say some sentences of the test split in the invented language.
 
@@ -80,11 +98,20 @@ def _stream(config: Config, split: str) -> list[int]:
 def _speak(
     config: Config, split: str, rows: NDArray[np.int64], sentences: list[Sentence], speakers: list[str], folder: str
 ) -> list[Path]:
-    utterances, root = load_dataset(config.dataset, split, config.data_dir).utterances, config.data_dir
-    paths = [root / folder / utterances[row].recording.relative_to(root / "speech").with_suffix(".flac") for row in rows]
+    utterances = load_dataset(config.dataset, split, config.data_dir).utterances
+    paths = [_place(config, utterances[row], folder) for row in rows]
     jobs = [(sentence.phonemes, voice, path) for sentence, voice, path in zip(sentences, speakers, paths, strict=True)]
     write_missing_files(_speak_to_file, jobs, "invented language", "sentence", chunksize=32)
     return paths
+
+
+def _place(config: Config, utterance: Utterance, folder: str) -> Path:
+    return config.data_dir / folder / utterance.recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
+
+
+def _speak_text_to_file(job: tuple[str, str, Path]) -> None:
+    text, voice, path = job
+    save_whole_audio(path, speech.synthesize(text, speech.seed_of(text), voice))
 
 
 def _speak_to_file(job: tuple[str, str, Path]) -> None:
