@@ -1,9 +1,9 @@
 """Companion library to "Direct Speech-to-Image Translation" (Li et al., 2020).
 
-The notebooks are the product; this package holds what more than one of them needs. From the bottom to the top: ``audio`` and
-``datasets``; ``recipes`` and ``config``; ``speech``, ``recognition`` and ``acoustics``; ``losses``, ``metrics`` and
-``statistics``; ``models``; ``features`` and ``preparation``, what chapters 01 to 04 hand on; ``inference``; ``training``;
-``results``, ``evaluation`` and ``figures``; ``run``, which runs the chapters.
+The notebooks are the product; this package holds what more than one of them needs. From the bottom to the top: ``decoding``,
+``audio`` and ``recordings``; ``datasets``; ``recipes`` and ``config``; ``speech``, ``recognition`` and ``acoustics``;
+``losses``, ``metrics`` and ``statistics``; ``models``; ``features`` and ``preparation``, what chapters 01 to 04 hand on;
+``inference``; ``training``; ``results``, ``evaluation`` and ``figures``; ``run``, which runs the chapters.
 """
 
 __version__ = "0.1.0"

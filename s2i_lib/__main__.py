@@ -1,8 +1,13 @@
 """Command line: ``python -m s2i_lib translate my.wav --out birds.png``."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from s2i_lib.inference import Drawing, Translation
 
 USER_ERROR, DATA_MISSING = 2, 3
 
@@ -33,11 +38,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     translate = commands.add_parser("translate", help="draw a recording")
-    translate.add_argument("recording", type=Path, help="wav or flac file, any rate, mono or stereo")
+    translate.add_argument("recording", type=Path, help="sound file: wav, flac, ogg, mp3, m4a, webm and more")
     translate.add_argument("--out", type=Path, default=Path("image.png"), help="PNG to write (default: %(default)s)")
     translate.add_argument("--run", type=Path, help="run folder (default: the small run of the recommended recipe)")
-    translate.add_argument("--num-images", type=int, default=8, help="pictures in a row (default: %(default)s)")
+    translate.add_argument("--num-images", type=int, default=8, help="pictures per sentence (default: %(default)s)")
     translate.add_argument("--seed", type=int, default=0, help="seed of the noise (default: %(default)s)")
+    translate.add_argument(
+        "--anyway",
+        action="store_true",
+        help="draw although nobody speaks, and sentences although they are unlike any that the model was taught",
+    )
+    translate.add_argument("--json", action="store_true", help="print one JSON object: times, scores, nearest sentences")
     translate.set_defaults(command=_translate)
 
 
@@ -67,12 +78,84 @@ def _translate(options: argparse.Namespace) -> None:
     import numpy as np  # imported late: --help stays instant
     from PIL import Image
 
-    from s2i_lib.inference import SpeechToImage
+    from s2i_lib.files import save_atomically
+    from s2i_lib.inference import SpeechToImage, UnlikeTaughtError, unlike_taught
 
+    image_format = Image.registered_extensions().get(options.out.suffix.lower())
+    if image_format is None or not options.out.parent.is_dir() or options.out.is_dir():
+        raise ValueError(f"{options.out}: cannot be written; give an existing folder and a name that ends in .png")
     model = SpeechToImage.load(options.run)
-    images = model.translate(options.recording, options.num_images, options.seed)
-    Image.fromarray(np.concatenate(list(images), axis=1)).save(options.out)
-    print(f"{options.out}: {len(images)} images of {images.shape[1]} x {images.shape[2]} pixels")
+    translation = model.translate_recording(options.recording, options.num_images, options.seed, options.anyway)
+    rows = [np.concatenate(list(drawing.images), axis=1) for drawing in translation.drawings if len(drawing.images)]
+    if not rows:
+        raise UnlikeTaughtError(unlike_taught(options.recording))
+    picture = Image.fromarray(np.concatenate(rows))
+    save_atomically(options.out, lambda file: picture.save(file, image_format))
+    for warning in _warnings(translation):
+        print(f"warning: {options.recording}: {warning}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(_as_json(translation, options.out)))
+    else:
+        print(*_summary(translation, options.out), sep="\n")
+
+
+def _warnings(translation: "Translation") -> list[str]:
+    recording, warnings = translation.recording, []
+    if recording.clipped:
+        warnings.append("recorded too loudly, the tops of the waves are cut off")
+    if recording.sample_rate < 16_000:
+        warnings.append(f"{recording.sample_rate} Hz are telephone quality; the model was taught with 16,000 Hz")
+    for drawing in translation.drawings:
+        if drawing.familiarity and drawing.familiarity.unlike:
+            done = "drawn anyway" if len(drawing.images) else "not drawn (--anyway draws it)"
+            warnings.append(
+                f"the sentence at {drawing.sentence.start:.1f} s is unlike any that the model was taught, {done}; "
+                f'nearest: "{drawing.familiarity.nearest[0][0]}"'
+            )
+    return warnings
+
+
+def _summary(translation: "Translation", out: Path) -> list[str]:
+    drawn = [drawing for drawing in translation.drawings if len(drawing.images)]
+    count, height, width = sum(len(drawing.images) for drawing in drawn), *drawn[0].images.shape[1:3]
+    lines = [f"{out}: {count} images of {height} x {width} pixels"]
+    for drawing in drawn:
+        line = f"  {drawing.sentence.start:.1f} to {drawing.sentence.end:.1f} s"
+        if drawing.familiarity:
+            line += f', score {drawing.familiarity.score:.2f}, nearest "{drawing.familiarity.nearest[0][0]}"'
+        lines.append(line)
+    return lines
+
+
+def _as_json(translation: "Translation", out: Path) -> dict[str, Any]:
+    recording = translation.recording
+    return {
+        "recording": str(recording.path),
+        "sample_rate": recording.sample_rate,
+        "channels": recording.channels,
+        "seconds": round(recording.seconds, 3),
+        "clipped": recording.clipped,
+        "out": str(out),
+        "milliseconds": {name: round(value, 2) for name, value in translation.milliseconds.items()},
+        "sentences": [_sentence_as_json(drawing) for drawing in translation.drawings],
+    }
+
+
+def _sentence_as_json(drawing: "Drawing") -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "start": round(drawing.sentence.start, 3),
+        "end": round(drawing.sentence.end, 3),
+        "images": len(drawing.images),
+        "milliseconds": {name: round(value, 2) for name, value in drawing.milliseconds.items()},
+    }
+    if drawing.familiarity:
+        values |= {
+            "score": round(drawing.familiarity.score, 4),
+            "threshold": round(drawing.familiarity.threshold, 4),
+            "unlike": drawing.familiarity.unlike,
+            "nearest": [{"sentence": caption, "cosine": round(cosine, 4)} for caption, cosine in drawing.familiarity.nearest],
+        }
+    return values
 
 
 def _speak(options: argparse.Namespace) -> None:

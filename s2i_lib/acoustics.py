@@ -7,7 +7,7 @@ comes from a ``numpy`` generator, so that equal seeds give equal recordings.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ class Conditions:
     """How an utterance is spoken and recorded; the defaults are clean.
 
     Attributes:
-        voice: a pitch- and formant-shifted voice, one of ``SHIFTED_VOICES``.
+        speaker: the synthetic voice that speaks, one of ``speech.VOICES``; nothing here looks at it.
+        voice: that voice with pitch and formants shifted, one of ``SHIFTED_VOICES``.
         rate: speaking rate relative to the synthetic voice, 0.5 to 2.
         snr_db: power of speech over power of noise at the microphone, in decibels; infinity for no noise.
         noise: one of ``NOISES``; without meaning at infinite `snr_db`.
@@ -58,6 +59,7 @@ class Conditions:
         ValueError: a name that is unknown or a number out of its range.
     """
 
+    speaker: str = "heart"
     voice: str = "plain"
     rate: float = 1.0
     snr_db: float = math.inf
@@ -72,6 +74,14 @@ class Conditions:
         for name, (lowest, highest) in (("rate", RATES), ("rt60", (0.0, LONGEST_RT60)), ("snr_db", (-50.0, math.inf))):
             if not lowest <= getattr(self, name) <= highest:
                 raise ValueError(f"{name} is {getattr(self, name)}; choose a number from {lowest:g} to {highest:g}")
+
+    @property
+    def slug(self) -> str:
+        """What differs from clean, as the name of a folder: ``snr_db=5,noise=babble``."""
+        changed = {name: value for name, value in asdict(self).items() if value != getattr(CLEAN, name)}
+        return ",".join(
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()
+        )
 
 
 CLEAN = Conditions()

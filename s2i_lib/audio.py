@@ -1,14 +1,19 @@
 """Sound files and the log-mel front end (Section III-F of the paper)."""
 
+import math
 import os
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 import torch
 import torchaudio
 from numpy.typing import ArrayLike
+
+from s2i_lib.decoding import AudioError as AudioError
+from s2i_lib.decoding import decode, mix
 
 SAMPLE_RATE = 16_000
 NUM_MELS = 40
@@ -19,61 +24,37 @@ LOW_FREQUENCY = 20.0
 ENERGY_FLOOR = 1e-7  # about 64 dB below the loudest speech at LEVEL: keeps silence finite
 LEVEL = 0.05  # root mean square that every recording is brought to
 SHORTEST = 0.2  # seconds
+LARGEST_RATIO = 1000  # of two sample rates, in whole numbers: 44.1 kHz to 16 kHz is 441 to 160
 SILENCE = 1e-4  # peak below which a recording is called silent
-
-
-class AudioError(ValueError):
-    """A sound file that cannot be used; the message is one sentence that says why."""
 
 
 def load_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> torch.Tensor:
     """Read a recording as mono speech at one rate and one level.
 
     Args:
-        path: wav, flac or ogg file; any rate, any number of channels.
+        path: any file that ``decoding.decode_blocks`` reads.
         sample_rate: rate of the result in hertz.
 
     Returns:
         (samples,) float32 waveform with root mean square 0.05.
 
     Raises:
-        AudioError: missing, empty, truncated, silent, too short or not a sound file.
+        AudioError: missing, empty, truncated, silent, too short, too long or not a sound file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise AudioError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty")
-    try:
-        with soundfile.SoundFile(path) as file:
-            whole = file.subtype == "PCM_16"  # 16-bit samples as they are: libsndfile's own division is slow
-            samples, rate = file.read(dtype="int16" if whole else "float32", always_2d=True), file.samplerate
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError(f"{path}: not a readable sound file ({str(error).rstrip('.').rpartition(': ')[2]})") from None
-    _check_complete(path, samples)
-    waveform = torch.from_numpy(samples).float()
-    waveform = waveform / 32768 if whole else waveform
-    waveform = waveform.mean(dim=1) if waveform.shape[1] > 1 else waveform[:, 0]
+    samples, rate = decode(path)
+    waveform = torch.from_numpy(mix(samples))
     if len(waveform) < SHORTEST * rate:
         raise AudioError(f"{path}: {len(waveform) / rate:.2f} s of sound is too short to hold a description")
-    peak = waveform.abs().max()  # not a number if any sample is none
-    if not torch.isfinite(peak):
-        raise AudioError(f"{path}: the recording holds values that are not numbers")
-    if peak < SILENCE:
+    if waveform.abs().max() < SILENCE:
         raise AudioError(f"{path}: the recording is silent")
-    return set_level(torchaudio.functional.resample(waveform, rate, sample_rate))
+    return set_level(_resample(waveform, rate, sample_rate))
 
 
-def _check_complete(path: Path, samples: np.ndarray) -> None:
-    """A wav file that was cut short still opens; its header then promises more bytes than the file has."""
-    if len(samples) == 0:
-        raise AudioError(f"{path}: the file holds no samples")
-    with open(path, "rb") as file:
-        header = file.read(12)
-    promised = int.from_bytes(header[4:8], "little") + 8
-    streamed = promised >= 0xFFFFFFFF  # recorders that write to a pipe do not know the length
-    if header[:4] == b"RIFF" and not streamed and promised > path.stat().st_size + 1:
-        raise AudioError(f"{path}: the file is truncated ({path.stat().st_size} of {promised} bytes)")
+def _resample(waveform: torch.Tensor, rate: int, sample_rate: int) -> torch.Tensor:
+    """Filters of torchaudio grow with the ratio: two coprime rates would take gigabytes, which soxr does without."""
+    if max(rate, sample_rate) > LARGEST_RATIO * math.gcd(rate, sample_rate):
+        return torch.from_numpy(soxr.resample(waveform.numpy(), rate, sample_rate))
+    return torchaudio.functional.resample(waveform, rate, sample_rate)
 
 
 def save_audio(path: str | Path, waveform: ArrayLike, sample_rate: int = SAMPLE_RATE) -> None:

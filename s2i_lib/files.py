@@ -23,12 +23,19 @@ def project_root() -> Path:
 
 
 def save_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Call ``write(file)`` on a temporary binary file beside `path`, then rename it, so that no half file is ever seen."""
+    """Call ``write(file)`` on a temporary binary file beside `path`, then rename it, so that no half file is ever seen.
+
+    Where either fails, nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
-    with open(temporary, "wb") as file:
-        write(file)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def save_text(path: Path, text: str) -> None:

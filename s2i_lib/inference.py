@@ -1,6 +1,10 @@
 """Speech in, pictures out: a trained encoder and a trained generator behind one call (Eq. 15), on any device."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import nn
 
-from s2i_lib.audio import SAMPLE_RATE, load_audio, log_mel_spectrogram, set_level
+from s2i_lib.audio import SAMPLE_RATE, log_mel_spectrogram, set_level
 from s2i_lib.config import Config
 from s2i_lib.devices import mixed_precision, pick_device
 from s2i_lib.features import LogMels, Sentences, to_pixels
@@ -18,6 +22,8 @@ from s2i_lib.models.checkpoint import load_generator, load_speech_model
 from s2i_lib.models.gan import AnyGenerator
 from s2i_lib.models.student import SpeechModel
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
+from s2i_lib.novelty import REFERENCE_FILE, Familiarity, SpeechReference, load_reference
+from s2i_lib.recordings import Recording, Sentence, find_sentences, read_recording
 
 DESCRIPTION_FILE = "model.json"  # the configuration of a run, beside its weights
 
@@ -65,15 +71,70 @@ def generate(
     return torch.cat(parts)
 
 
+class UnlikeTaughtError(ValueError):
+    """A sentence unlike any that the encoder was taught; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One sentence of a recording and its pictures.
+
+    Attributes:
+        sentence: where it is in the recording, and its sound.
+        images: (num_images, size, size, 3) uint8; none (num_images is 0) of a sentence that is unlike any that was taught,
+            unless it was asked for.
+        familiarity: how like the sentences that were taught it is; None for a run without reference.
+        milliseconds: of ``front_end``, ``encoder`` and, if it was drawn, ``generator``.
+    """
+
+    sentence: Sentence
+    images: NDArray[np.uint8]
+    familiarity: Familiarity | None
+    milliseconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What was drawn for a recording.
+
+    Attributes:
+        recording: the decoded file.
+        drawings: one per sentence, in order.
+        milliseconds: of ``decode`` and ``speech_detection``.
+    """
+
+    recording: Recording
+    drawings: list[Drawing]
+    milliseconds: dict[str, float]
+
+
+@dataclass
+class _Stopwatch:
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.milliseconds[name] = 1000 * (time.perf_counter() - started)
+
+
 class SpeechToImage:
     """A speech encoder and a generator.
+
+    Args:
+        config, speech_model, generator: of one run.
+        reference: of the sentences that the encoder was taught, if the run has one.
 
     >>> model = SpeechToImage.load("runs/birds-small-s0/recommended")  # doctest: +SKIP
     >>> images = model.translate("my.wav", num_images=8)  # doctest: +SKIP
     """
 
-    def __init__(self, config: Config, speech_model: SpeechModel, generator: AnyGenerator):
+    def __init__(
+        self, config: Config, speech_model: SpeechModel, generator: AnyGenerator, reference: SpeechReference | None = None
+    ):
         self.config, self.speech_model, self.generator = config, speech_model.eval(), generator.eval()
+        self.reference = reference
         self.whisper: WhisperEncoder | None = None
         if config.encoder.front_end == "whisper":
             self.whisper = load_whisper(config.encoder.whisper_weights or None).to(self.device)
@@ -93,7 +154,7 @@ class SpeechToImage:
 
         Raises:
             FileNotFoundError: the folder holds no finished run; the message says how to make one.
-            ValueError: the run was trained by a version with other settings, or encodes text.
+            ValueError: the run was trained by a version with other settings, encodes text, or has a damaged reference.
         """
         folder = Path(path) if path is not None else default_run()
         needed = (DESCRIPTION_FILE, "speech_encoder.safetensors", "generator.safetensors")
@@ -110,19 +171,24 @@ class SpeechToImage:
         speech_model = load_speech_model(config, folder)
         generator = load_generator(config, speech_model.encoder.embedding_dim, folder)
         chosen = device if device is not None else pick_device()
-        return cls(config, speech_model.to(chosen), generator.to(chosen))
+        reference = load_reference(folder)
+        if reference is not None and reference.embeddings.shape[1] != speech_model.encoder.embedding_dim:
+            raise ValueError(f"{folder / REFERENCE_FILE} is of another encoder; delete it, or train the encoder again")
+        return cls(config, speech_model.to(chosen), generator.to(chosen), reference)
 
     @torch.no_grad()
-    def embed(self, recording: str | Path | torch.Tensor) -> torch.Tensor:
-        """A sound file, or a (samples,) waveform at 16 kHz, to its (1, D) embedding.
+    def embed(self, recording: str | Path | torch.Tensor, anyway: bool = False) -> torch.Tensor:
+        """A sound file of one sentence, or a (samples,) waveform at 16 kHz as it is, to its (1, D) embedding.
 
         Raises:
-            AudioError: the file is no usable recording.
-            ValueError: shorter than 64 frames (0.64 s).
+            AudioError: the file is no usable recording, or holds no speech and is not to be embedded `anyway`.
+            ValueError: several sentences, or a waveform shorter than 64 frames (0.64 s).
         """
-        waveform = set_level(recording) if isinstance(recording, torch.Tensor) else load_audio(recording)
-        frames = self._front_end(waveform)
-        return self.speech_model.embed(frames[None].to(self.device), torch.tensor([frames.shape[1]]))
+        if isinstance(recording, torch.Tensor):
+            waveform = set_level(recording)
+        else:
+            waveform = _only_sentence(read_recording(recording), anyway).waveform
+        return self._encode(self._front_end(waveform))
 
     def _front_end(self, waveform: torch.Tensor) -> torch.Tensor:
         """What the encoder reads of a (samples,) waveform: (C, frames), log energies or states of the frozen encoder."""
@@ -130,24 +196,94 @@ class SpeechToImage:
             return log_mel_spectrogram(waveform, SAMPLE_RATE)
         return whisper_states(self.whisper, [waveform], self.config.encoder.layers == "all")[0].T
 
-    def translate(self, wav: str | Path | torch.Tensor, num_images: int = 1, seed: int = 0) -> NDArray[np.uint8]:
-        """Draw a spoken description (Eq. 15).
+    def _encode(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.speech_model.embed(frames[None].to(self.device), torch.tensor([frames.shape[1]]))
+
+    def _generate(self, embedding: torch.Tensor, num_images: int, seed: int) -> NDArray[np.uint8]:
+        images = to_pixels(generate(self.generator, embedding.expand(num_images, -1), self.config, seed))
+        pixels: NDArray[np.uint8] = images.permute(0, 2, 3, 1).numpy()
+        return pixels
+
+    def translate(
+        self, wav: str | Path | torch.Tensor, num_images: int = 1, seed: int = 0, anyway: bool = False
+    ) -> NDArray[np.uint8]:
+        """Draw one spoken description (Eq. 15).
 
         Args:
-            wav: sound file of any rate and channel count, or a (samples,) waveform at 16 kHz.
+            wav: sound file of one sentence (``translate_recording`` draws several), or a (samples,) waveform at 16 kHz, which
+                is encoded as it is.
             num_images: how many noises.
             seed: of the noise.
+            anyway: draw a file although nobody speaks in it, or the sentence is unlike any that was taught.
 
         Returns:
             (num_images, size, size, 3) uint8.
 
         Raises:
-            AudioError: the file is no usable recording.
-            ValueError: `num_images` below one, or speech shorter than 0.64 s.
+            AudioError: the file is no usable recording, or holds no speech.
+            UnlikeTaughtError: the sentence of the file is unlike any that was taught.
+            ValueError: `num_images` below one, several sentences, or a waveform shorter than 0.64 s.
         """
-        if num_images < 1:
-            raise ValueError(f"num_images is {num_images}; at least one image can be drawn")
-        embeddings = self.embed(wav).expand(num_images, -1)
-        images = to_pixels(generate(self.generator, embeddings, self.config, seed))
-        pixels: NDArray[np.uint8] = images.permute(0, 2, 3, 1).numpy()
-        return pixels
+        _check_count(num_images)
+        if isinstance(wav, torch.Tensor):
+            return self._generate(self.embed(wav), num_images, seed)
+        drawing = self._draw(_only_sentence(read_recording(wav), anyway), num_images, seed, anyway)
+        if not len(drawing.images):
+            raise UnlikeTaughtError(unlike_taught(wav))
+        return drawing.images
+
+    def translate_recording(self, path: str | Path, num_images: int = 1, seed: int = 0, anyway: bool = False) -> Translation:
+        """Draw every sentence of a recording, each from the same noises.
+
+        Args:
+            path: sound file, see ``recordings.read_recording``; sentences are parted by pauses of 0.6 s or more.
+            num_images: how many noises.
+            seed: of the noise.
+            anyway: draw although nobody speaks, and sentences although they are unlike any that was taught.
+
+        Raises:
+            AudioError: the file is no usable recording, holds no speech, too many sentences or one that is too long.
+            ValueError: `num_images` below one.
+        """
+        _check_count(num_images)
+        stopwatch = _Stopwatch()
+        with stopwatch.measure("decode"):
+            recording = read_recording(path)
+        with stopwatch.measure("speech_detection"):
+            sentences = find_sentences(recording, anyway)
+        drawings = [self._draw(sentence, num_images, seed, anyway) for sentence in sentences]
+        return Translation(recording, drawings, stopwatch.milliseconds)
+
+    @torch.no_grad()
+    def _draw(self, sentence: Sentence, num_images: int, seed: int, anyway: bool) -> Drawing:
+        stopwatch = _Stopwatch()
+        with stopwatch.measure("front_end"):
+            frames = self._front_end(sentence.waveform)
+        with stopwatch.measure("encoder"):
+            embedding = self._encode(frames).float().cpu()  # waits for the GPU
+        familiarity = self.reference.familiarity(embedding.numpy()) if self.reference else None
+        if familiarity and familiarity.unlike and not anyway:
+            size = self.config.gan.image_size
+            return Drawing(sentence, np.zeros((0, size, size, 3), np.uint8), familiarity, stopwatch.milliseconds)
+        with stopwatch.measure("generator"):
+            images = self._generate(embedding, num_images, seed)
+        return Drawing(sentence, images, familiarity, stopwatch.milliseconds)
+
+
+def _check_count(num_images: int) -> None:
+    if num_images < 1:
+        raise ValueError(f"num_images is {num_images}; at least one image can be drawn")
+
+
+def _only_sentence(recording: Recording, anyway: bool = False) -> Sentence:
+    sentences = find_sentences(recording, anyway)
+    if len(sentences) > 1:
+        raise ValueError(
+            f"{recording.path}: {len(sentences)} sentences with pauses between them; translate_recording draws each of them"
+        )
+    return sentences[0]
+
+
+def unlike_taught(path: str | Path) -> str:
+    """What to say about a recording of which no sentence was drawn."""
+    return f"{path}: unlike any sentence that the model was taught, so that a picture would mean nothing; --anyway draws it"

@@ -28,6 +28,7 @@ class Recipe:
         colour: in figures, as a hexadecimal code.
         tables: those of the paper that it is a row of.
         further_seeds: are further seeds trained, since its table compares small differences?
+        datasets: those that it is trained for; none: all.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Recipe:
     colour: str = "#8a949b"
     tables: tuple[str, ...] = ()
     further_seeds: bool = False
+    datasets: tuple[str, ...] = ()
 
     @property
     def encoder(self) -> str:
@@ -71,14 +73,15 @@ _RECOMMENDED_SMALL: Values = {
 }
 
 
-def _extended(**encoder: Any) -> Values:
-    """`recommended` with other values for its encoder."""
-    return {**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], **encoder}}
+def _extension(name: str, description: str, colour: str, epochs: int = 20, **encoder: Any) -> Recipe:
+    """`recommended` with other values for its encoder (chapter 20).
 
-
-def _fewer_epochs(epochs: int) -> Values:
-    """`small`, where every caption is spoken several times: as many steps in fewer epochs."""
-    return {**_RECOMMENDED_SMALL, "encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": epochs}}
+    Args:
+        epochs: in profile `small`; as many steps in fewer of them where every caption is spoken several times.
+    """
+    small = {**_RECOMMENDED_SMALL, "encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": epochs}}
+    overrides = {**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], **encoder}}
+    return Recipe(name, description, "extension", overrides, {"small": small}, colour=colour, datasets=("birds",))
 
 
 _TABLE: tuple[Recipe, ...] = (
@@ -192,70 +195,66 @@ _TABLE: tuple[Recipe, ...] = (
     ),
     # Beyond the paper (chapter 20): two front ends, taught by one voice or by many. The frozen encoder is that of a recognizer,
     # which learned from transcripts of other speech: those recipes use no text of this task, but are not "without text".
-    Recipe(
+    _extension(
         "many_voices",
         "`recommended`, its encoder taught by many voices in many conditions",
-        kind="extension",
-        overrides=_extended(speech="many_voices"),
-        profiles={"small": _fewer_epochs(7)},
-        colour="#6c5ce7",
+        "#6c5ce7",
+        epochs=7,
+        speech="many_voices",
     ),
-    Recipe(
+    _extension(
         "whisper",
         "`recommended`, with Whisper's frozen encoder (which learned from transcripts) before a small network",
-        kind="extension",
-        overrides=_extended(front_end="whisper"),
-        profiles={"small": _RECOMMENDED_SMALL},
-        colour="#d35d9c",
+        "#d35d9c",
+        front_end="whisper",
     ),
-    Recipe(
+    _extension(
         "whisper_all_layers",
         "`whisper`, with a learned sum of all layers instead of the last one",
-        kind="extension",
-        overrides=_extended(front_end="whisper", layers="all"),
-        profiles={"small": _RECOMMENDED_SMALL},
-        colour="#c98a2b",
+        "#c98a2b",
+        front_end="whisper",
+        layers="all",
     ),
-    Recipe(
+    _extension(
         "whisper_many_voices",
         "`whisper`, taught by many voices in many conditions",
-        kind="extension",
-        overrides=_extended(front_end="whisper", speech="many_voices"),
-        profiles={"small": _fewer_epochs(7)},
-        colour="#b03060",
+        "#b03060",
+        epochs=7,
+        front_end="whisper",
+        speech="many_voices",
+    ),
+    _extension(
+        "recommended_text",
+        "the second of two stages: a text encoder that is taught as `recommended`'s encoder, for its generator",
+        "#5b8c5a",
+        input="text",
     ),
     # Chapter 24: the same voices say the same things of the same pictures, in English and in a language that has no letters.
-    Recipe(
+    _extension(
         "several_voices",
         "`recommended`, its encoder taught by several voices in quiet: the control of `invented`",
-        kind="extension",
-        overrides=_extended(speech="several_voices"),
-        profiles={"small": _RECOMMENDED_SMALL},
-        colour="#457b9d",
+        "#457b9d",
+        speech="several_voices",
     ),
-    Recipe(
+    _extension(
         "whisper_several_voices",
         "`whisper`, taught by several voices in quiet: the control of `invented_whisper`",
-        kind="extension",
-        overrides=_extended(speech="several_voices", front_end="whisper"),
-        profiles={"small": _RECOMMENDED_SMALL},
-        colour="#e07a5f",
+        "#e07a5f",
+        front_end="whisper",
+        speech="several_voices",
     ),
-    Recipe(
+    _extension(
         "invented",
         "`recommended`, its encoder taught and tested in an invented language that nobody writes",
-        kind="extension",
-        overrides=_extended(speech="invented"),
-        profiles={"small": _RECOMMENDED_SMALL},
-        colour="#2a9d8f",
+        "#2a9d8f",
+        speech="invented",
     ),
-    Recipe(
+    _extension(
         "invented_whisper",
         "`invented`, with Whisper's frozen encoder (which learned from transcripts of English) before a small network",
-        kind="extension",
-        overrides=_extended(speech="invented", front_end="whisper"),
-        profiles={"small": _RECOMMENDED_SMALL},
-        colour="#7a9e2d",
+        "#7a9e2d",
+        front_end="whisper",
+        speech="invented",
     ),
 )
 

@@ -10,21 +10,22 @@ from stub_chapters import ROOT, edit, write_notebook
 from s2i_lib import config
 from s2i_lib.datasets import DATASETS
 from s2i_lib.recipes import RECIPES, recipes_of
-from s2i_lib.run import chapters, timing
-from s2i_lib.run.chapters import CHAPTERS, Job, Selection
+from s2i_lib.run import plan, timing
+from s2i_lib.run.chapters import CHAPTERS
+from s2i_lib.run.plan import Job, Selection
 
 DATA = ["profile=small", "dataset=birds"]
 OURS = ("paper", "recommended")
 NAMES = list(CHAPTERS)
 
 
-def plan(**options):
+def executions(**options):
     """What a run would start, with what that needs: (chapter, parameters), in an order that is possible."""
     selection = Selection(**options)
-    waiting, graph = chapters.all_jobs(selection), {}
+    waiting, graph = plan.all_jobs(selection), {}
     while waiting:
         job = waiting.pop()
-        graph[job] = chapters.needs(job, selection)
+        graph[job] = plan.needs(job, selection)
         waiting += [needed for needed in graph[job] if needed not in graph]
     for job in graph:
         assert Job.of(job.chapter, wildcards_of(job)) == job
@@ -37,7 +38,7 @@ def wildcards_of(job):
 
 
 def words(job, selection):
-    return tuple(f"{name}={value}" for name, value in chapters.parameters(job, selection).items())
+    return tuple(f"{name}={value}" for name, value in plan.parameters(job, selection).items())
 
 
 def count(planned):
@@ -49,7 +50,7 @@ def test_there_is_a_notebook_for_every_chapter_and_an_entry_for_every_notebook()
 
 
 def test_two_seeds_run_every_chapter_once_with_its_parameters():
-    planned = plan(seeds=(0, 1), recipes=OURS)
+    planned = executions(seeds=(0, 1), recipes=OURS)
     expected = {("00_overview", (*DATA, "seed=0"))} | {(name, tuple(DATA)) for name in [*NAMES[1:5], "22_inception"]}
     expected |= {(name, ("profile=small", "datasets=birds", "seeds=0,1")) for name in ("21_paper_profile", "23_cost")}
     for seed in ("seed=0", "seed=1"):
@@ -59,12 +60,13 @@ def test_two_seeds_run_every_chapter_once_with_its_parameters():
 
 
 def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
-    planned = plan(datasets=("birds", "flowers"))
-    both = {name: 2 for name in NAMES if name[:2] in ("01", "02", "03", "04", "07", "08", "10", "11", "12", "17")}
+    planned = executions(datasets=("birds", "flowers"))
+    both = {name: 2 for name in NAMES if name[:2] in ("01", "02", "03", "04", "07", "08", "10", "12", "17")}
     expected = {
-        **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24")},
+        **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "25")},
         "19_table_3": 0,
-        "05_speech_encoder": 4,
+        "05_speech_encoder": 2 * 2 + 4,  # those that hear anyone: birds only
+        "11_text_to_image": 2 + 1,
         "06_gan": 10,
         "14_ablation": 2 * len(recipes_of("ablation")),
         **both,
@@ -80,7 +82,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
 
 
 def test_rooms_run_table_3_and_nothing_that_is_about_birds():
-    planned = plan(datasets=("rooms",))
+    planned = executions(datasets=("rooms",))
     once = ["01", "02", "03", "04", "07", "08", "10", "11", "12", "19", "21"]
     assert count(planned) == {
         **dict.fromkeys(NAMES, 0),
@@ -92,7 +94,7 @@ def test_rooms_run_table_3_and_nothing_that_is_about_birds():
 
 
 def test_further_seeds_train_the_rows_of_table_4_and_walk_between_sentences():
-    planned = plan(datasets=("birds", "rooms"), more_seeds=(1, 2))
+    planned = executions(datasets=("birds", "rooms"), more_seeds=(1, 2))
     further = [(name, parameters[1], parameters[-1]) for name, parameters in planned if "seed=1" in parameters]
     assert sorted(further) == [
         ("05_speech_encoder", "dataset=birds", "recipe=paper"),
@@ -105,21 +107,21 @@ def test_further_seeds_train_the_rows_of_table_4_and_walk_between_sentences():
     seeds = {name: parameters[-1] for name, parameters in planned if parameters[-1].startswith("seeds=")}
     assert {name for name, value in seeds.items() if value == "seeds=0,1,2"} == {"15_table_4", "18_what_holds"}
     assert {name for name, value in seeds.items() if value == "seeds=0"} >= {"13_table_2", "16_table_5", "19_table_3"}
-    without = plan(more_seeds=(1, 2), recipes=OURS)
-    assert sorted(without) == sorted(plan(recipes=OURS))  # no Table IV, no further seeds
+    without = executions(more_seeds=(1, 2), recipes=OURS)
+    assert sorted(without) == sorted(executions(recipes=OURS))  # no Table IV, no further seeds
 
 
 def test_a_table_of_some_data_sets_neither_gets_nor_waits_for_others():
-    planned = plan(datasets=("birds", "rooms"))
+    planned = executions(datasets=("birds", "rooms"))
     assert ("13_table_2", ("profile=small", "datasets=birds", "seeds=0")) in planned
     assert ("19_table_3", ("profile=small", "datasets=rooms", "seeds=0")) in planned
-    assert ("20_robustness", ("profile=small", "dataset=birds", "seed=0")) in planned
+    assert ("20_robustness", ("profile=small", "datasets=birds", "seeds=0")) in planned
     assert not [name for name, parameters in planned if name[:2] in ("14", "17") and "dataset=rooms" in parameters]
     assert ("06_gan", ("profile=small", "dataset=rooms", "seed=0", "recipe=text_v1")) not in planned
 
 
 def test_photographs_are_scored_by_the_inception_of_their_own_chapter():
-    planned = plan(profile="paper", datasets=("cub", "places"))
+    planned = executions(profile="paper", datasets=("cub", "places"))
     names = [name for name, _ in planned]
     assert not {"00_overview", "09_flowers", "20_robustness", "23_cost"} & set(names)
     tables = dict.fromkeys(("13_table_2", "15_table_4", "16_table_5", "18_what_holds"), "cub")
@@ -137,30 +139,33 @@ def test_photographs_are_scored_by_the_inception_of_their_own_chapter():
 
 
 def test_a_table_waits_for_every_recipe_that_it_compares():
-    names = [name for name, _ in plan(recipes=("paper", "one_scale", "two_scales"))]
+    names = [name for name, _ in executions(recipes=("paper", "one_scale", "two_scales"))]
     assert names.index("16_table_5") > max(place for place, name in enumerate(names) if name in ("06_gan", "14_ablation"))
     assert "15_table_4" not in names and names.count("14_ablation") == 2
-    assert "16_table_5" not in [name for name, _ in plan(recipes=("paper", "one_scale"))]
+    assert "16_table_5" not in [name for name, _ in executions(recipes=("paper", "one_scale"))]
 
 
 def test_a_chapter_comes_after_those_that_it_needs():
-    order = [name for name, _ in plan(recipes=("paper",))]
+    order = [name for name, _ in executions(recipes=("paper",))]
     for before, after in ["12", "23", "14", "35", "45", "56", "67", "68"]:
         assert order.index(NAMES[int(before)]) < order.index(NAMES[int(after)])
 
 
 def test_the_unwritten_language_is_heard_after_the_chapters_that_train_and_transcribe_english():
-    names = [name for name, _ in plan()]
-    for before in ("06_gan", "11_text_to_image", "12_two_stage", "20_robustness"):
-        assert names.index(before) < names.index("24_unwritten_language")
-    planned = [(name, parameters) for name, parameters in plan(datasets=("birds", "flowers")) if name.startswith("24")]
-    assert planned == [("24_unwritten_language", ("profile=small", "dataset=birds", "seed=0"))]
+    names = [name for name, _ in executions()]
+    for before in ("05_speech_encoder", "06_gan", "11_text_to_image", "12_two_stage"):
+        assert max(place for place, name in enumerate(names) if name == before) < names.index("24_unwritten_language")
+    both = executions(datasets=("birds", "flowers"))
+    planned = [parameters for name, parameters in both if name == "24_unwritten_language"]
+    assert planned == [("profile=small", "dataset=birds", "seed=0")]
 
 
 def test_chapters_are_about_what_the_table_of_recipes_says():
-    assert CHAPTERS["05_speech_encoder"].recipes == OURS == CHAPTERS["07_scores"].recipes
+    hearing = ("many_voices", "whisper", "whisper_all_layers", "whisper_many_voices")
+    assert CHAPTERS["07_scores"].recipes == OURS and CHAPTERS["05_speech_encoder"].recipes == (*OURS, *hearing)
+    assert CHAPTERS["25_many_voices"].recipes == hearing
     assert CHAPTERS["06_gan"].recipes == recipes_of("method") and CHAPTERS["14_ablation"].recipes == recipes_of("ablation")
-    assert CHAPTERS["10_classifier"].recipes == ("classifier",) and CHAPTERS["11_text_to_image"].recipes == ("text",)
+    assert CHAPTERS["10_classifier"].recipes == ("classifier",) and CHAPTERS["11_text_to_image"].recipes == ("text", "recommended_text")
     assert CHAPTERS["12_two_stage"].recipes == CHAPTERS["17_interpolation"].recipes == (*OURS, "text")
     variants = {"norm", "norm_jel", "printed", "released", "contrastive", "all_steps", "last_state"}
     assert (
@@ -170,17 +175,19 @@ def test_chapters_are_about_what_the_table_of_recipes_says():
     )
     assert set(CHAPTERS["16_table_5"].recipes) == {"paper", "one_scale", "two_scales"}
     assert set(CHAPTERS["19_table_3"].recipes) == {"text", "classifier", *OURS}
-    languages = ("several_voices", "whisper_several_voices", "invented", "invented_whisper")
-    assert CHAPTERS["20_robustness"].recipes + languages == (*OURS, *recipes_of("extension"))
-    assert set(CHAPTERS["24_unwritten_language"].recipes) == {*OURS, "text", *recipes_of("extension")}
+    assert CHAPTERS["20_robustness"].recipes == ("recommended", *hearing, "recommended_text")
+    languages = {name for name in recipes_of("extension") if "invented" in name or "several" in name}
+    assert set(CHAPTERS["24_unwritten_language"].recipes) == {*OURS, "text", "recommended_text", "whisper", *languages}
 
 
 def test_every_encoder_that_a_chapter_reads_is_trained_in_a_chapter():
     for name in CHAPTERS["06_gan"].recipes + CHAPTERS["14_ablation"].recipes:
-        trainer = CHAPTERS[chapters.encoder_chapter(name)]
+        trainer = CHAPTERS[plan.encoder_chapter(name)]
         assert trainer.trains == "encoder" and RECIPES[name].encoder in trainer.recipes
-    with pytest.raises(ValueError, match="many_voices"):
-        chapters.encoder_chapter("many_voices")
+    for name in recipes_of("extension"):
+        assert name in CHAPTERS[plan.encoder_chapter(name)].recipes
+    with pytest.raises(KeyError):
+        plan.encoder_chapter("no recipe")
 
 
 def test_a_selection_comes_from_the_words_of_snakemake():
@@ -200,22 +207,22 @@ def test_executed_notebooks_have_one_place_each():
         Job("13_table_2"): "runs/tables-small/chapters/13_table_2.ipynb",
     }
     assert {job: job.output("small") for job in places} == places
-    every = chapters.all_jobs(Selection(datasets=("birds", "flowers", "rooms"), more_seeds=(1, 2)))
+    every = plan.all_jobs(Selection(datasets=("birds", "flowers", "rooms"), more_seeds=(1, 2)))
     assert len({job.output("small") for job in every}) == len(every)
 
 
 def test_code_digest_follows_code_only(tmp_path):
     path = write_notebook(tmp_path / "chapter.ipynb", "1 + 1")
-    before = chapters.code_digest(path)
+    before = plan.code_digest(path)
 
     def show(notebook):
         notebook.cells[0].source = "# Another title"
         notebook.cells[2].outputs = [new_output("stream", text="2")]
 
     edit(path, show)
-    assert chapters.code_digest(path) == before
+    assert plan.code_digest(path) == before
     edit(path, lambda notebook: notebook.cells[2].update(source="1 + 2"))
-    assert chapters.code_digest(path) != before
+    assert plan.code_digest(path) != before
 
 
 def test_a_digest_follows_the_sections_that_a_chapter_depends_on(tmp_path, monkeypatch):
@@ -224,8 +231,8 @@ def test_a_digest_follows_the_sections_that_a_chapter_depends_on(tmp_path, monke
         write_notebook(tmp_path / f"{name}.ipynb", "1 + 1")
 
     def digests():
-        every = chapters.all_jobs(Selection())
-        return {job: chapters.digest(job, Selection(), tmp_path) for job in every}
+        every = plan.all_jobs(Selection())
+        return {job: plan.digest(job, Selection(), tmp_path) for job in every}
 
     before = digests()
     for section, key, value, same, other in (
@@ -247,20 +254,20 @@ def test_a_digest_follows_the_sections_that_a_chapter_depends_on(tmp_path, monke
 
 
 def test_it_says_where_to_look(tmp_path, monkeypatch):
-    text = chapters.where_to_look(Selection(seeds=(0, 1), recipes=OURS)).splitlines()
+    text = plan.where_to_look(Selection(seeds=(0, 1), recipes=OURS)).splitlines()
     assert text[0] == "Every chapter of profile small is done. Look at:"
     assert {"  runs/results/", "  runs/figures/birds/", "  runs/birds-small-s1/figures/"} <= set(text)
     assert {"  data/birds-small/chapters/", "  runs/birds-small-s0/paper/chapters/", "  runs/tables-small/chapters/"} <= set(
         text
     )
     assert not {"  results/", "  figures/", "  runs/birds-small-s0/figures/"} & set(text)
-    smoke = chapters.where_to_look(Selection("smoke", recipes=OURS)).splitlines()
+    smoke = plan.where_to_look(Selection("smoke", recipes=OURS)).splitlines()
     assert smoke[1] == "  runs/birds-smoke-s0/results/" and "  runs/results/" not in smoke
 
 
 def test_rules_share_no_chapter():
-    patterns = [chapters.pattern("overview", "data"), chapters.pattern("recipe"), chapters.pattern("seed", "comparison")]
-    names = [name for pattern in [*patterns, chapters.pattern("tables")] for name in pattern.split("|")]
+    patterns = [plan.pattern("overview", "data"), plan.pattern("recipe"), plan.pattern("seed", "comparison")]
+    names = [name for pattern in [*patterns, plan.pattern("tables")] for name in pattern.split("|")]
     assert sorted(names) == NAMES
 
 
@@ -321,10 +328,10 @@ def test_the_plan_is_left_for_whoever_watches(tmp_path, monkeypatch):
 
 def test_most_committed_chapters_were_timed(tmp_path, monkeypatch):
     monkeypatch.setenv("S2I_ROOT", str(tmp_path))
-    planned = timing.plan_of(chapters.all_jobs(Selection(recipes=OURS)), Selection(), ROOT)
+    planned = timing.plan_of(plan.all_jobs(Selection(recipes=OURS)), Selection(), ROOT)
     assert all(one.seconds for one in planned), [one.output for one in planned if not one.seconds]
 
 
 def test_every_data_set_has_a_plan():
     for name, spec in DATASETS.items():
-        assert "07_scores" in count(plan(profile="small" if spec.rendered else "paper", datasets=(name,)))
+        assert "07_scores" in count(executions(profile="small" if spec.rendered else "paper", datasets=(name,)))

@@ -210,9 +210,7 @@ def test_recipes_that_hear_anyone_differ_from_the_recommended_one_in_what_they_h
         passes = other.encoder.epochs * other.data.renditions
         assert abs(passes - recommended.encoder.epochs) <= 1  # as many steps
         changes = {**changes, "epochs": other.encoder.epochs}
-    assert other == recommended.model_copy(
-        update={"recipe": recipe, "encoder": recommended.encoder.model_copy(update=changes)}
-    )
+    assert other == recommended.model_copy(update={"recipe": recipe, "encoder": recommended.encoder.model_copy(update=changes)})
 
 
 def test_classifiers_see_the_largest_size_whatever_is_drawn():

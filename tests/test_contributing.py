@@ -18,9 +18,10 @@ from s2i_lib.datasets import DATASETS
 from s2i_lib.datasets.rendered import RENDERED
 from s2i_lib.datasets.rendered.captions import one_word_changes
 from s2i_lib.recipes import RECIPES, Recipe
-from s2i_lib.run import chapters
-from s2i_lib.run.chapters import CHAPTERS, Chapter, Job, Selection
+from s2i_lib.run import chapters, plan
+from s2i_lib.run.chapters import CHAPTERS, Chapter
 from s2i_lib.run.options import parse
+from s2i_lib.run.plan import Job, Selection
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
@@ -126,21 +127,21 @@ def test_the_recipe_differs_from_the_paper_in_what_it_says(more_noise):
 def test_chapter_14_trains_the_recipe_with_the_encoder_of_the_paper(more_noise):
     selection = Selection("smoke", recipes=("paper", more_noise.name))
     job = Job("14_ablation", "birds", 0, more_noise.name)
-    assert job in chapters.jobs_of(CHAPTERS["14_ablation"], selection)
-    assert Job("05_speech_encoder", "birds", 0, "paper") in chapters.needs(job, selection)
+    assert job in plan.jobs_of(CHAPTERS["14_ablation"], selection)
+    assert Job("05_speech_encoder", "birds", 0, "paper") in plan.needs(job, selection)
 
 
 def test_the_chapter_compares_the_recipe_with_the_paper(more_noise, monkeypatch):
-    chapter = eval(example("Chapter("), {"Chapter": Chapter, "_new_classes": chapters._new_classes})
+    chapter = eval(example("Chapter("), {"Chapter": Chapter, "_new_classes": chapters.new_classes})
     monkeypatch.setitem(CHAPTERS, chapter.name, chapter)
     selection = Selection("smoke", ("birds", "rooms"), recipes=("paper", more_noise.name))
-    (job,) = chapters.jobs_of(chapter, selection)
-    assert job == Job(chapter.name, "birds", 0) and chapters.parameters(job, selection).keys() == {"profile", "dataset", "seed"}
-    assert {(needed.chapter, needed.recipe) for needed in chapters.needs(job, selection)} == {
+    (job,) = plan.jobs_of(chapter, selection)
+    assert job == Job(chapter.name, "birds", 0) and plan.parameters(job, selection).keys() == {"profile", "dataset", "seed"}
+    assert {(needed.chapter, needed.recipe) for needed in plan.needs(job, selection)} == {
         ("06_gan", "paper"),
         ("14_ablation", more_noise.name),
     }
-    assert chapters.jobs_of(chapter, replace(selection, recipes=("paper",))) == []
+    assert plan.jobs_of(chapter, replace(selection, recipes=("paper",))) == []
 
 
 # --- the metric ---

@@ -21,7 +21,7 @@ from s2i_lib.invented.words import CODAS, COLOURS, ONSETS, PARTS, PATTERNS, SIZE
 from s2i_lib.models.checkpoint import load_speech_model
 from s2i_lib.models.whisper import load_whisper, whisper_states
 from s2i_lib.preparation import invented
-from s2i_lib.preparation.features import write_heard_log_mels, write_states
+from s2i_lib.preparation.features import write_inputs
 from s2i_lib.training.encoder import train_encoder
 
 ROOTS = {gloss: form for gloss, form in WORDS.items() if gloss[0] != "-" and gloss[-1] != ":"}
@@ -302,7 +302,7 @@ def test_the_control_says_the_captions_by_the_same_voices(spoken):
 @pytest.mark.parametrize("recipe", ["invented", "invented_whisper", "several_voices", "whisper_several_voices"])
 def test_the_recipes_train_on_what_they_hear(spoken, recipe):
     settings = tiny_config(recipe=recipe)
-    write_states(settings) if "whisper" in recipe else write_heard_log_mels(settings)
+    write_inputs(settings)
     splits = [load_speech_data(settings, split) for split in ("train", "test")]
     assert [len(data.inputs) for data in splits] == [len(data.image_of) for data in splits]
     made = splits if "invented" in recipe else splits[:1]  # English is tested with the recordings

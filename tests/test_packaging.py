@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from s2i_lib.config import PROFILE_NAMES
 from s2i_lib.datasets import DATASETS
 from s2i_lib.recipes import RECIPES
-from s2i_lib.run import options
+from s2i_lib.run import command, options
 from s2i_lib.run.options import OptionError, Options, parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -256,6 +256,12 @@ def test_everything_else_goes_to_snakemake_as_it_is():
     assert parse([*words[:3], "--profile", "smoke", *words[3:]]).snakemake == tuple(words)
     with pytest.raises(OptionError, match="profile"):
         parse(["--profile", "--forceall"])
+
+
+def test_a_comparing_chapter_as_a_target_wants_all_its_recipes():
+    target = "runs/tables-smoke/chapters/16_table_5.ipynb"
+    with pytest.raises(ValueError, match=f"{target} compares recipes that this run leaves out; add one_scale,two_scales to"):
+        command.run(["--profile", "smoke", "--recipes", "paper", target])
 
 
 def test_run_tests_says_what_its_tiers_are():

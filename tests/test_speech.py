@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2i_lib import audio, speech
+from s2i_lib import audio, recognition, speech, synthesizers
 
 SENTENCE = "a red bird."
 
@@ -31,6 +31,38 @@ def test_text_without_letters_is_refused(text):
 def test_an_unknown_voice_is_refused():
     with pytest.raises(ValueError, match="unknown voice 'peter'.*heart"):
         speech.synthesize(SENTENCE, voice="peter")
+
+
+# --- voices of other synthesizers ---
+
+
+def test_voices_for_tests_are_apart_from_those_of_training():
+    assert not set(speech.TRAINING_VOICES) & set(speech.TEST_VOICES)
+    assert set(speech.TRAINING_VOICES) | set(speech.TEST_VOICES) == set(speech.VOICES)
+    training, test = ([speech.VOICES[name] for name in names] for names in (speech.TRAINING_VOICES, speech.TEST_VOICES))
+    assert sum(voice.synthesizer == "espeak" for voice in training) >= 12
+    assert sum(voice.synthesizer == "kokoro" for voice in test) == 5
+    assert not any(voice.synthesizer == "kokoro" for voice in training)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("voice", speech.VOICES)
+def test_every_voice_says_words_that_a_recognizer_finds(voice):
+    """Not all of them: formant synthesizers are hard to understand."""
+    sentence = "a small bird with a red crown, a long yellow tail and white wing bars."
+    waveform = speech.synthesize(sentence, voice=voice)
+    assert waveform.dtype == np.float32 and np.sqrt(np.mean(np.square(waveform))) == pytest.approx(audio.LEVEL, rel=1e-3)
+    again = speech.synthesize(sentence, voice=voice)
+    assert 2 < len(waveform) / audio.SAMPLE_RATE < 8 and len(again) == len(waveform)
+    assert np.corrcoef(waveform, again)[0, 1] > 0.99  # breath in some variants of eSpeak NG is noise
+    said, found = recognition.plain_words(sentence).split(), recognition.recognize(torch.from_numpy(waveform)).split()
+    assert len(set(said) & set(found)) >= 7  # of 12 different ones
+
+
+def test_phonemes_of_a_sentence_end_with_it():
+    assert synthesizers._espeak("a red bird, it has a black tail.", "en-us", "--phonemes").decode() == (
+        "ɐ ɹˈɛd bˈɜːd, ɪt hɐz ɐ blˈæk tˈeɪl."  # noqa: RUF001  (these letters are meant)
+    )
 
 
 def test_captions_that_were_spoken_are_kept(tmp_path):

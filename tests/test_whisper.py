@@ -151,6 +151,6 @@ def test_the_recipe_learns_from_states_and_translates_like_it_learned(on_states)
     expected = embed_inputs(model, data.inputs, on_states)
     translator = SpeechToImage.load(on_states.run_dir)
     for row in (0, 3):
-        found = translator.embed(data.dataset.utterances[row].recording)[0].numpy()
+        found = translator.embed(audio.load_audio(data.dataset.utterances[row].recording))[0].numpy()
         np.testing.assert_allclose(found, expected[row], atol=0.05)  # states are kept in half precision
-    assert translator.translate(data.dataset.utterances[0].recording, 2).shape[0] == 2
+    assert translator.translate(data.dataset.utterances[0].recording, 2, anyway=True).shape[0] == 2

@@ -17,7 +17,14 @@ from s2i_lib.files import save_array
 from s2i_lib.models.teacher import Teacher, teacher_views
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
 from s2i_lib.preparation.invented import write_invented, write_several_voices
-from s2i_lib.preparation.speech import clean_recording, degradation_seed, load_conditions, write_many_voices, write_voice
+from s2i_lib.preparation.speech import (
+    as_conditions,
+    clean_recording,
+    degradation_seed,
+    load_conditions,
+    write_many_voices,
+    write_voice,
+)
 from s2i_lib.progress import bar
 from s2i_lib.speech import UNSEEN_SYNTHESIZER
 from s2i_lib.workers import parallel_map
@@ -37,15 +44,11 @@ def write_log_mels(config: Config) -> None:
         _save_log_mels(path, _join_frames(spectrograms))
 
 
-def write_many_voices_log_mels(config: Config) -> None:
-    """Compute the spectrograms of the training captions in many voices, see ``preparation.speech.write_many_voices``."""
-    path = config.data_dir / "log_mel_many_voices_train.npy"
-    if not path.exists():
-        _save_log_mels(path, recorded_log_mels(write_many_voices(config)))
-
-
-def write_heard_log_mels(config: Config) -> None:
-    """Compute the spectrograms of what a recipe's encoder hears of both splits (``features.speech_source``)."""
+def write_inputs(config: Config) -> None:
+    """Write what the speech encoder of a recipe reads of both splits (``features.speech_source``), if it is not there yet."""
+    if config.encoder.front_end == "whisper":
+        write_states(config)
+        return
     for split in ("train", "test"):
         path = config.data_dir / f"log_mel_{speech_source(config, split)}.npy"
         if not path.exists():
@@ -134,16 +137,6 @@ def degraded_log_mels(paths: list[Path], conditions: list[Conditions], seed: int
     return _join_frames(_simulate(paths, list(range(len(paths))), conditions, seed))
 
 
-def sweep_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 0) -> list[LogMels]:
-    """The spectrograms of all recordings under each of some conditions, one ``LogMels`` per condition.
-
-    A recording meets the same room and the same noise in all of them; see ``degraded_log_mels``.
-    """
-    rows = list(range(len(paths))) * len(conditions)
-    frames = _simulate(paths, rows, [each for each in conditions for _ in paths], seed)
-    return [_join_frames(frames[start : start + len(paths)]) for start in range(0, len(frames), len(paths))]
-
-
 def voice_log_mels(config: Config, rows: NDArray[np.int64], voice: str = UNSEEN_SYNTHESIZER) -> LogMels:
     """The spectrograms of some test utterances in another voice, see ``write_voice``, in the order of `rows`.
 
@@ -157,9 +150,7 @@ def voice_log_mels(config: Config, rows: NDArray[np.int64], voice: str = UNSEEN_
     recordings = [clean_recording(config, utterance.recording) for utterance in dataset.utterances]  # babble is mixed from them
     for row, path in zip(rows, paths):
         recordings[row] = path
-    conditions = [
-        Conditions(**{str(name): value for name, value in row.items()}) for row in table.iloc[rows].to_dict("records")
-    ]
+    conditions = as_conditions(table.iloc[rows])
     return _join_frames(_simulate(recordings, [int(row) for row in rows], conditions, degradation_seed(config, "test")))
 
 

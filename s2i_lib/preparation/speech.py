@@ -1,10 +1,9 @@
 """Spoken captions on disk (chapter 02), in many voices and in unseen ones (chapters 19 and 20); transcripts (chapter 12)."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,8 +106,7 @@ def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
     ``acoustics.UNSEEN_NOISE``.
 
     Returns:
-        One row per recording, rendition after rendition: ``speaker`` (a key of ``speech.VOICES``) and the fields of
-        ``acoustics.Conditions``.
+        One row per recording, rendition after rendition: the fields of ``acoustics.Conditions``.
     """
     rng = np.random.default_rng([config.data.seed, 2])  # 0 and 1 draw degraded speech
     speakers = {
@@ -122,7 +120,7 @@ def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
         synthesizer = str(rng.choice(list(SHARES), p=list(SHARES.values())))
         voices = ["plain"] if synthesizer == "espeak" else shifted  # it has its own
         conditions = acoustics.everyday_conditions(rng, voices, noises)
-        rows.append({"speaker": str(rng.choice(speakers[synthesizer])), **asdict(conditions)})
+        rows.append(asdict(replace(conditions, speaker=str(rng.choice(speakers[synthesizer])))))
     return pd.DataFrame(rows)
 
 
@@ -144,32 +142,56 @@ def write_many_voices(config: Config) -> list[Path]:
             texts.append(utterance.caption.text)
     save_text(config.data_dir / "many_voices_train.csv", plan.to_csv(index_label="recording"))
     jobs = [
-        (text, str(recording.pop("speaker")), Conditions(**recording), row, place)
-        for row, (text, recording, place) in enumerate(zip(texts, _records(plan), places, strict=True))
+        (text, conditions, row, place)
+        for row, (text, conditions, place) in enumerate(zip(texts, as_conditions(plan), places, strict=True))
     ]
     write_missing_files(_record_voice, jobs, "many voices", "recording", chunksize=32)
     return places
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as dictionaries."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+def as_conditions(table: pd.DataFrame) -> list[Conditions]:
+    """The rows of a table whose columns are the fields of ``acoustics.Conditions``."""
+    return [Conditions(**{str(name): value for name, value in row.items()}) for row in table.to_dict("records")]
 
 
-def _record_voice(job: tuple[str, str, Conditions, int, Path]) -> None:
-    text, speaker, conditions, row, path = job
-    spoken = torch.from_numpy(speech.synthesize(text, speech.seed_of(text), speaker))
+def _record_voice(job: tuple[str, Conditions, int, Path]) -> None:
+    text, conditions, row, path = job
+    spoken = torch.from_numpy(speech.synthesize(text, speech.seed_of(text), conditions.speaker))
     audio.save_whole_audio(path, acoustics.degrade(spoken, conditions, np.random.default_rng([2, row])))
 
 
-def write_transcripts(config: Config, recognizer: str, rows: NDArray[np.int64]) -> list[str]:
-    """What a recognizer makes of some utterances of the test split, in the order of `rows` (chapter 12).
+# --- the robustness study ---
 
-    Kept in ``transcripts_<recognizer>.json``, written every 64 utterances, so that a killed run goes on where it stopped.
+
+def write_condition(config: Config, rows: NDArray[np.int64], conditions: Conditions) -> list[Path]:
+    """Some utterances of the test split as they sound under some conditions, in the order of `rows`.
+
+    An utterance meets the same room and the same noise under all conditions. Recordings of clean speech are those of the data
+    set, or of ``write_voice``; degraded ones are written below ``conditions/``, and those that exist are kept.
     """
-    utterances = load_dataset(config.dataset, "test", config.data_dir).utterances
-    path = config.data_dir / f"transcripts_{recognizer}.json"
-    return keep_transcripts(path, recognizer, {int(row): utterances[row].recording for row in rows})
+    dataset = load_dataset(config.dataset, "test", config.data_dir)
+    clean = [dataset.utterances[row].recording for row in rows]
+    places = [path.relative_to(config.data_dir / "speech").with_suffix(".flac") for path in clean]
+    if conditions.speaker != speech.VOICE:
+        clean = write_voice(config, rows, conditions.speaker)
+    if conditions == Conditions(speaker=conditions.speaker):
+        return clean
+    targets = [config.data_dir / "conditions" / conditions.slug.replace(" ", "_") / place for place in places]
+    acoustics.write_degraded_speech(clean, targets, [conditions] * len(clean), degradation_seed(config, "test"))
+    return targets
+
+
+def write_transcripts(
+    config: Config, recognizer: str, rows: NDArray[np.int64], conditions: Conditions = acoustics.CLEAN
+) -> list[str]:
+    """What a recognizer makes of some utterances of the test split, in the order of `rows` (chapters 12 and 20).
+
+    Kept in ``transcripts_<recognizer>.json``, where they are clean, written every 64 utterances, so that a killed run goes on
+    where it stopped.
+    """
+    name = "_".join(["transcripts", recognizer, *([conditions.slug.replace(" ", "_")] if conditions.slug else [])])
+    files = dict(zip(map(int, rows), write_condition(config, rows, conditions), strict=True))
+    return keep_transcripts(config.data_dir / f"{name}.json", recognizer, files)
 
 
 def keep_transcripts(path: Path, recognizer: str, files: dict[int, Path]) -> list[str]:

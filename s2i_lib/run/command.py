@@ -81,6 +81,7 @@ def run(arguments: list[str]) -> int:
     if options.publish:
         return _publish(options)
     options = replace(options, datasets=options.datasets or _datasets_of(options.profile))
+    _check_targets(options)
     # Is everything there that cannot be made here? A dry run says what is missing and goes on to the plan.
     code = _check_data(options)
     if code and not (options.dry_run and code == DATA_MISSING):
@@ -99,6 +100,21 @@ def _datasets_of(profile: str) -> tuple[str, ...]:
     if profile != "paper":
         return RENDERED_BY_DEFAULT
     return tuple(name for name, spec in DATASETS.items() if not spec.rendered)
+
+
+def _check_targets(options: Options) -> None:
+    """A comparing chapter that is named as a target wants all its recipes.
+
+    Raises:
+        ValueError: the run leaves some of them out.
+    """
+    from s2i_lib.run.chapters import CHAPTERS
+
+    for word in options.snakemake:
+        chapter = CHAPTERS.get(Path(word).stem) if word.endswith(".ipynb") else None
+        missing = [name for name in chapter.recipes if name not in options.recipes] if chapter and chapter.compares else []
+        if missing:
+            raise ValueError(f"{word} compares recipes that this run leaves out; add {','.join(missing)} to --recipes.")
 
 
 def _check_data(options: Options) -> int:

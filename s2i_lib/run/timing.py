@@ -9,7 +9,8 @@ from pathlib import Path
 from s2i_lib.config import load_config
 from s2i_lib.files import save_text
 from s2i_lib.progress import FOLDER_VARIABLE
-from s2i_lib.run.chapters import CHAPTERS, PLACES, Job, Selection
+from s2i_lib.run.chapters import CHAPTERS, PLACES
+from s2i_lib.run.plan import Job, Selection
 
 PLAN_FILE = "plan.json"  # in the folder of ``progress.FOLDER_VARIABLE``
 

@@ -1,0 +1,156 @@
+"""Sound files of any kind to samples: the one door through which recordings enter."""
+
+import io
+import os
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+LONGEST = 600.0  # seconds; what is longer is refused before it fills the memory
+RATES = (4000, 192_000)  # hertz; a file that says something else is broken
+BLOCK = 1 << 18  # samples of all channels that are decoded at a time: 1 MB
+LARGEST_PIPE = 1 << 29  # bytes read from a pipe, whose length nobody knows: ten minutes of the largest usual kind
+CANCELLED = 0.01  # power of the mix over power of the loudest channel, below which channels cancel each other out
+# Containers of telephones and browsers. Formats that name other files or addresses, such as playlists, are left out.
+CONTAINERS = "mov,matroska,ogg,aac,amr,wav,w64,mp3,flac,aiff,caf,asf,ac3,avi,mpegts"
+
+
+class AudioError(ValueError):
+    """A sound file that cannot be used; the message is one sentence that says why."""
+
+
+class Block(NamedTuple):
+    """Consecutive samples of a sound file.
+
+    Attributes:
+        samples: (frames, channels) float32, full scale is 1; lossy formats go a little beyond.
+        rate: samples per second and channel.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
+def decode_blocks(path: str | Path) -> Iterator[Block]:
+    """The samples of a sound file, a block of about 1 MB at a time.
+
+    A wav, flac, ogg, opus or mp3 file is read by libsndfile. FFmpeg reads what that cannot: m4a, aac, webm, amr, 3gp, the sound
+    of a video, and wav files whose header holds no length. A pipe is read to its end.
+
+    Args:
+        path: 4 to 192 kHz, any number of channels, up to ten minutes.
+
+    Yields:
+        Blocks of one rate and one number of channels, at least one, none empty.
+
+    Raises:
+        AudioError: missing, empty, truncated, too long, not a sound file, or samples that are not numbers.
+    """
+    path, frames, kinds = Path(path), 0, set()
+    for samples, rate in _blocks(path):
+        kinds.add((rate, samples.shape[1]))
+        if len(kinds) > 1:
+            raise AudioError(
+                f"{path}: the sample rate or the number of channels changes in the middle; convert it to wav first"
+            )
+        if not RATES[0] <= rate <= RATES[1]:
+            raise AudioError(f"{path}: a sample rate of {rate} Hz is none of speech; record at 16,000 to 48,000 Hz")
+        frames += len(samples)
+        if frames > LONGEST * rate:
+            raise AudioError(_too_long(path))
+        if not np.isfinite(samples).all():
+            raise AudioError(f"{path}: the recording holds values that are not numbers")
+        if len(samples):
+            yield Block(samples, rate)
+    if frames == 0:
+        raise AudioError(f"{path}: the file holds no samples")
+
+
+def decode(path: str | Path) -> Block:
+    """``decode_blocks``, all at once."""
+    blocks = list(decode_blocks(path))
+    return Block(np.concatenate([block.samples for block in blocks]), blocks[0].rate) if len(blocks) > 1 else blocks[0]
+
+
+def mix(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(frames, channels) to (frames,): the mean, or the loudest channel where the channels cancel each other out."""
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    mean: NDArray[np.float32] = samples.mean(axis=1)
+    powers = samples.var(axis=0)  # of each channel, without its offset
+    return samples[:, powers.argmax()] if mean.var() < CANCELLED * powers.max() else mean
+
+
+def _too_long(path: Path) -> str:
+    return f"{path}: the recording is longer than {LONGEST / 60:.0f} minutes; cut out the sentences to be drawn"
+
+
+def _blocks(path: Path) -> Iterator[Block]:
+    """What libsndfile reads, else what FFmpeg reads; see ``decode_blocks``."""
+    if not path.exists() or path.is_dir():
+        raise AudioError(f"{path}: no such file")
+    content = None if path.is_file() else _read_pipe(path)
+    try:
+        if (path.stat().st_size if content is None else len(content)) == 0:
+            raise AudioError(f"{path}: the file is empty")
+        # bytes, since a name need not be text; with a name, libsndfile reads faster than through Python
+        with soundfile.SoundFile(os.fsencode(path) if content is None else io.BytesIO(content)) as file:
+            if file.frames:
+                yield from _blocks_of_libsndfile(path, file)
+                return
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw, whatever is in the file
+        pass
+    yield from _blocks_of_ffmpeg(path, f"file:{path}" if content is None else io.BytesIO(content))
+
+
+def _read_pipe(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        content = file.read(LARGEST_PIPE + 1)
+    if len(content) > LARGEST_PIPE:
+        raise AudioError(_too_long(path))
+    return content
+
+
+def _blocks_of_libsndfile(path: Path, file: soundfile.SoundFile) -> Iterator[Block]:
+    whole = file.subtype == "PCM_16"  # 16-bit samples as they are: libsndfile's own division is slow
+    if file.frames > LONGEST * file.samplerate and file.seekable():
+        raise AudioError(_too_long(path))
+    try:
+        while len(samples := file.read(max(1, BLOCK // file.channels), "int16" if whole else "float32", always_2d=True)):
+            yield Block(samples.astype(np.float32) / 32768 if whole else samples, file.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: not a readable sound file ({str(error).rstrip('.').rpartition(': ')[2]})") from None
+    _check_complete(path)
+
+
+def _check_complete(path: Path) -> None:
+    """A wav file that was cut short still opens; its header then promises more bytes than the file has."""
+    if not path.is_file():
+        return
+    with open(path, "rb") as file:
+        header = file.read(12)
+    promised, size = int.from_bytes(header[4:8], "little") + 8, path.stat().st_size
+    streamed = promised >= 0x7FFF0000  # recorders that write to a pipe do not know the length: 2 or 4 GB stand for that
+    # Some count the eight bytes of the header in, and an odd length is padded.
+    if header[:4] == b"RIFF" and not streamed and promised > size + 9:
+        raise AudioError(f"{path}: the file is truncated ({size} of {promised} bytes)")
+
+
+def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes]) -> Iterator[Block]:
+    import av  # imported late: a tenth of a second that most recordings do without
+
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    try:
+        with av.open(source, "r", metadata_errors="ignore", container_options=options) as container:
+            to_float = av.AudioResampler(format="fltp")
+            for frame in chain(container.decode(audio=0), [None]):
+                for part in to_float.resample(frame):
+                    yield Block(np.ascontiguousarray(part.to_ndarray().T), part.sample_rate)
+    except (av.FFmpegError, ValueError, IndexError, MemoryError) as error:
+        reason = error.strerror if isinstance(error, av.FFmpegError) else "it holds no sound"
+        raise AudioError(f"{path}: not a readable sound file ({reason})") from None
