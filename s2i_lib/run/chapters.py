@@ -198,7 +198,7 @@ _TABLE: tuple[Chapter, ...] = (
         "24_unwritten_language",
         "comparison",
         needs=("05_speech_encoder", "06_gan", "11_text_to_image", "12_two_stage"),
-        recipes=(*OURS, *TEXT, *READING, "whisper", *LANGUAGES),  # with all of chapter 12
+        recipes=(*OURS, *TEXT, "whisper", *LANGUAGES),  # with all of chapter 12
         applies=_only("birds"),
         trains="encoder",
     ),
