@@ -5,7 +5,7 @@ does in the sentence, and "and" is one of them. What is said of a part of the bo
 an adjective, "crown red", or by an adjective with the part as its prefix, "crown:red", which is one word.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -188,7 +188,7 @@ def _colour(value: str, rng: np.random.Generator) -> Word:
     return _one_of(rng, others) if rng.random() < _SYNONYM_SHARE else usual
 
 
-def _one_of(rng: np.random.Generator, choices: "tuple[_Choice, ...] | list[_Choice]") -> _Choice:
+def _one_of(rng: np.random.Generator, choices: Sequence[_Choice]) -> _Choice:
     return choices[int(rng.integers(len(choices)))]
 
 

@@ -27,7 +27,7 @@ def invented_sentences(config: Config, split: str) -> list[Sentence]:
     """
     dataset = load_dataset(config.dataset, split, config.data_dir)
     return [
-        compose(utterance.caption.mentioned, np.random.default_rng([*_stream(config, split), row]))
+        compose(utterance.caption.mentioned, np.random.default_rng([config.data.seed, 3, int(split == "test"), row]))
         for row, utterance in enumerate(dataset.utterances)
     ]
 
@@ -38,7 +38,7 @@ def plan_speakers(config: Config, split: str, utterances: int) -> list[str]:
     """
     if split == "test":
         return [speech.VOICE] * utterances
-    rng = np.random.default_rng(_stream(config, split))
+    rng = np.random.default_rng([config.data.seed, 4])  # 0 and 1 draw degraded speech, 2 many voices, 3 what is said
     found = rng.choice(list(SHARES), utterances, p=list(SHARES.values()))
     speakers = {kind: [name for name in speech.TRAINING_VOICES if speech.VOICES[name].synthesizer == kind] for kind in SHARES}
     return [str(rng.choice(speakers[kind])) for kind in found]
@@ -89,10 +89,6 @@ def write_invented_transcripts(config: Config, recognizer: str, rows: NDArray[np
     paths = write_invented(config, "test")
     kept = config.data_dir / f"transcripts_invented_{recognizer}.json"
     return keep_transcripts(kept, recognizer, {int(row): paths[row] for row in rows})
-
-
-def _stream(config: Config, split: str) -> list[int]:
-    return [config.data.seed, 3, int(split == "test")]  # 0 to 2 draw degraded speech and many voices
 
 
 def _speak(
