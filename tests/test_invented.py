@@ -10,9 +10,10 @@ import pytest
 import torch
 from conftest import EMBEDDING_DIM, tiny_config, tone
 
-from s2i_lib import audio, speech, synthesizers, workers
+from s2i_lib import audio, recognition, speech, synthesizers, workers
 from s2i_lib.datasets import load_dataset
-from s2i_lib.datasets.rendered import birds
+from s2i_lib.datasets.rendered import bird_captions, birds
+from s2i_lib.datasets.rendered import captions as english_captions
 from s2i_lib.datasets.rendered.captions import UNREMARKABLE
 from s2i_lib.features import load_speech_data, speech_source
 from s2i_lib.invented import sounds
@@ -22,6 +23,7 @@ from s2i_lib.models.checkpoint import load_speech_model
 from s2i_lib.models.whisper import load_whisper, whisper_states
 from s2i_lib.preparation import invented
 from s2i_lib.preparation.features import write_inputs
+from s2i_lib.preparation.speech import write_transcripts
 from s2i_lib.training.encoder import train_encoder
 
 ROOTS = {gloss: form for gloss, form in WORDS.items() if gloss[0] != "-" and gloss[-1] != ":"}
@@ -116,6 +118,16 @@ def test_words_are_told_apart_and_have_the_syllables_of_the_language():
         allowed = {*ONSETS, *(coda + onset for coda in CODAS for onset in "pbtdkɡ")}
         assert syllables.endswith("V") and first in ONSETS and set(rest) <= allowed and len(rest) < 2, form
     assert distance("ŋuli", "ŋuli") == 0 and distance("ŋuli", "uli") == 1 and distance("ŋuli", "ŋoki") == 2
+
+
+def test_there_are_as_many_words_for_a_part_or_a_colour_as_in_english():
+    for part, names in bird_captions._PART_WORDS.items():
+        assert len(set(PARTS[part])) == len(set(names))
+    for colour, names in COLOURS.items():
+        assert len(set(names)) == len(names) == 1 + len(english_captions._COLOUR_WORDS[colour])
+    assert {value: len(names) for value, names in SIZES.items()} == {
+        value: len(names) for value, names in bird_captions._SIZE_WORDS.items()
+    }
 
 
 def test_no_word_sounds_like_english():
@@ -285,6 +297,21 @@ def test_other_voices_say_the_same_sentences(spoken):
     assert spoken[-2:] == [(spoken[row][0], "jf_alpha") for row in rows]
     assert [path.parts[-2:] for path in paths] == [first[row].parts[-2:] for row in rows]
     assert all(path.parts[-3] == "jf_alpha" for path in paths)
+
+
+def test_transcripts_of_the_invented_language_are_kept_apart_from_those_of_english(spoken, monkeypatch):
+    settings, heard = tiny_config(recipe="invented"), []
+
+    def recognize(waveform, recognizer):
+        heard.append(len(waveform))
+        return f"{recognizer} {len(heard)}"
+
+    monkeypatch.setattr(recognition, "recognize", recognize)
+    rows = np.array([1, 3])
+    assert invented.write_invented_transcripts(settings, "pocketsphinx", rows) == ["pocketsphinx 1", "pocketsphinx 2"]
+    assert invented.write_invented_transcripts(settings, "pocketsphinx", rows[::-1]) == ["pocketsphinx 2", "pocketsphinx 1"]
+    assert len(heard) == 2 and write_transcripts(settings, "pocketsphinx", rows) == ["pocketsphinx 3", "pocketsphinx 4"]
+    assert len(spoken) == len(load_dataset("birds", "test", settings.data_dir).utterances)
 
 
 def test_the_control_says_the_captions_by_the_same_voices(spoken):
