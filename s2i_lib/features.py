@@ -105,8 +105,11 @@ def _load_frames(path: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
 
 
 def speech_source(config: Config, split: str) -> str:
-    """What an encoder hears of a split: the recordings, or for training what its recipe asks for (``EncoderConfig.speech``)."""
-    return f"{config.encoder.speech}_{split}" if config.encoder.speech != "recorded" and split == "train" else split
+    """What an encoder hears of a split: the recordings, or what its recipe asks for (``EncoderConfig.speech``). Other voices
+    are for training only; another language is for both splits.
+    """
+    speech = config.encoder.speech
+    return split if speech == "recorded" or (split == "test" and speech != "invented") else f"{speech}_{split}"
 
 
 # --- pictures ---

@@ -229,6 +229,33 @@ _TABLE: tuple[Recipe, ...] = (
         "#5b8c5a",
         input="text",
     ),
+    # Chapter 24: the same voices say the same things of the same pictures, in English and in a language that has no letters.
+    _extension(
+        "several_voices",
+        "`recommended`, its encoder taught by several voices in quiet: the control of `invented`",
+        "#457b9d",
+        speech="several_voices",
+    ),
+    _extension(
+        "whisper_several_voices",
+        "`whisper`, taught by several voices in quiet: the control of `invented_whisper`",
+        "#e07a5f",
+        front_end="whisper",
+        speech="several_voices",
+    ),
+    _extension(
+        "invented",
+        "`recommended`, its encoder taught and tested in an invented language that nobody writes",
+        "#2a9d8f",
+        speech="invented",
+    ),
+    _extension(
+        "invented_whisper",
+        "`invented`, with Whisper's frozen encoder (which learned from transcripts of English) before a small network",
+        "#7a9e2d",
+        front_end="whisper",
+        speech="invented",
+    ),
 )
 
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _TABLE}

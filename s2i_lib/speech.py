@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from s2i_lib import synthesizers
 from s2i_lib.audio import SAMPLE_RATE, save_whole_audio, set_level
 from s2i_lib.files import project_root
+from s2i_lib.invented import sounds
 from s2i_lib.workers import write_missing_files
 
 VOICE = "heart"
@@ -76,17 +77,54 @@ def synthesize(text: str, seed: int = 0, voice: str = VOICE) -> NDArray[np.float
         RuntimeError: the voice has to be downloaded and cannot be; the message says where to put the file. Or a synthesizer
             cannot be loaded; the message names its package.
     """
-    if not any(character.isalnum() for character in text):
-        raise ValueError(f"nothing to speak in {text!r}")
+    _check(text)
     chosen = VOICES.get(voice, Voice("hibari", voice))
     if chosen.synthesizer == "espeak":
-        samples, rate = synthesizers.speak_with_espeak(text, chosen.variant)
-    elif chosen.synthesizer == "piper":
-        samples, rate = synthesizers.speak_with_piper(text)
-    elif chosen.synthesizer == "kokoro":
-        samples, rate = synthesizers.speak_with_kokoro(text, chosen.variant, project_root() / "data" / "voices")
-    else:
-        samples, rate = synthesizers.speak_with_hibari(text, chosen.variant, seed)
+        return _finished(synthesizers.speak_with_espeak(text, chosen.variant))
+    if chosen.synthesizer == "piper":
+        return _finished(synthesizers.speak_with_piper(text))
+    if chosen.synthesizer == "kokoro":
+        return _finished(synthesizers.speak_with_kokoro(text, chosen.variant, _kokoro_folder()))
+    return _finished(synthesizers.speak_with_hibari(text, chosen.variant, seed))
+
+
+def synthesize_phonemes(phonemes: str, seed: int = 0, voice: str = VOICE) -> NDArray[np.float32]:
+    """Speak a sentence of the invented language, which has no spelling.
+
+    Args:
+        phonemes: see ``invented.sounds``.
+        seed, voice: see ``synthesize``.
+
+    Returns:
+        (samples,) float32 waveform at 16 kHz with root mean square 0.05.
+
+    Raises:
+        ValueError, RuntimeError: see ``synthesize``.
+    """
+    _check(phonemes)
+    chosen = VOICES.get(voice, Voice("hibari", voice))
+    if chosen.synthesizer == "espeak":
+        return _finished(synthesizers.speak_with_espeak(sounds.for_espeak(phonemes), chosen.variant))
+    if chosen.synthesizer == "piper":
+        return _finished(synthesizers.piper_from_phonemes(sounds.for_piper(phonemes)))
+    letters = sounds.for_kokoro(phonemes)
+    if chosen.synthesizer == "kokoro":
+        return _finished(synthesizers.kokoro_from_phonemes(letters, chosen.variant, _kokoro_folder()))
+    return _finished(synthesizers.hibari_from_phonemes(letters, chosen.variant, seed))
+
+
+def _check(sentence: str) -> None:
+    if not any(character.isalnum() for character in sentence):
+        raise ValueError(f"nothing to speak in {sentence!r}")
+
+
+def _kokoro_folder() -> Path:
+    return project_root() / "data" / "voices"
+
+
+def _finished(sound: synthesizers.Sound) -> NDArray[np.float32]:
+    """At our rate and level."""
+    samples, rate = sound
     return set_level(torchaudio.functional.resample(torch.from_numpy(samples), rate, SAMPLE_RATE)).numpy()
 
 

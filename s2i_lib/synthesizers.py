@@ -41,6 +41,12 @@ def speak_with_hibari(text: str, voice: str, seed: int) -> Sound:
     return np.asarray(engine(text, seed=seed), dtype=np.float32), engine.sample_rate
 
 
+def hibari_from_phonemes(phonemes: str, voice: str, seed: int) -> Sound:
+    """Phonemes in hibari's letters, which are Kokoro's; those that it has not learned are left out."""
+    engine = _hibari(voice)
+    return np.asarray(engine.from_phonemes(phonemes, seed=seed), dtype=np.float32), engine.sample_rate
+
+
 # --- eSpeak NG ---
 
 

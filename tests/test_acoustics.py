@@ -21,7 +21,7 @@ from s2i_lib.preparation.features import (
     degraded_log_mels,
     sweep_log_mels,
     voice_log_mels,
-    write_many_voices_log_mels,
+    write_inputs,
 )
 from s2i_lib.preparation.speech import (
     clean_recording,
@@ -501,7 +501,7 @@ def test_only_training_hears_many_voices(project, monkeypatch, in_this_process):
     settings = tiny_config(recipe="many_voices", encoder={"loss": "contrastive"}, data={"renditions": 2})
     spoken = []
     monkeypatch.setattr(speech, "synthesize", lambda text, seed, voice: spoken.append(voice) or vowel(150, 900, 0.7).numpy())
-    write_many_voices_log_mels(settings)
+    write_inputs(settings)
     train, test = (load_speech_data(settings, split) for split in ("train", "test"))
     plan, utterances = plan_many_voices(settings, 24), train.dataset.utterances
     assert spoken == list(plan.speaker) and len(utterances) == 24

@@ -63,7 +63,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
     planned = executions(datasets=("birds", "flowers"))
     both = {name: 2 for name in NAMES if name[:2] in ("01", "02", "03", "04", "07", "08", "10", "12", "17")}
     expected = {
-        **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "25")},
+        **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "25")},
         "19_table_3": 0,
         "05_speech_encoder": 2 * 2 + 4,  # those that hear anyone: birds only
         "11_text_to_image": 2 + 1,
@@ -151,6 +151,15 @@ def test_a_chapter_comes_after_those_that_it_needs():
         assert order.index(NAMES[int(before)]) < order.index(NAMES[int(after)])
 
 
+def test_the_unwritten_language_is_heard_after_the_chapters_that_train_and_transcribe_english():
+    names = [name for name, _ in executions()]
+    for before in ("05_speech_encoder", "06_gan", "11_text_to_image", "12_two_stage"):
+        assert max(place for place, name in enumerate(names) if name == before) < names.index("24_unwritten_language")
+    both = executions(datasets=("birds", "flowers"))
+    planned = [parameters for name, parameters in both if name == "24_unwritten_language"]
+    assert planned == [("profile=small", "dataset=birds", "seed=0")]
+
+
 def test_chapters_are_about_what_the_table_of_recipes_says():
     hearing = ("many_voices", "whisper", "whisper_all_layers", "whisper_many_voices")
     assert CHAPTERS["07_scores"].recipes == OURS and CHAPTERS["05_speech_encoder"].recipes == (*OURS, *hearing)
@@ -168,6 +177,8 @@ def test_chapters_are_about_what_the_table_of_recipes_says():
     assert set(CHAPTERS["16_table_5"].recipes) == {"paper", "one_scale", "two_scales"}
     assert set(CHAPTERS["19_table_3"].recipes) == {"text", "classifier", *OURS}
     assert CHAPTERS["20_robustness"].recipes == ("recommended", *hearing, "recommended_text")
+    languages = {name for name in recipes_of("extension") if "invented" in name or "several" in name}
+    assert set(CHAPTERS["24_unwritten_language"].recipes) == {*OURS, "text", "whisper", *languages}
 
 
 def test_every_encoder_that_a_chapter_reads_is_trained_in_a_chapter():

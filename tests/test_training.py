@@ -44,7 +44,7 @@ from s2i_lib.training.encoder import (
     mask_time,
     measure_weights,
     score_unseen,
-    splice_speech,
+    splice_inputs,
     train_encoder,
 )
 from s2i_lib.training.gan import load_gan_data, train_gan
@@ -486,7 +486,7 @@ def test_a_class_classifier_knows_all_classes_where_none_is_new():
 def test_splicing_joins_a_beginning_and_an_end():
     torch.manual_seed(0)
     log_mel, lengths, features = torch.randn(3, 40, 200), torch.tensor([200, 150, 100]), torch.eye(3)
-    spliced, new_lengths, mixed = splice_speech(log_mel, lengths, features)
+    spliced, new_lengths, mixed = splice_inputs(log_mel, lengths, features)
     share = float(mixed[0, 0])
     assert 0.3 <= share <= 0.7
     torch.testing.assert_close(mixed[1], torch.tensor([1 - share, share, 0.0]))
@@ -500,7 +500,7 @@ def test_splicing_joins_a_beginning_and_an_end():
 def test_a_spliced_utterance_is_never_too_short_for_the_encoder(seed, lengths):
     seed_step(seed, 0)
     log_mel, features = torch.zeros(len(lengths), 40, max(lengths)), torch.eye(len(lengths))
-    spliced, new_lengths, _ = splice_speech(log_mel, torch.tensor(lengths), features)
+    spliced, new_lengths, _ = splice_inputs(log_mel, torch.tensor(lengths), features)
     assert min(lengths) <= new_lengths.min() and new_lengths.max() == spliced.shape[2] <= max(lengths)
 
 

@@ -1,4 +1,4 @@
-"""Spectrograms (chapters 03 and 20) and teacher features (chapter 04) on disk."""
+"""Spectrograms (chapters 03, 20 and 24) and teacher features (chapter 04) on disk."""
 
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from s2i_lib.features import LogMels, States, extract_features, image_shards, sp
 from s2i_lib.files import save_array
 from s2i_lib.models.teacher import Teacher, teacher_views
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
+from s2i_lib.preparation.invented import write_invented, write_several_voices
 from s2i_lib.preparation.speech import (
     as_conditions,
     clean_recording,
@@ -44,18 +45,14 @@ def write_log_mels(config: Config) -> None:
 
 
 def write_inputs(config: Config) -> None:
-    """Write what the speech encoder of a recipe reads, beyond the spectrograms of chapter 03, if it is not there yet."""
+    """Write what the speech encoder of a recipe reads of both splits (``features.speech_source``), if it is not there yet."""
     if config.encoder.front_end == "whisper":
         write_states(config)
-    elif config.encoder.speech == "many_voices":
-        write_many_voices_log_mels(config)
-
-
-def write_many_voices_log_mels(config: Config) -> None:
-    """Compute the spectrograms of the training captions in many voices, see ``preparation.speech.write_many_voices``."""
-    path = config.data_dir / "log_mel_many_voices_train.npy"
-    if not path.exists():
-        _save_log_mels(path, recorded_log_mels(write_many_voices(config)))
+        return
+    for split in ("train", "test"):
+        path = config.data_dir / f"log_mel_{speech_source(config, split)}.npy"
+        if not path.exists():
+            _save_log_mels(path, recorded_log_mels(_recordings(config, split)))
 
 
 def recorded_log_mels(paths: list[Path]) -> LogMels:
@@ -66,19 +63,25 @@ def recorded_log_mels(paths: list[Path]) -> LogMels:
 def write_states(config: Config) -> None:
     """Compute the states of the frozen speech encoder for both splits, see ``features.states_path``.
 
-    Of the training split it hears what the recipe is taught by (``features.speech_source``).
+    It hears what the recipe asks for (``features.speech_source``).
     """
     encoder = load_whisper(config.encoder.whisper_weights or None).to(pick_device())
     for split in ("train", "test"):
         path = states_path(config, speech_source(config, split))
         if path.exists():
             continue
-        if split == "train" and config.encoder.speech == "many_voices":
-            paths = write_many_voices(config)
-        else:
-            dataset = load_dataset(config.dataset, split, config.data_dir)
-            paths = [utterance.recording for utterance in dataset.utterances]
-        _save_log_mels(path, recorded_states(encoder, paths, config.encoder.layers == "all"))
+        _save_log_mels(path, recorded_states(encoder, _recordings(config, split), config.encoder.layers == "all"))
+
+
+def _recordings(config: Config, split: str) -> list[Path]:
+    """The files of a source of speech, written where they are missing."""
+    if config.encoder.speech == "invented":
+        return write_invented(config, split)
+    if config.encoder.speech == "many_voices" and split == "train":
+        return write_many_voices(config)
+    if config.encoder.speech == "several_voices" and split == "train":
+        return write_several_voices(config)
+    return [utterance.recording for utterance in load_dataset(config.dataset, split, config.data_dir).utterances]
 
 
 def recorded_states(encoder: WhisperEncoder, paths: list[Path], all_layers: bool = False) -> States:

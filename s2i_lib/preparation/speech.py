@@ -190,9 +190,13 @@ def write_transcripts(
     where it stopped.
     """
     name = "_".join(["transcripts", recognizer, *([conditions.slug.replace(" ", "_")] if conditions.slug else [])])
-    path = config.data_dir / f"{name}.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
     files = dict(zip(map(int, rows), write_condition(config, rows, conditions), strict=True))
+    return keep_transcripts(config.data_dir / f"{name}.json", recognizer, files)
+
+
+def keep_transcripts(path: Path, recognizer: str, files: dict[int, Path]) -> list[str]:
+    """What a recognizer makes of some recordings, in their order; what `path` holds by their number is not heard again."""
+    known = json.loads(path.read_text()) if path.exists() else {}
     missing = [row for row in files if str(row) not in known]
     texts = parallel_map(
         partial(_listen, recognizer), [files[row] for row in missing], desc=recognizer, unit="utterance", chunksize=4
@@ -201,7 +205,7 @@ def write_transcripts(
         known[str(row)] = text
         if count % 64 == 0 or count == len(missing):
             save_text(path, json.dumps(known))
-    return [known[str(int(row))] for row in rows]
+    return [known[str(row)] for row in files]
 
 
 def _listen(recognizer: str, path: Path) -> str:

@@ -104,11 +104,11 @@ def _chosen(kind: str, condition: Callable[[Recipe], bool]) -> tuple[str, ...]:
 METHODS, ABLATIONS = recipes_of("method"), recipes_of("ablation")
 TABLE_3, TABLE_5 = recipes_of(table="III"), recipes_of(table="V")
 OURS = _chosen("method", lambda recipe: recipe.method == "ours")
-EXTENSIONS = recipes_of("extension")
 CLASSIFIERS = _chosen("method", _classifies)
 TEXT = _chosen("method", lambda recipe: _reads_text(recipe) and not recipe.encoder_from)
+LANGUAGES = _chosen("extension", lambda recipe: recipe.overrides["encoder"].get("speech") in ("invented", "several_voices"))
 STUDENTS = _chosen("method", lambda recipe: not (_reads_text(recipe) or _classifies(recipe) or recipe.encoder_from))
-HEARING = _chosen("extension", lambda recipe: not _reads_text(recipe))
+HEARING = _chosen("extension", lambda recipe: not _reads_text(recipe) and recipe.name not in LANGUAGES)
 READING = _chosen("extension", _reads_text)
 VARIANTS = _chosen("ablation", lambda recipe: not recipe.encoder_from)  # with an encoder of their own
 DATA = ("dataset", "data")
@@ -181,7 +181,7 @@ _TABLE: tuple[Chapter, ...] = (
         "20_robustness",
         "tables",
         needs=("05_speech_encoder", "06_gan", "11_text_to_image"),
-        recipes=("recommended", *EXTENSIONS),
+        recipes=("recommended", *HEARING, *READING),
         applies=_only("birds"),
     ),
     Chapter("21_paper_profile", "tables"),
@@ -194,6 +194,14 @@ _TABLE: tuple[Chapter, ...] = (
         trains="class classifier",
     ),
     Chapter("23_cost", "tables", needs=("06_gan",), applies=lambda spec: spec.rendered and new_classes(spec)),
+    Chapter(
+        "24_unwritten_language",
+        "comparison",
+        needs=("05_speech_encoder", "06_gan", "11_text_to_image", "12_two_stage"),
+        recipes=(*OURS, *TEXT, "whisper", *LANGUAGES),  # with all of chapter 12
+        applies=_only("birds"),
+        trains="encoder",
+    ),
     Chapter("25_many_voices", "data", ("03_log_mel",), (*DATA, "encoder"), HEARING, applies=_only("birds")),
 )
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from s2i_lib import losses, metrics
-from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
 from s2i_lib.features import LogMels, SpeechData, States, embeddings_path, load_speech_data
@@ -53,22 +52,32 @@ def mask_time(
     return batch
 
 
-def splice_speech(
+def splice_inputs(
     batch: torch.Tensor, lengths: torch.Tensor, features: torch.Tensor, padding: float = LogMels.padding
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Cut a (B, C, T) batch: the beginning of each utterance, the end of its neighbour, and both (B, D) features mixed.
+    """Cut a batch: the beginning of each utterance, the end of its neighbour, and both (B, D) features mixed.
 
     The training classes are few combinations, and a network memorises them: from three colours it infers the
     rest of the one bird that has them. A sentence that is half of one bird and half of another has to be encoded as it is.
 
+    Args:
+        batch: (B, C, T) frames, or the (B, T) characters of sentences.
+        lengths: (B,) lengths in frames or characters.
+        features: (B, D) teacher features.
+        padding: what is put behind the ends.
+
     Returns:
-        Spectrograms, lengths and features of the spliced utterances.
+        Inputs, lengths and features of the spliced utterances.
     """
-    share, spliced = 0.3 + 0.4 * float(torch.rand(())), []
+    share, parts = 0.3 + 0.4 * float(torch.rand(())), []
     for row, length, other, other_length in zip(batch, lengths.tolist(), batch.roll(1, 0), lengths.roll(1).tolist()):
-        spliced.append(torch.cat([row[:, : int(share * length)], other[:, int(share * other_length) : other_length]], dim=1))
-    batch, lengths = collate_log_mels(spliced, padding)
-    return batch, lengths, share * features + (1 - share) * features.roll(1, 0)
+        ends = other[..., int(share * other_length) : other_length]
+        parts.append(torch.cat([row[..., : int(share * length)], ends], dim=-1))
+    lengths = torch.tensor([part.shape[-1] for part in parts])
+    spliced = batch.new_full((*batch.shape[:-1], int(lengths.max())), padding)
+    for row, part in zip(spliced, parts):
+        row[..., : part.shape[-1]] = part
+    return spliced, lengths, share * features + (1 - share) * features.roll(1, 0)
 
 
 def _encoder_batches(
@@ -87,7 +96,7 @@ def _encoder_batches(
         elif config.encoder.input == "speech":
             inputs = mask_time(inputs, lengths)
         if config.encoder.splice and step % 2:
-            inputs, lengths, features = splice_speech(inputs, lengths, features, padding)
+            inputs, lengths, features = splice_inputs(inputs, lengths, features, padding)
             labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
         yield inputs, lengths, features, labels
 
