@@ -18,18 +18,19 @@ from s2i_lib.acoustics import CLEAN, Conditions
 from s2i_lib.datasets import DatasetError, load_dataset
 from s2i_lib.features import load_log_mels, load_speech_data
 from s2i_lib.preparation.features import (
-    degraded_log_mels,
-    sweep_log_mels,
     voice_log_mels,
     write_inputs,
 )
 from s2i_lib.preparation.speech import (
+    SHARES,
     clean_recording,
     degradation_seed,
     load_conditions,
     plan_many_voices,
+    write_condition,
     write_many_voices,
     write_speech,
+    write_transcripts,
     write_voice,
 )
 
@@ -387,24 +388,6 @@ def test_lists_of_different_length_are_refused(clean_files, tmp_path):
         acoustics.write_degraded_speech(clean_files, [tmp_path / "a.wav"], [NOISY])
 
 
-def test_spectrograms_of_degraded_speech_come_in_order(clean_files, in_this_process):
-    conditions = [CLEAN, NOISY, CLEAN, replace(NOISY, noise="babble"), CLEAN]
-    log_mels = degraded_log_mels(clean_files, conditions, seed=4)
-    assert len(log_mels) == 5
-    for row in range(5):
-        expected = audio.log_mel_spectrogram(acoustics.record(clean_files, row, conditions[row], seed=4))
-        torch.testing.assert_close(log_mels[row], expected, atol=0.02, rtol=0)  # kept as float16
-
-
-def test_a_sweep_is_every_recording_under_every_condition(clean_files, in_this_process):
-    conditions = [CLEAN, replace(NOISY, noise="babble")]
-    swept = sweep_log_mels(clean_files, conditions, seed=4)
-    assert [len(part) for part in swept] == [5, 5]
-    for part, condition in zip(swept, conditions):
-        alone = degraded_log_mels(clean_files, [condition] * 5, seed=4)
-        assert np.array_equal(part.frames, alone.frames) and np.array_equal(part.offsets, alone.offsets)
-
-
 # --- the recordings of a data set ---
 
 
@@ -480,6 +463,46 @@ def test_clean_recordings_have_no_conditions(project):
         load_conditions(settings, "test")
 
 
+# --- the robustness study ---
+
+
+def test_conditions_name_what_differs_from_clean():
+    assert CLEAN.slug == ""
+    assert replace(CLEAN, snr_db=5.0, noise="babble").slug == "snr_db=5,noise=babble"
+    assert Conditions(speaker="jf_alpha", rate=0.85).slug == "speaker=jf_alpha,rate=0.85"
+
+
+def test_utterances_under_some_conditions_are_simulated_once(spoken):
+    clean, rows = tiny_config(), np.array([3, 1])
+    write_speech(clean)
+    test = load_dataset("birds", "test", clean.data_dir)
+    recordings = [test.utterances[row].recording for row in rows]
+    assert write_condition(clean, rows, CLEAN) == recordings
+    conditions = replace(CLEAN, snr_db=0.0)
+    degraded = write_condition(clean, rows, conditions)
+    seed = degradation_seed(clean, "test")
+    for number, path in enumerate(degraded):
+        assert path.is_relative_to(clean.data_dir / "conditions" / "snr_db=0")
+        expected = acoustics.record(recordings, number, conditions, seed)
+        torch.testing.assert_close(audio.load_audio(path), expected, atol=1e-3, rtol=0)
+    written = degraded[0].stat().st_mtime_ns
+    assert write_condition(clean, rows, conditions)[0].stat().st_mtime_ns == written
+    other = write_condition(clean, rows, replace(conditions, speaker=speech.UNSEEN_SYNTHESIZER))
+    voices_ = write_voice(clean, rows, speech.UNSEEN_SYNTHESIZER)
+    expected = acoustics.record(voices_, 1, replace(conditions, speaker=speech.UNSEEN_SYNTHESIZER), seed)
+    torch.testing.assert_close(audio.load_audio(other[1]), expected, atol=1e-3, rtol=0)
+    assert write_condition(clean, rows, Conditions(speaker=speech.UNSEEN_SYNTHESIZER)) == voices_
+
+
+def test_a_recognizer_writes_what_it_hears_under_some_conditions(spoken, monkeypatch):
+    clean, rows, heard = tiny_config(), np.array([3, 1]), []
+    write_speech(clean)
+    monkeypatch.setattr(recognition, "recognize", lambda waveform, name: heard.append(len(waveform)) or f"words {len(heard)}")
+    quiet, noisy = (write_transcripts(clean, "whisper_tiny_en", rows, each) for each in (CLEAN, replace(CLEAN, snr_db=0.0)))
+    assert quiet == ["words 1", "words 2"] and noisy == ["words 3", "words 4"]
+    assert write_transcripts(clean, "whisper_tiny_en", rows, replace(CLEAN, snr_db=0.0)) == noisy and len(heard) == 4
+
+
 # --- many voices ---
 
 
@@ -490,7 +513,7 @@ def test_many_voices_leave_out_what_is_kept_for_the_test():
     assert set(plan.voice) == set(acoustics.SHIFTED_VOICES) - {acoustics.UNSEEN_VOICE}
     assert set(plan.noise) == set(acoustics.NOISES) - {acoustics.UNSEEN_NOISE}
     espeak = plan.speaker.str.startswith("espeak")
-    assert set(plan[espeak].voice) == {"plain"} and abs(espeak.mean() - 0.55) < 0.05
+    assert set(plan[espeak].voice) == {"plain"} and abs(espeak.mean() - SHARES["espeak"]) < 0.05
     assert plan[espeak].speaker.nunique() >= 12 + 3  # variants and accents
     for clean in (plan.snr_db == math.inf, plan.rt60 == 0, plan.band == "full", plan.rate == 1):
         assert 0.3 < clean.mean() < 0.6

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_output
 from stub_chapters import ROOT, edit, tree, write_notebook  # noqa: F401
-from test_chapters import DATA, plan
+from test_chapters import DATA, executions
 
 from s2i_lib.run.command import ENVIRONMENT
 
@@ -53,7 +53,7 @@ def planned(tree, *options):  # noqa: F811
 )
 def test_snakemake_follows_the_plan(tree, words, options):  # noqa: F811
     found = planned(tree, "--config", *words)
-    expected = plan(**options)
+    expected = executions(**options)
     assert len(found) == len(expected) and set(found) == set(expected)
     order = [name for name, parameters in found if "seed=1" not in parameters and "seed=2" not in parameters]
     assert order.index("01_data") < order.index("04_teacher") < order.index("05_speech_encoder") < order.index("07_scores")

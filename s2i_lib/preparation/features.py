@@ -126,17 +126,6 @@ def log_mel_frames(path: Path) -> NDArray[np.float16]:
     return audio.log_mel_spectrogram(audio.load_audio(path)).T.half().numpy()
 
 
-def degraded_log_mels(paths: list[Path], conditions: list[Conditions], seed: int = 0) -> LogMels:
-    """The spectrograms of clean recordings after simulated degradation, see ``acoustics.record``.
-
-    Args:
-        paths: clean recordings, for example those of ``dataset.utterances``.
-        conditions: one per recording.
-        seed: equal seeds give equal rooms and noises, whatever the other conditions are.
-    """
-    return _join_frames(_simulate(paths, list(range(len(paths))), conditions, seed))
-
-
 def voice_log_mels(config: Config, rows: NDArray[np.int64], voice: str = UNSEEN_SYNTHESIZER) -> LogMels:
     """The spectrograms of some test utterances in another voice, see ``write_voice``, in the order of `rows`.
 
