@@ -84,6 +84,14 @@ def _recordings(config: Config, split: str) -> list[Path]:
     return [utterance.recording for utterance in load_dataset(config.dataset, split, config.data_dir).utterances]
 
 
+def recorded_inputs(config: Config, paths: list[Path]) -> LogMels | States:
+    """What the speech encoder of a recipe reads of recordings."""
+    if config.encoder.front_end == "log_mel":
+        return recorded_log_mels(paths)
+    encoder = load_whisper(config.encoder.whisper_weights or None).to(pick_device())
+    return recorded_states(encoder, paths, config.encoder.layers == "all")
+
+
 def recorded_states(encoder: WhisperEncoder, paths: list[Path], all_layers: bool = False) -> States:
     """The states of recordings: of the last layer, or of all layers beside each other."""
     parts = [

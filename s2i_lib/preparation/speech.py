@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from s2i_lib import acoustics, audio, recognition, speech
+from s2i_lib import acoustics, audio, recognition, speech, unrelated_sentences
 from s2i_lib.acoustics import Conditions
 from s2i_lib.config import Config
 from s2i_lib.datasets import DatasetError, load_dataset
@@ -210,3 +210,36 @@ def keep_transcripts(path: Path, recognizer: str, files: dict[int, Path]) -> lis
 
 def _listen(recognizer: str, path: Path) -> str:
     return recognition.recognize(audio.load_audio(path), recognizer)
+
+
+# --- sentences that no encoder was taught ---
+
+
+def write_held_out(config: Config, count: int = 200) -> list[Path]:
+    """Let the first voice say captions of training images that are spoken nowhere else: of the kind that is taught, and new.
+
+    Writes ``held_out/<row>.flac``, at most `count` of them, one caption an image; those that exist are kept.
+
+    Raises:
+        DatasetError: every caption is spoken.
+    """
+    dataset = load_dataset(config.dataset, "train", config.data_dir)
+    texts = [record.captions[-1].text for record in dataset if len(record.captions) > len(record.speech)]
+    if not texts:
+        raise DatasetError(f"every caption of {config.dataset} is spoken in training: there is none to hold out")
+    chosen = [texts[row] for row in np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int)]
+    return _speak_texts(config, chosen, "held_out")
+
+
+def write_unrelated(config: Config) -> list[Path]:
+    """Let the first voice say sentences about other things, and nonsense; see ``unrelated_sentences``.
+
+    Writes ``unrelated/<row>.flac``; those that exist are kept.
+    """
+    return _speak_texts(config, [*unrelated_sentences.SENTENCES, *unrelated_sentences.nonsense_sentences(30)], "unrelated")
+
+
+def _speak_texts(config: Config, texts: list[str], folder: str) -> list[Path]:
+    jobs = [(text, config.data_dir / folder / f"{row:03d}.flac") for row, text in enumerate(texts)]
+    speech.speak_captions(jobs)
+    return [path for _, path in jobs]

@@ -121,14 +121,7 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter("02_speech", "data", needs=("01_data",), sections=DATA),
     Chapter("03_log_mel", "data", needs=("02_speech",), sections=DATA),
     Chapter("04_teacher", "data", needs=("01_data",), sections=(*DATA, "teacher", "classifier")),
-    Chapter(
-        "05_speech_encoder",
-        "recipe",
-        needs=("03_log_mel", "04_teacher", "25_many_voices"),
-        sections=STUDENT,
-        recipes=(*STUDENTS, *HEARING),
-        trains="encoder",
-    ),
+    Chapter("05_speech_encoder", "recipe", ("03_log_mel", "04_teacher"), STUDENT, STUDENTS, trains="encoder"),
     Chapter("06_gan", "recipe", sections=GAN, recipes=METHODS, needs_encoder=True),
     Chapter("07_scores", "seed", needs=("06_gan",), recipes=OURS, needs_class_classifier=True),
     Chapter("08_gallery", "seed", needs=("06_gan",), recipes=OURS),
@@ -180,7 +173,7 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter(
         "20_robustness",
         "tables",
-        needs=("05_speech_encoder", "06_gan", "11_text_to_image"),
+        needs=("05_speech_encoder", "06_gan", "11_text_to_image", "26_hearing"),
         recipes=("recommended", *HEARING, *READING),
         applies=_only("birds"),
     ),
@@ -197,12 +190,13 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter(
         "24_unwritten_language",
         "comparison",
-        needs=("05_speech_encoder", "06_gan", "11_text_to_image", "12_two_stage"),
+        needs=("05_speech_encoder", "06_gan", "11_text_to_image", "12_two_stage", "26_hearing"),
         recipes=(*OURS, *TEXT, "whisper", *LANGUAGES),  # with all of chapter 12
         applies=_only("birds"),
         trains="encoder",
     ),
     Chapter("25_many_voices", "data", ("03_log_mel",), (*DATA, "encoder"), HEARING, applies=_only("birds")),
+    Chapter("26_hearing", "recipe", ("03_log_mel", "04_teacher", "25_many_voices"), STUDENT, HEARING, trains="encoder"),
 )
 
 CHAPTERS: Mapping[str, Chapter] = {chapter.name: chapter for chapter in _TABLE}
