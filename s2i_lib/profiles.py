@@ -12,6 +12,7 @@ PROFILES: dict[str, dict[str, Any]] = {
             "images_per_test_class": 8,
             "images_for_classifier": 8,
             "spoken_captions": 1,
+            "renditions": 1,
         },
         "teacher": {"image_size": 96},
         "encoder": {"target_dim": 12, "rnn_dim": 64, "width": 8, "epochs": 3, "batch_size": 24},

@@ -231,12 +231,13 @@ def write_held_out(config: Config, count: int = 200) -> list[Path]:
     return _speak_texts(config, chosen, "held_out")
 
 
-def write_unrelated(config: Config) -> list[Path]:
+def write_unrelated(config: Config, count: int = 200) -> list[Path]:
     """Let the first voice say sentences about other things, and nonsense; see ``unrelated_sentences``.
 
-    Writes ``unrelated/<row>.flac``; those that exist are kept.
+    Writes ``unrelated/<row>.flac``, at most `count` of them; those that exist are kept.
     """
-    return _speak_texts(config, [*unrelated_sentences.SENTENCES, *unrelated_sentences.nonsense_sentences(30)], "unrelated")
+    texts = [*unrelated_sentences.SENTENCES, *unrelated_sentences.nonsense_sentences()]
+    return _speak_texts(config, texts[:count], "unrelated")
 
 
 def _speak_texts(config: Config, texts: list[str], folder: str) -> list[Path]:
