@@ -158,6 +158,10 @@ class ScoreConfig(_Section):
     inception_splits: int = 10
 
 
+# Fields that committed records were made without.
+NEWER = {"data": ("renditions",), "encoder": ("front_end", "layers", "whisper_weights")}
+
+
 class Config(_Section):
     """Everything that a run depends on. Frozen; its hash names the run in every result record."""
 
@@ -214,8 +218,15 @@ class Config(_Section):
         return (self.seed_dir if own else project_root() / "runs") / "figures" / self.dataset
 
     def fingerprint(self, *sections: str) -> str:
-        """Twelve hexadecimal digits of a SHA-256 over every value that can change a result, or over those of some sections."""
+        """Twelve hexadecimal digits of a SHA-256 over every value that can change a result, or over those of some sections.
+
+        A field of ``NEWER`` counts only where it differs from its default: what was recorded before it existed had that.
+        """
         values = self.model_dump(include=set(sections) or None, exclude={"gan": {"compile"}})
+        for section, default in (("data", DataConfig()), ("encoder", EncoderConfig())):
+            for name in NEWER[section]:
+                if section in values and values[section][name] == getattr(default, name):
+                    del values[section][name]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -213,6 +213,18 @@ def test_recipes_that_hear_anyone_differ_from_the_recommended_one_in_what_they_h
     assert other == recommended.model_copy(update={"recipe": recipe, "encoder": recommended.encoder.model_copy(update=changes)})
 
 
+def test_a_newer_field_at_its_default_leaves_fingerprints_as_they_were():
+    config = load_config("small", recipe="paper")
+    known = {
+        path.stem: json.loads(path.read_text())
+        for path in (repository() / "results" / "manifests").glob("birds-small-s0-paper-*")
+    }
+    assert {manifest["fingerprint"] for manifest in known.values()} == {config.fingerprint()}
+    for section, name, value in (("data", "renditions", 5), ("encoder", "front_end", "whisper"), ("encoder", "layers", "all")):
+        other = load_config("small", recipe="paper", overrides={section: {name: value}})
+        assert other.fingerprint() != config.fingerprint() != other.fingerprint(section)
+
+
 def test_classifiers_see_the_largest_size_whatever_is_drawn():
     sizes = {recipe: load_config(recipe=recipe) for recipe in ("one_scale", "two_scales", "paper")}
     assert [each.gan.image_size for each in sizes.values()] == [16, 32, 64]

@@ -170,13 +170,13 @@ def write_condition(config: Config, rows: NDArray[np.int64], conditions: Conditi
     set, or of ``write_voice``; degraded ones are written below ``conditions/``, and those that exist are kept.
     """
     dataset = load_dataset(config.dataset, "test", config.data_dir)
-    clean = [dataset.utterances[row].recording for row in rows]
-    places = [path.relative_to(config.data_dir / "speech").with_suffix(".flac") for path in clean]
+    recordings = clean = [dataset.utterances[row].recording for row in rows]
     if conditions.speaker != speech.VOICE:
         clean = write_voice(config, rows, conditions.speaker)
     if conditions == Conditions(speaker=conditions.speaker):
         return clean
-    targets = [config.data_dir / "conditions" / conditions.slug.replace(" ", "_") / place for place in places]
+    folder = config.data_dir / "conditions" / conditions.slug.replace(" ", "_")
+    targets = [folder / path.relative_to(config.data_dir / "speech").with_suffix(".flac") for path in recordings]
     acoustics.write_degraded_speech(clean, targets, [conditions] * len(clean), degradation_seed(config, "test"))
     return targets
 
