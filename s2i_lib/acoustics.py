@@ -79,9 +79,8 @@ class Conditions:
     def slug(self) -> str:
         """What differs from clean, as the name of a folder: ``snr_db=5,noise=babble``."""
         changed = {name: value for name, value in asdict(self).items() if value != getattr(CLEAN, name)}
-        return ",".join(
-            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()
-        )
+        parts = (f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items())
+        return ",".join(parts).replace(" ", "_")
 
 
 CLEAN = Conditions()

@@ -132,14 +132,14 @@ def collate_log_mels(
     """Pad utterances of different length into one batch.
 
     Args:
-        log_mels: (40, frames_i) tensors, or (C, frames_i) of another front end.
+        log_mels: (40, frames_i) tensors, (C, frames_i) of another front end, or (characters_i,) of sentences.
         padding: what is put behind their ends; the default is silence.
 
     Returns:
-        (B, 40, longest) float32 padded batch, and (B,) int64 lengths in frames.
+        (B, 40, longest) padded batch of their dtype, and (B,) int64 lengths in frames.
     """
-    lengths = torch.tensor([log_mel.shape[1] for log_mel in log_mels])
-    batch = torch.full((len(log_mels), len(log_mels[0]), int(lengths.max())), padding)
+    lengths = torch.tensor([log_mel.shape[-1] for log_mel in log_mels])
+    batch = log_mels[0].new_full((len(log_mels), *log_mels[0].shape[:-1], int(lengths.max())), padding)
     for row, log_mel in zip(batch, log_mels):
-        row[:, : log_mel.shape[1]] = log_mel
+        row[..., : log_mel.shape[-1]] = log_mel
     return batch, lengths

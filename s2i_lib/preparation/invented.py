@@ -13,9 +13,8 @@ from s2i_lib import speech
 from s2i_lib.audio import save_whole_audio
 from s2i_lib.config import Config
 from s2i_lib.datasets import load_dataset
-from s2i_lib.datasets.records import Utterance
 from s2i_lib.invented.sentences import Sentence, compose
-from s2i_lib.preparation.speech import SHARES, keep_transcripts
+from s2i_lib.preparation.speech import SHARES, keep_transcripts, place_of, training_speakers
 from s2i_lib.workers import write_missing_files
 
 
@@ -40,7 +39,7 @@ def plan_speakers(config: Config, split: str, utterances: int) -> list[str]:
         return [speech.VOICE] * utterances
     rng = np.random.default_rng([config.data.seed, 4])  # 0 and 1 draw degraded speech, 2 many voices, 3 what is said
     found = rng.choice(list(SHARES), utterances, p=list(SHARES.values()))
-    speakers = {kind: [name for name in speech.TRAINING_VOICES if speech.VOICES[name].synthesizer == kind] for kind in SHARES}
+    speakers = training_speakers()
     return [str(rng.choice(speakers[kind])) for kind in found]
 
 
@@ -65,7 +64,7 @@ def write_several_voices(config: Config) -> list[Path]:
         The recordings, in the row order of ``SpokenImages.utterances``.
     """
     utterances = load_dataset(config.dataset, "train", config.data_dir).utterances
-    paths = [_place(config, utterance, "several_voices") for utterance in utterances]
+    paths = [place_of(config, utterance.recording, "several_voices") for utterance in utterances]
     speakers = plan_speakers(config, "train", len(utterances))
     jobs = [(utterance.caption.text, voice, path) for utterance, voice, path in zip(utterances, speakers, paths, strict=True)]
     write_missing_files(_speak_text_to_file, jobs, "several voices", "caption", chunksize=32)
@@ -95,14 +94,10 @@ def _speak(
     config: Config, split: str, rows: NDArray[np.int64], sentences: list[Sentence], speakers: list[str], folder: str
 ) -> list[Path]:
     utterances = load_dataset(config.dataset, split, config.data_dir).utterances
-    paths = [_place(config, utterances[row], folder) for row in rows]
+    paths = [place_of(config, utterances[row].recording, folder) for row in rows]
     jobs = [(sentence.phonemes, voice, path) for sentence, voice, path in zip(sentences, speakers, paths, strict=True)]
     write_missing_files(_speak_to_file, jobs, "invented language", "sentence", chunksize=32)
     return paths
-
-
-def _place(config: Config, utterance: Utterance, folder: str) -> Path:
-    return config.data_dir / folder / utterance.recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
 
 
 def _speak_text_to_file(job: tuple[str, str, Path]) -> None:

@@ -58,7 +58,12 @@ def clean_recording(config: Config, recording: Path) -> Path:
     """
     if config.data.speech == "clean":
         return recording
-    return config.data_dir / "clean" / recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
+    return place_of(config, recording, "clean")
+
+
+def place_of(config: Config, recording: Path, folder: str) -> Path:
+    """Where another version of a recording of the data set is kept: the same place below `folder`, as flac."""
+    return config.data_dir / folder / recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
 
 
 def degradation_seed(config: Config, split: str) -> int:
@@ -87,8 +92,7 @@ def write_voice(config: Config, rows: NDArray[np.int64], voice: str = speech.UNS
     """
     dataset, jobs = load_dataset(config.dataset, "test", config.data_dir), []
     for utterance in (dataset.utterances[row] for row in rows):
-        place = utterance.recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
-        jobs.append((utterance.caption.text, config.data_dir / "voices" / voice.replace(" ", "_") / place))
+        jobs.append((utterance.caption.text, place_of(config, utterance.recording, f"voices/{voice.replace(' ', '_')}")))
     speech.speak_captions(jobs, voice=voice)
     return [path for _, path in jobs]
 
@@ -97,6 +101,11 @@ def write_voice(config: Config, rows: NDArray[np.int64], voice: str = speech.UNS
 
 # How often which synthesizer speaks: eSpeak NG has the most voices, Piper takes the longest.
 SHARES = {"hibari": 0.36, "piper": 0.06, "espeak": 0.58}
+
+
+def training_speakers() -> dict[str, list[str]]:
+    """The voices of each synthesizer that training may use."""
+    return {kind: [name for name in speech.TRAINING_VOICES if speech.VOICES[name].synthesizer == kind] for kind in SHARES}
 
 
 def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
@@ -109,10 +118,7 @@ def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
         One row per recording, rendition after rendition: the fields of ``acoustics.Conditions``.
     """
     rng = np.random.default_rng([config.data.seed, 2])  # 0 and 1 draw degraded speech
-    speakers = {
-        synthesizer: [name for name in speech.TRAINING_VOICES if speech.VOICES[name].synthesizer == synthesizer]
-        for synthesizer in SHARES
-    }
+    speakers = training_speakers()
     shifted = [voice for voice in acoustics.SHIFTED_VOICES if voice != acoustics.UNSEEN_VOICE]
     noises = [noise for noise in acoustics.NOISES if noise != acoustics.UNSEEN_NOISE]
     rows = []
@@ -137,8 +143,7 @@ def write_many_voices(config: Config) -> list[Path]:
     plan, texts, places = plan_many_voices(config, len(dataset.utterances)), [], []
     for rendition in range(config.data.renditions):
         for utterance in dataset.utterances:
-            place = utterance.recording.relative_to(config.data_dir / "speech").with_suffix(".flac")
-            places.append(config.data_dir / "many_voices" / str(rendition) / place)
+            places.append(place_of(config, utterance.recording, f"many_voices/{rendition}"))
             texts.append(utterance.caption.text)
     save_text(config.data_dir / "many_voices_train.csv", plan.to_csv(index_label="recording"))
     jobs = [
@@ -175,8 +180,7 @@ def write_condition(config: Config, rows: NDArray[np.int64], conditions: Conditi
         clean = write_voice(config, rows, conditions.speaker)
     if conditions == Conditions(speaker=conditions.speaker):
         return clean
-    folder = config.data_dir / "conditions" / conditions.slug.replace(" ", "_")
-    targets = [folder / path.relative_to(config.data_dir / "speech").with_suffix(".flac") for path in recordings]
+    targets = [place_of(config, path, f"conditions/{conditions.slug}") for path in recordings]
     acoustics.write_degraded_speech(clean, targets, [conditions] * len(clean), degradation_seed(config, "test"))
     return targets
 
@@ -189,7 +193,7 @@ def write_transcripts(
     Kept in ``transcripts_<recognizer>.json``, where they are clean, written every 64 utterances, so that a killed run goes on
     where it stopped.
     """
-    name = "_".join(["transcripts", recognizer, *([conditions.slug.replace(" ", "_")] if conditions.slug else [])])
+    name = "_".join(["transcripts", recognizer, *([conditions.slug] if conditions.slug else [])])
     files = dict(zip(map(int, rows), write_condition(config, rows, conditions), strict=True))
     return keep_transcripts(config.data_dir / f"{name}.json", recognizer, files)
 

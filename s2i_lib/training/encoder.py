@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from s2i_lib import losses, metrics
+from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
 from s2i_lib.features import LogMels, SpeechData, States, embeddings_path, load_speech_data
@@ -73,10 +74,7 @@ def splice_inputs(
     for row, length, other, other_length in zip(batch, lengths.tolist(), batch.roll(1, 0), lengths.roll(1).tolist()):
         ends = other[..., int(share * other_length) : other_length]
         parts.append(torch.cat([row[..., : int(share * length)], ends], dim=-1))
-    lengths = torch.tensor([part.shape[-1] for part in parts])
-    spliced = batch.new_full((*batch.shape[:-1], int(lengths.max())), padding)
-    for row, part in zip(spliced, parts):
-        row[..., : part.shape[-1]] = part
+    spliced, lengths = collate_log_mels(parts, padding)
     return spliced, lengths, share * features + (1 - share) * features.roll(1, 0)
 
 
