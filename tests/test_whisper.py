@@ -15,7 +15,7 @@ from s2i_lib.models import whisper
 from s2i_lib.models.checkpoint import load_speech_model, save_weights
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.state_encoder import StateEncoder
-from s2i_lib.preparation.features import write_states
+from s2i_lib.preparation.features import write_inputs
 from s2i_lib.training.encoder import train_encoder
 
 SECONDS = (1.3, 0.4, 2.05)
@@ -133,13 +133,13 @@ def test_the_sum_of_layers_is_learned():
 def on_states(project):
     """The tiny configuration on a frozen encoder, its states written."""
     settings = tiny_config(recipe="whisper", encoder={"loss": "contrastive"})
-    write_states(settings)
+    write_inputs(settings)
     return settings
 
 
 def test_the_recipe_learns_from_states_and_translates_like_it_learned(on_states):
     written = states_path(on_states, "train").stat().st_mtime_ns
-    write_states(on_states)
+    write_inputs(on_states)
     assert states_path(on_states, "train").stat().st_mtime_ns == written
     data = load_speech_data(on_states, "test")
     assert isinstance(data.inputs, States) and data.inputs.batch([0, 1])[0].shape[1] == 384

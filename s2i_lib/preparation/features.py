@@ -1,6 +1,6 @@
 """Spectrograms (chapters 03, 20 and 24) and teacher features (chapter 04) on disk."""
 
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -46,31 +46,18 @@ def write_log_mels(config: Config) -> None:
 
 def write_inputs(config: Config) -> None:
     """Write what the speech encoder of a recipe reads of both splits (``features.speech_source``), if it is not there yet."""
-    if config.encoder.front_end == "whisper":
-        write_states(config)
-        return
     for split in ("train", "test"):
-        path = config.data_dir / f"log_mel_{speech_source(config, split)}.npy"
+        source = speech_source(config, split)
+        path = (
+            states_path(config, source) if config.encoder.front_end == "whisper" else config.data_dir / f"log_mel_{source}.npy"
+        )
         if not path.exists():
-            _save_log_mels(path, recorded_log_mels(_recordings(config, split)))
+            _save_log_mels(path, recorded_inputs(config, _recordings(config, split)))
 
 
 def recorded_log_mels(paths: list[Path]) -> LogMels:
     """The spectrograms of recordings, several processes at a time."""
     return _join_frames(list(parallel_map(log_mel_frames, paths, desc="log-mel", unit="utterance", chunksize=64)))
-
-
-def write_states(config: Config) -> None:
-    """Compute the states of the frozen speech encoder for both splits, see ``features.states_path``.
-
-    It hears what the recipe asks for (``features.speech_source``).
-    """
-    encoder = load_whisper(config.encoder.whisper_weights or None).to(pick_device())
-    for split in ("train", "test"):
-        path = states_path(config, speech_source(config, split))
-        if path.exists():
-            continue
-        _save_log_mels(path, recorded_states(encoder, _recordings(config, split), config.encoder.layers == "all"))
 
 
 def _recordings(config: Config, split: str) -> list[Path]:
@@ -88,8 +75,12 @@ def recorded_inputs(config: Config, paths: list[Path]) -> LogMels | States:
     """What the speech encoder of a recipe reads of recordings."""
     if config.encoder.front_end == "log_mel":
         return recorded_log_mels(paths)
-    encoder = load_whisper(config.encoder.whisper_weights or None).to(pick_device())
-    return recorded_states(encoder, paths, config.encoder.layers == "all")
+    return recorded_states(_frozen_encoder(config.encoder.whisper_weights), paths, config.encoder.layers == "all")
+
+
+@lru_cache(maxsize=1)
+def _frozen_encoder(weights: str) -> WhisperEncoder:
+    return load_whisper(weights or None).to(pick_device())
 
 
 def recorded_states(encoder: WhisperEncoder, paths: list[Path], all_layers: bool = False) -> States:
