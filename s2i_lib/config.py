@@ -53,13 +53,15 @@ class TeacherConfig(_Section):
 
     `views` says what it is shown of a picture, see ``models.teacher.teacher_views``: the `whole` of it (Section III-B, "a
     resolution of 256 x 256"), the whole and its `mirror` image (ours), its `centre` (how these networks are usually tested) or
-    ten crops as in the `released` code.
+    ten crops as in the `released` code. `stages` says which features a student is taught: those of the `last` grid (Eq. 3), or
+    of what `all` stages of the network end with, see ``models.pretrained``.
     """
 
     name: Literal["efficientnet_lite0", "googlenet"] = "efficientnet_lite0"
     views: Literal["whole", "mirror", "centre", "released"] = "mirror"
     image_size: int = 224
     power: float = 3.0
+    stages: Literal["last", "all"] = "last"
     batch_size: int = 32
 
 
@@ -159,7 +161,7 @@ class ScoreConfig(_Section):
 
 
 # Fields that committed records were made without.
-NEWER = {"data": ("renditions",), "encoder": ("front_end", "layers", "whisper_weights")}
+NEWER = {"data": ("renditions",), "teacher": ("stages",), "encoder": ("front_end", "layers", "whisper_weights")}
 
 
 class Config(_Section):
@@ -223,7 +225,7 @@ class Config(_Section):
         A field of ``NEWER`` counts only where it differs from its default: what was recorded before it existed had that.
         """
         values = self.model_dump(include=set(sections) or None, exclude={"gan": {"compile"}})
-        for section, default in (("data", DataConfig()), ("encoder", EncoderConfig())):
+        for section, default in (("data", DataConfig()), ("teacher", TeacherConfig()), ("encoder", EncoderConfig())):
             for name in NEWER[section]:
                 if section in values and values[section][name] == getattr(default, name):
                     del values[section][name]

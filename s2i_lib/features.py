@@ -176,8 +176,10 @@ def cached_features(teacher: Teacher | FidInception, images: torch.Tensor, folde
     return np.load(path)
 
 
-def teacher_path(config: Config, split: str) -> Path:
-    """Where the teacher features of a split are kept."""
+def teacher_path(config: Config, split: str, stages: str = "") -> Path:
+    """Where the teacher features of a split are kept: those of the configuration, or of other `stages` of its teacher."""
+    if stages:
+        config = config.model_copy(update={"teacher": config.teacher.model_copy(update={"stages": stages})})
     return config.data_dir / f"{config.teacher.name}_{config.fingerprint('teacher')}_{split}.npy"
 
 

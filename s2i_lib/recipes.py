@@ -57,6 +57,7 @@ class Recipe:
 
 # Cheaper per step, so it takes more steps, and spliced sentences can be learned from for longer.
 _RECOMMENDED: Values = {
+    "teacher": {"stages": "all"},
     "encoder": {"loss": "contrastive", "splice": True, "class_mean_targets": True},
     "gan": {"model": "modulated", "discriminator_learning_rate": 4e-4, "beta1": 0.0},
 }

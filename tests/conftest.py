@@ -105,7 +105,8 @@ def data_root(tmp_path_factory):
                 audio.save_audio(utterance.recording, tone(300.0 * (1 + utterance.label), rng.uniform(0.7, 1.1)))
             classes = np.random.default_rng(1).normal(size=(6, TEACHER_DIM))
             features = classes[dataset.labels][:, None] + 0.1 * rng.normal(size=(len(dataset), 2, TEACHER_DIM))
-            np.save(teacher_path(settings, split), features.astype(np.float32))
+            for stages in ("last", "all"):
+                np.save(teacher_path(settings, split, stages), features.astype(np.float32))
         write_log_mels(settings)
         write_classifier_training_set(settings, rng)
     return root

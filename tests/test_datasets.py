@@ -17,8 +17,9 @@ from s2i_lib.datasets.rendered import RENDERED
 from s2i_lib.datasets.rendered.captions import TemplateCaptions
 from s2i_lib.datasets.rendered.class_tables import BalancedTable
 from s2i_lib.datasets.spec import DatasetSpec, RenderedSpec
-from s2i_lib.features import load_images, load_log_mels, load_teacher_features
+from s2i_lib.features import load_images, load_log_mels, load_teacher_features, teacher_path
 from s2i_lib.files import save_atomically
+from s2i_lib.preparation import features
 from s2i_lib.preparation.features import write_log_mels, write_teacher_features
 
 birds, flowers = SPECS = RENDERED["birds"], RENDERED["flowers"]  # whose classes are split; test_rooms.py is about the other
@@ -395,13 +396,24 @@ def test_images_are_averaged_down(project):
         load_images(dataset, 20)
 
 
-def test_teacher_features_hold_both_views_in_order(project):
+class CornerAndMean(torch.nn.Module):
+    """A teacher whose last stage tells what is in the corner; all stages together tell the opposite."""
+
+    def forward(self, images):
+        last = images.mean(dim=(2, 3))[:, :2] + images[:, :2, 0, 0]
+        return torch.cat([last, -last], dim=1)
+
+
+def test_teacher_features_hold_both_views_and_all_stages_in_order(project, monkeypatch):
     run = tiny_config(teacher={"image_size": 32})
-    means = write_teacher_features(run, lambda images: images.mean(dim=(2, 3))[:, :2] + images[:, :2, 0, 0])
-    assert means is None
-    dataset, features = load_dataset("birds", "test", run.data_dir), load_teacher_features(run, "test")
-    assert features.shape == (4, 2, 2)
-    for record, (plain, mirrored) in zip(dataset, features):
+    monkeypatch.setitem(features.LAST_DIM, "efficientnet_lite0", 2)
+    monkeypatch.setattr(features, "load_teacher", lambda *_, **__: CornerAndMean())
+    write_teacher_features(run)
+    dataset, last = load_dataset("birds", "test", run.data_dir), load_teacher_features(run, "test")
+    every = np.load(teacher_path(run, "test", "all"))
+    assert last.shape == every.shape == (4, 2, 2)
+    np.testing.assert_array_equal(every, -last)
+    for record, (plain, mirrored) in zip(dataset, last):
         pixels = record.image[..., :2] / 255
         np.testing.assert_allclose(plain, pixels.mean((0, 1)) + pixels[0, 0], rtol=1e-4)
         np.testing.assert_allclose(mirrored, pixels.mean((0, 1)) + pixels[0, -1], rtol=1e-4)

@@ -152,7 +152,11 @@ def test_characters_have_their_own_numbers_and_case_does_not_matter():
 
 
 def test_a_teacher_is_frozen_and_stays_in_evaluation_mode():
-    teacher = Teacher("toy", nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)), 4, [0.5] * 3, [0.5] * 3, 8)
+    class Toy(nn.Sequential):
+        def forward(self, images):
+            return [super().forward(images)]
+
+    teacher = Teacher("toy", Toy(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)), 4, [0.5] * 3, [0.5] * 3, 8)
     nn.Sequential(teacher).train()
     assert not any(module.training for module in teacher.modules())
     assert not any(p.requires_grad for p in teacher.parameters())
@@ -165,6 +169,22 @@ def test_the_small_teacher_comes_with_its_weights():
     features = teacher(images)
     assert features.shape == (2, teacher.dim) == (2, 1280)
     torch.testing.assert_close(teacher(images[1:])[0], features[1], atol=1e-4, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_stages_are_pooled_by_sign_and_both_are_the_last_and_then_all():
+    images = torch.rand(2, 3, 64, 64)
+    last, every, both = (load_teacher("efficientnet_lite0", 64, power=3.0, stages=name) for name in ("last", "all", "both"))
+    features = both(images)
+    assert (last.dim, every.dim, both.dim) == (1280, 1488, 2768) and features.shape == (2, 2768)
+    torch.testing.assert_close(features[:, :1280], last(images))
+    torch.testing.assert_close(features[:, 1280:], every(images))
+    network, grid = last.trunk.network, (images - last.mean) / last.std
+    grid = network._swish(network._bn0(network._conv_stem(grid)))
+    for block in network._blocks[:5]:  # the first of the five stages, by hand
+        grid = block(grid)
+    for part, found in zip((grid, -grid), features[:, 1280 : 1280 + 80].split(40, dim=1)):
+        torch.testing.assert_close(found, part.clamp_min(0).pow(3).mean((2, 3)).pow(1 / 3), atol=1e-4, rtol=1e-3)
 
 
 @pytest.fixture
@@ -182,6 +202,10 @@ def test_googlenet_reads_a_given_file(googlenet_file):
     network.fc, network.transform_input = nn.Identity(), True  # as torchvision uses its pretrained weights
     torch.testing.assert_close(teacher(images), network((images - mean) / std).detach(), atol=1e-4, rtol=1e-3)
     assert teacher.dim == 1024
+    both = load_teacher("googlenet", 64, path=path, stages="both")
+    features = both(images)
+    assert features.shape == (2, both.dim) == (2, 1024 + 192 + 480 + 832 + 1024)
+    assert torch.equal(features[:, :1024], features[:, -1024:])  # the last of all stages is the last grid
 
 
 @pytest.fixture

