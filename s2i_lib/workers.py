@@ -35,13 +35,13 @@ def parallel_map(
     chunksize: int = 1,
     processes: int | None = None,
 ) -> Iterator[Result]:
-    """``map`` by several processes at a time, under a progress bar.
+    """``map`` by several processes at a time, under a progress bar; by this one where there are few jobs.
 
     Args:
         function: picklable, as are jobs and results.
         jobs: what it is called with.
         desc, unit: of the progress bar.
-        chunksize: jobs that a process takes at once.
+        chunksize: jobs that a process takes at once; no more than these are done in this process.
         processes: default one per available core.
 
     Yields:
@@ -51,6 +51,9 @@ def parallel_map(
         Exception: the first one that `function` raised; the jobs after it may not have run.
     """
     if not jobs:
+        return
+    if len(jobs) <= chunksize:  # one process would take them all
+        yield from progress.bar(map(function, jobs), total=len(jobs), desc=desc, unit=unit)
         return
     with worker_processes(processes) as pool:
         results = pool.map(function, jobs, chunksize=chunksize)

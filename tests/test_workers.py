@@ -53,6 +53,11 @@ def test_results_come_in_the_order_of_the_jobs_under_a_bar_of_the_parent(tmp_pat
     assert list(parallel_map(_slowest_first, [], "working", "job")) == []
 
 
+def test_what_one_process_would_do_alone_is_done_in_this_one():
+    assert set(parallel_map(_process, range(3), "working", "job", chunksize=3)) == {os.getpid()}
+    assert os.getpid() not in set(parallel_map(_process, range(3), "working", "job", chunksize=2, processes=1))
+
+
 def test_an_error_in_a_worker_arrives():
     with pytest.raises(ZeroDivisionError):
         list(parallel_map(_divide, [1, 0], "working", "job", processes=1))
@@ -70,6 +75,10 @@ def test_only_missing_files_are_written(tmp_path):
 def _slowest_first(number: int) -> tuple[int, str | None]:
     time.sleep(0.1 if number == 0 else 0)
     return number, os.environ.get("S2I_PROGRESS")
+
+
+def _process(_: int) -> int:
+    return os.getpid()
 
 
 def _divide(number: int) -> float:
