@@ -78,7 +78,8 @@ def _extension(name: str, description: str, colour: str, epochs: int = 20, **enc
     """`recommended` with other values for its encoder (chapter 20).
 
     Args:
-        epochs: in profile `small`; as many steps in fewer of them where every caption is spoken several times.
+        epochs: in profile `small`; about as many seconds for all: twice as many steps where a frozen encoder leaves little to
+            compute, as many in fewer epochs where every caption is spoken several times.
     """
     small = {**_RECOMMENDED_SMALL, "encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": epochs}}
     overrides = {**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], **encoder}}
@@ -207,12 +208,14 @@ _TABLE: tuple[Recipe, ...] = (
         "whisper",
         "`recommended`, with Whisper's frozen encoder (which learned from transcripts) before a small network",
         "#d35d9c",
+        epochs=40,
         front_end="whisper",
     ),
     _extension(
         "whisper_all_layers",
         "`whisper`, with a learned sum of all layers instead of the last one",
         "#c98a2b",
+        epochs=40,
         front_end="whisper",
         layers="all",
     ),
@@ -220,7 +223,7 @@ _TABLE: tuple[Recipe, ...] = (
         "whisper_many_voices",
         "`whisper`, taught by many voices in many conditions",
         "#b03060",
-        epochs=10,
+        epochs=20,
         front_end="whisper",
         speech="many_voices",
     ),
@@ -241,6 +244,7 @@ _TABLE: tuple[Recipe, ...] = (
         "whisper_several_voices",
         "`whisper`, taught by several voices in quiet: the control of `invented_whisper`",
         "#e07a5f",
+        epochs=40,
         front_end="whisper",
         speech="several_voices",
     ),
@@ -254,6 +258,7 @@ _TABLE: tuple[Recipe, ...] = (
         "invented_whisper",
         "`invented`, with Whisper's frozen encoder (which learned from transcripts of English) before a small network",
         "#7a9e2d",
+        epochs=40,
         front_end="whisper",
         speech="invented",
     ),

@@ -132,7 +132,7 @@ def test_chapter_14_trains_the_recipe_with_the_encoder_of_the_paper(more_noise):
 
 
 def test_the_chapter_compares_the_recipe_with_the_paper(more_noise, monkeypatch):
-    chapter = eval(example("Chapter("), {"Chapter": Chapter, "_new_classes": chapters.new_classes})
+    chapter = eval(example("Chapter("), {"Chapter": Chapter, "new_classes": chapters.new_classes})
     monkeypatch.setitem(CHAPTERS, chapter.name, chapter)
     selection = Selection("smoke", ("birds", "rooms"), recipes=("paper", more_noise.name))
     (job,) = plan.jobs_of(chapter, selection)
