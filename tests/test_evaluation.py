@@ -17,11 +17,11 @@ class Sums(torch.nn.Module):
 
     def __init__(self, dim=12):
         super().__init__()
-        self.calls, self.weights = 0, torch.nn.Parameter(torch.randn(3, dim, generator=torch.Generator().manual_seed(0)))
+        self.calls, self.weights = 0, torch.nn.Parameter(torch.rand(3, dim, generator=torch.Generator().manual_seed(0)))
 
     def forward(self, images):
         self.calls += 1
-        return images.mean(dim=(2, 3)) @ self.weights
+        return [(images.mean(dim=(2, 3)) @ self.weights)[:, :, None, None]]
 
 
 def teacher(trunk=None):
