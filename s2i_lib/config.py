@@ -31,8 +31,9 @@ class _Section(BaseModel):
 
 class DataConfig(_Section):
     """How much of the data set is made. Counts are per class; `images_for_classifier` more images of each test class, used
-    for nothing else, train the class classifier behind the inception score. `renditions` is how often a training caption is
-    spoken for recipes of many voices, each time by another voice in other conditions. `speech` is what is recorded: the
+    for nothing else, train the class classifier behind the inception score. `renditions` is how often, for recipes of
+    many voices, as many captions of every training picture are spoken: each time further captions, by other voices in other
+    conditions. `speech` is what is recorded: the
     synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
     """
 

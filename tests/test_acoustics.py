@@ -523,11 +523,15 @@ def test_many_voices_leave_out_what_is_kept_for_the_test():
 def test_only_training_hears_many_voices(project, monkeypatch, in_this_process):
     settings = tiny_config(recipe="many_voices", encoder={"loss": "contrastive"}, data={"renditions": 2})
     spoken = []
-    monkeypatch.setattr(speech, "synthesize", lambda text, seed, voice: spoken.append(voice) or vowel(150, 900, 0.7).numpy())
+    monkeypatch.setattr(
+        speech, "synthesize", lambda text, seed, voice: spoken.append((voice, text)) or vowel(150, 900, 0.7).numpy()
+    )
     write_inputs(settings)
     train, test = (load_speech_data(settings, split) for split in ("train", "test"))
     plan, utterances = plan_many_voices(settings, 24), train.dataset.utterances
-    assert spoken == list(plan.speaker) and len(utterances) == 24
+    texts = [[caption.text for caption in record.captions] for record in train.dataset]
+    said = [texts[image][2 * r + k] for r in (0, 1) for image in range(12) for k in (0, 1)]  # further ones each time
+    assert spoken == list(zip(plan.speaker, said)) and len(utterances) == 24
     assert len(train.inputs) == 48 and np.array_equal(train.image_of, np.tile(train.dataset.image_of, 2))
     assert np.array_equal(test.inputs.frames, load_log_mels(settings, "test").frames)
     lengths = [1 + round(0.7 * RATE / rate) // audio.HOP for rate in plan.rate]
@@ -536,4 +540,4 @@ def test_only_training_hears_many_voices(project, monkeypatch, in_this_process):
     assert len(spoken) == 48  # nothing again
     paths[7].unlink()
     write_many_voices(settings)
-    assert spoken[48:] == [plan.speaker[7]]
+    assert spoken[48:] == [(plan.speaker[7], said[7])]

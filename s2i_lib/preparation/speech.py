@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from s2i_lib import acoustics, audio, recognition, speech, unrelated_sentences
 from s2i_lib.acoustics import Conditions
 from s2i_lib.config import Config
-from s2i_lib.datasets import DatasetError, load_dataset
+from s2i_lib.datasets import Caption, DatasetError, SpokenImages, load_dataset
 from s2i_lib.files import save_text
 from s2i_lib.workers import parallel_map, write_missing_files
 
@@ -109,7 +109,7 @@ def training_speakers() -> dict[str, list[str]]:
 
 
 def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
-    """Who says each training caption under which conditions, in every rendition.
+    """Who says what of the training pictures under which conditions, see ``many_voices_captions``.
 
     Voices and a noise that are kept for tests do not occur, see ``speech.TEST_VOICES``, ``acoustics.UNSEEN_VOICE`` and
     ``acoustics.UNSEEN_NOISE``.
@@ -130,8 +130,26 @@ def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def many_voices_captions(config: Config, dataset: SpokenImages) -> list[tuple[Caption, Path]]:
+    """What the many voices say, and where it is kept, in the order of the plan.
+
+    Every rendition has one recording for each utterance of the training split, in their order, but says further captions of
+    the same picture; when there are none left, it starts again.
+    """
+    spoken = config.data.spoken_captions
+    found = []
+    for rendition in range(config.data.renditions):
+        for row, utterance in enumerate(dataset.utterances):
+            captions = dataset[utterance.image].captions
+            number = (rendition * spoken + row % spoken) % len(captions)
+            name = f"{utterance.recording.stem.rsplit('_', 1)[0]}_{number}.flac"
+            folder = place_of(config, utterance.recording, f"many_voices/{rendition}").parent
+            found.append((captions[number], folder / name))
+    return found
+
+
 def write_many_voices(config: Config) -> list[Path]:
-    """Let many voices say the training captions, each recording under conditions of its own.
+    """Let many voices say captions of the training pictures, each recording under conditions of its own.
 
     Writes ``many_voices/<rendition>/<class>/<image>_<caption>.flac`` and their plan, ``many_voices_train.csv``; recordings that
     exist are kept.
@@ -140,18 +158,14 @@ def write_many_voices(config: Config) -> list[Path]:
         The recordings, in the order of the plan.
     """
     dataset = load_dataset(config.dataset, "train", config.data_dir)
-    plan, texts, places = plan_many_voices(config, len(dataset.utterances)), [], []
-    for rendition in range(config.data.renditions):
-        for utterance in dataset.utterances:
-            places.append(place_of(config, utterance.recording, f"many_voices/{rendition}"))
-            texts.append(utterance.caption.text)
+    plan, captions = plan_many_voices(config, len(dataset.utterances)), many_voices_captions(config, dataset)
     save_text(config.data_dir / "many_voices_train.csv", plan.to_csv(index_label="recording"))
     jobs = [
-        (text, conditions, row, place)
-        for row, (text, conditions, place) in enumerate(zip(texts, as_conditions(plan), places, strict=True))
+        (caption.text, conditions, row, place)
+        for row, ((caption, place), conditions) in enumerate(zip(captions, as_conditions(plan), strict=True))
     ]
     write_missing_files(_record_voice, jobs, "many voices", "recording", chunksize=32)
-    return places
+    return [place for _, place in captions]
 
 
 def as_conditions(table: pd.DataFrame) -> list[Conditions]:
@@ -228,7 +242,8 @@ def write_held_out(config: Config, count: int = 200) -> list[Path]:
         DatasetError: every caption is spoken.
     """
     dataset = load_dataset(config.dataset, "train", config.data_dir)
-    texts = [record.captions[-1].text for record in dataset if len(record.captions) > len(record.speech)]
+    taught = config.data.spoken_captions * (config.data.renditions if config.encoder.speech == "many_voices" else 1)
+    texts = [record.captions[-1].text for record in dataset if len(record.captions) > taught]
     if not texts:
         raise DatasetError(f"every caption of {config.dataset} is spoken in training: there is none to hold out")
     chosen = [texts[row] for row in np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int)]
