@@ -15,8 +15,16 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
+def default_count() -> int:
+    """As many processes as this one may have threads: OMP_NUM_THREADS where it is set, else one per available core."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdecimal() and int(threads):
+        return int(threads)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+
+
 def worker_processes(count: int | None = None) -> Executor:
-    """Processes with one thread each, by default one per available core, which end with their parent.
+    """Processes with one thread each, by default ``default_count`` of them, which end with their parent.
 
     They are no forks of this process, because a forked onnxruntime hangs. On Linux they are forks of a process that has only
     imported the libraries, so that the second pool starts at once; elsewhere each is a new process.
@@ -24,7 +32,7 @@ def worker_processes(count: int | None = None) -> Executor:
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     if sys.platform == "linux":
         context.set_forkserver_preload(["torch", "torchaudio", "pandas", "soundfile", "tqdm.auto"])
-    return ProcessPoolExecutor(count or len(os.sched_getaffinity(0)), mp_context=context, initializer=_start)
+    return ProcessPoolExecutor(count or default_count(), mp_context=context, initializer=_start)
 
 
 def parallel_map(
@@ -35,14 +43,14 @@ def parallel_map(
     chunksize: int = 1,
     processes: int | None = None,
 ) -> Iterator[Result]:
-    """``map`` by several processes at a time, under a progress bar; by this one where there are few jobs.
+    """``map`` by several processes at a time, under a progress bar; by this one where a single one would do all jobs.
 
     Args:
         function: picklable, as are jobs and results.
         jobs: what it is called with.
         desc, unit: of the progress bar.
-        chunksize: jobs that a process takes at once; no more than these are done in this process.
-        processes: default one per available core.
+        chunksize: jobs that a process takes at once.
+        processes: see ``default_count``.
 
     Yields:
         The results, in the order of the jobs.
@@ -52,7 +60,7 @@ def parallel_map(
     """
     if not jobs:
         return
-    if len(jobs) <= chunksize:  # one process would take them all
+    if len(jobs) <= chunksize or (processes or default_count()) == 1:
         yield from progress.bar(map(function, jobs), total=len(jobs), desc=desc, unit=unit)
         return
     with worker_processes(processes) as pool:

@@ -23,6 +23,7 @@ UNUSED = {
     "gan.penalty_every",
     "gan.matching_weight",
     "teacher.batch_size",
+    "teacher.stages",
     "scores.gallery_sentences",
     "scores.gallery_samples",
     "gan.compile",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from s2i_lib.workers import parallel_map, worker_processes, write_missing_files
+from s2i_lib.workers import default_count, parallel_map, worker_processes, write_missing_files
 
 PARENT = """
 import os, time
@@ -53,14 +53,23 @@ def test_results_come_in_the_order_of_the_jobs_under_a_bar_of_the_parent(tmp_pat
     assert list(parallel_map(_slowest_first, [], "working", "job")) == []
 
 
-def test_what_one_process_would_do_alone_is_done_in_this_one():
-    assert set(parallel_map(_process, range(3), "working", "job", chunksize=3)) == {os.getpid()}
-    assert os.getpid() not in set(parallel_map(_process, range(3), "working", "job", chunksize=2, processes=1))
+def test_what_one_process_would_do_alone_is_done_in_this_one(monkeypatch):
+    def run(**options):
+        return set(parallel_map(_process, range(4), "working", "job", **options))
+
+    assert run(chunksize=4, processes=2) == run(processes=1) == {os.getpid()}
+    assert os.getpid() not in run(processes=2)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert run() == {os.getpid()} and default_count() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert default_count() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert default_count() == len(os.sched_getaffinity(0))
 
 
 def test_an_error_in_a_worker_arrives():
     with pytest.raises(ZeroDivisionError):
-        list(parallel_map(_divide, [1, 0], "working", "job", processes=1))
+        list(parallel_map(_divide, [1, 0], "working", "job", processes=2))
 
 
 def test_only_missing_files_are_written(tmp_path):
