@@ -77,7 +77,7 @@ def use_style() -> None:
 def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | None = None) -> Path:
     """Write the figure and, with `data`, the numbers in it as ``<name>.csv``; returns the path of the figure.
 
-    A drawing is written as ``<name>.png`` and ``<name>.pdf``. A figure with pictures in it is written as ``<name>.jpg`` with
+    A drawing is written as ``<name>.png`` and, but for profile ``smoke``, as ``<name>.pdf``. A figure with pictures in it is written as ``<name>.jpg`` with
     little loss: such figures take most of the space of a checkout. Scores never read these files.
     """
     folder = config.figures_dir
@@ -88,7 +88,8 @@ def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | 
     else:
         path = folder / f"{name}.png"
         figure.savefig(path)
-        figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+        if config.profile != "smoke":  # it takes a second, and nobody prints those
+            figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     if data is not None:
         data.to_csv(path.with_suffix(".csv"), index=False, float_format="%.6g")
     return path

@@ -12,8 +12,10 @@ from s2i_lib import figures
 def test_a_drawing_is_saved_to_look_at_to_print_and_as_numbers(project):
     figure, axis = plt.subplots()
     axis.plot([0, 1])
-    path = figures.save_figure(figure, tiny_config(), "line", pd.DataFrame({"y": [0, 1]}))
-    assert sorted(file.name for file in path.parent.iterdir()) == ["line.csv", "line.pdf", "line.png"]
+    for profile, kinds in {"smoke": ["csv", "png"], "small": ["csv", "pdf", "png"]}.items():
+        config = tiny_config().model_copy(update={"profile": profile})
+        path = figures.save_figure(figure, config, "line", pd.DataFrame({"y": [0, 1]}))
+        assert sorted(file.name for file in path.parent.iterdir()) == [f"line.{kind}" for kind in kinds]
 
 
 def test_a_figure_with_pictures_is_saved_as_one_small_file(project):
