@@ -77,8 +77,8 @@ def use_style() -> None:
 def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | None = None) -> Path:
     """Write the figure and, with `data`, the numbers in it as ``<name>.csv``; returns the path of the figure.
 
-    A drawing is written as ``<name>.png`` and, but for profile ``smoke``, as ``<name>.pdf``. A figure with pictures in it is written as ``<name>.jpg`` with
-    little loss: such figures take most of the space of a checkout. Scores never read these files.
+    A drawing is written as ``<name>.png`` and, but for profile ``smoke``, as ``<name>.pdf``. A figure with pictures in it is
+    written as ``<name>.jpg`` with little loss: such figures take most of the space of a checkout. Scores never read these.
     """
     folder = config.figures_dir
     folder.mkdir(parents=True, exist_ok=True)
