@@ -70,16 +70,16 @@ class EncoderConfig(_Section):
     """The speech encoder (Eq. 2), or the text encoder of the baselines, and its training (Eq. 6).
 
     `splice` joins halves of two utterances, `class_mean_targets` lets the student aim at class means; both belong to the
-    recommended recipe. `positives` says which pictures one sentence describes equally well, so that they share their target
-    and are no negatives for each other's sentences: those of a class, or none but the picture itself. `speech` is what is
-    learned from: the recordings; many voices in many conditions that say the same captions; several voices that say each once,
-    in quiet; or what the captions mention, said by these voices in the `invented` language, in which the test is heard, too.
-    `front_end` `whisper` puts the frozen encoder of a recognizer before a small network, which reads its last layer or a
-    learned sum of all `layers`; `whisper_weights` is a file of it, by default the one in a package. `pooling` makes one vector
-    of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an exponential moving
-    average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last weights of a rate
-    that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that the student is
-    taught, None for all features; it is the dimension D of the embedding.
+    recommended recipe. `positives` says which pictures one sentence describes equally well, so that they share their target and
+    are no negatives for each other's sentences: those of a class, or none but the picture itself. `speech` is what is learned
+    from: the recordings; many voices in many conditions that say more captions (a text encoder reads those); several voices
+    that say each once, in quiet; or what the captions mention, said by these voices in the `invented` language, in which the
+    test is heard, too. `front_end` `whisper` puts the frozen encoder of a recognizer before a small network, which reads its
+    last layer or a learned sum of all `layers`; `whisper_weights` is a file of it, by default the one in a package. `pooling`
+    makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
+    exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last
+    weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that
+    the student is taught, None for all features; it is the dimension D of the embedding.
     """
 
     input: Literal["speech", "text"] = "speech"

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from s2i_lib import audio
 from s2i_lib.config import Config
-from s2i_lib.datasets import SpokenImages, load_dataset
+from s2i_lib.datasets import Caption, SpokenImages, load_dataset
 from s2i_lib.files import save_array
 from s2i_lib.models.pretrained import FidInception
 from s2i_lib.models.teacher import Teacher
@@ -83,6 +83,21 @@ class Sentences:
 def load_sentences(dataset: SpokenImages) -> Sentences:
     """The spoken captions of a split as plain words, in the row order of ``SpokenImages.utterances``."""
     return Sentences([plain_words(utterance.caption.text) for utterance in dataset.utterances])
+
+
+def many_voices_captions(config: Config, dataset: SpokenImages) -> list[tuple[int, Caption]]:
+    """Which caption of its picture every recording in many voices says: its number, and itself.
+
+    Every rendition has one recording for each utterance of the training split, in their order, but says further captions of
+    the same picture; when there are none left, it starts again.
+    """
+    spoken, found = config.data.spoken_captions, []
+    for rendition in range(config.data.renditions):
+        for row, utterance in enumerate(dataset.utterances):
+            captions = dataset[utterance.image].captions
+            number = (rendition * spoken + row % spoken) % len(captions)
+            found.append((number, captions[number]))
+    return found
 
 
 def load_log_mels(config: Config, source: str) -> LogMels:
@@ -227,6 +242,8 @@ def load_speech_data(config: Config, split: str) -> SpeechData:
 def load_inputs(config: Config, split: str, dataset: SpokenImages) -> LogMels | States | Sentences:
     """What the encoder of a recipe reads of a split."""
     if config.encoder.input == "text":
+        if config.encoder.speech == "many_voices" and split == "train":
+            return Sentences([plain_words(caption.text) for _, caption in many_voices_captions(config, dataset)])
         return load_sentences(dataset)
     load = load_states if config.encoder.front_end == "whisper" else load_log_mels
     return load(config, speech_source(config, split))

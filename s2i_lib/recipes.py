@@ -229,9 +229,11 @@ _TABLE: tuple[Recipe, ...] = (
     ),
     _extension(
         "recommended_text",
-        "the second of two stages: a text encoder that is taught as `recommended`'s encoder, for its generator",
+        "the second of two stages: a text encoder that reads what `many_voices` hears, for the generator of `recommended`",
         "#5b8c5a",
+        epochs=10,
         input="text",
+        speech="many_voices",
     ),
     # Chapter 24: the same voices say the same things of the same pictures, in English and in a language that has no letters.
     _extension(

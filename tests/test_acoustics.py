@@ -532,6 +532,8 @@ def test_only_training_hears_many_voices(project, monkeypatch, in_this_process):
     texts = [[caption.text for caption in record.captions] for record in train.dataset]
     said = [texts[image][2 * r + k] for r in (0, 1) for image in range(12) for k in (0, 1)]  # further ones each time
     assert spoken == list(zip(plan.speaker, said)) and len(utterances) == 24
+    reading = load_speech_data(tiny_config(encoder={"input": "text", "speech": "many_voices"}, data={"renditions": 2}), "train")
+    assert reading.inputs.texts == [recognition.plain_words(text) for text in said] and len(reading.image_of) == 48
     assert len(train.inputs) == 48 and np.array_equal(train.image_of, np.tile(train.dataset.image_of, 2))
     assert np.array_equal(test.inputs.frames, load_log_mels(settings, "test").frames)
     lengths = [1 + round(0.7 * RATE / rate) // audio.HOP for rate in plan.rate]

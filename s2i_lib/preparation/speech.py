@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from s2i_lib import acoustics, audio, recognition, speech, unrelated_sentences
 from s2i_lib.acoustics import Conditions
 from s2i_lib.config import Config
-from s2i_lib.datasets import Caption, DatasetError, SpokenImages, load_dataset
+from s2i_lib.datasets import DatasetError, load_dataset
+from s2i_lib.features import many_voices_captions
 from s2i_lib.files import save_text
 from s2i_lib.workers import parallel_map, write_missing_files
 
@@ -130,24 +131,6 @@ def plan_many_voices(config: Config, utterances: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def many_voices_captions(config: Config, dataset: SpokenImages) -> list[tuple[Caption, Path]]:
-    """What the many voices say, and where it is kept, in the order of the plan.
-
-    Every rendition has one recording for each utterance of the training split, in their order, but says further captions of
-    the same picture; when there are none left, it starts again.
-    """
-    spoken = config.data.spoken_captions
-    found = []
-    for rendition in range(config.data.renditions):
-        for row, utterance in enumerate(dataset.utterances):
-            captions = dataset[utterance.image].captions
-            number = (rendition * spoken + row % spoken) % len(captions)
-            name = f"{utterance.recording.stem.rsplit('_', 1)[0]}_{number}.flac"
-            folder = place_of(config, utterance.recording, f"many_voices/{rendition}").parent
-            found.append((captions[number], folder / name))
-    return found
-
-
 def write_many_voices(config: Config) -> list[Path]:
     """Let many voices say captions of the training pictures, each recording under conditions of its own.
 
@@ -158,14 +141,17 @@ def write_many_voices(config: Config) -> list[Path]:
         The recordings, in the order of the plan.
     """
     dataset = load_dataset(config.dataset, "train", config.data_dir)
-    plan, captions = plan_many_voices(config, len(dataset.utterances)), many_voices_captions(config, dataset)
+    plan, jobs = plan_many_voices(config, len(dataset.utterances)), []
     save_text(config.data_dir / "many_voices_train.csv", plan.to_csv(index_label="recording"))
-    jobs = [
-        (caption.text, conditions, row, place)
-        for row, ((caption, place), conditions) in enumerate(zip(captions, as_conditions(plan), strict=True))
-    ]
+    captions = many_voices_captions(config, dataset)
+    for row, ((number, caption), conditions) in enumerate(zip(captions, as_conditions(plan), strict=True)):
+        rendition, place = divmod(row, len(dataset.utterances))
+        recording = dataset.utterances[place].recording
+        name = f"{recording.stem.rsplit('_', 1)[0]}_{number}{recording.suffix}"
+        path = place_of(config, recording.with_name(name), f"many_voices/{rendition}")
+        jobs.append((caption.text, conditions, row, path))
     write_missing_files(_record_voice, jobs, "many voices", "recording", chunksize=32)
-    return [place for _, place in captions]
+    return [path for *_, path in jobs]
 
 
 def as_conditions(table: pd.DataFrame) -> list[Conditions]:
