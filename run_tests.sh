@@ -10,7 +10,7 @@ Usage: ./run_tests.sh [--all]
   (nothing)  about fifteen minutes on two cores: linter, types, the library's tests with the paper's data as miniatures, all
              chapters about birds through the workflow, and every chapter as committed
   --all      more, in about half an hour: slow tests (queues, several processes), the chapters about all three rendered
-             data sets, the ablations on miniatures of photographs, kernels that start the ordinary way
+             data sets, the ablations and Table III on miniatures of photographs, kernels that start the ordinary way
 
 In two minutes, without the slow tests:  python -m pytest -n 2 -m "not slow"
 TEXT

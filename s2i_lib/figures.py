@@ -87,8 +87,10 @@ def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | 
         figure.savefig(path, dpi=110, pil_kwargs={"quality": 88, "subsampling": 0, "optimize": True})
     else:
         path = folder / f"{name}.png"
-        figure.savefig(path)
-        if config.profile != "smoke":  # it takes a second, and nobody prints those
+        if config.profile == "smoke":  # drawing takes a second each time, and nobody looks at those
+            figure.savefig(path, dpi=60)
+        else:
+            figure.savefig(path)
             figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     if data is not None:
         data.to_csv(path.with_suffix(".csv"), index=False, float_format="%.6g")
