@@ -57,9 +57,7 @@ TINY = {
 
 
 def pytest_addoption(parser):
-    parser.addoption(
-        "--complete", action="store_true", help="the paper's ablations and Table III on photographs, too (./run_tests.sh --all)"
-    )
+    parser.addoption("--complete", action="store_true", help="more of the paper on photographs (./run_tests.sh --all)")
 
 
 LONGEST = ("test_paper_workflow.py", "test_workflow.py", "test_training.py")
