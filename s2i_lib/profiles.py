@@ -18,7 +18,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "encoder": {"target_dim": 12, "rnn_dim": 64, "width": 8, "epochs": 3, "batch_size": 24},
         "gan": {"base_size": 8, "generator_width": 8, "discriminator_width": 8, "steps": 16, "batch_size": 16},
         "classifier": {"images": 96, "width": 8, "epochs": 2},
-        "scores": {"captions": 12, "gallery_sentences": 2, "gallery_samples": 4, "inception_splits": 2},
+        "scores": {"captions": 8, "gallery_sentences": 2, "gallery_samples": 4, "inception_splits": 2},
     },
     # Two CPU cores, about an hour a data set. Few epochs: with the paper's loss the accuracy on unseen classes soon falls
     # while the training loss goes on falling, and a falling rate learns the training classes by heart sooner than averaged

@@ -108,9 +108,10 @@ class Project:
             shutil.copy(ROOT / name, root / name)
 
     def start(self, *options, **environment):
+        cores = [] if {"--cores", "--publish"} & set(options) else ["--cores", "1"]  # as kernels of run_tests.sh are forked for
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         process = subprocess.Popen(
-            ["bash", "run_all.sh", *options],
+            ["bash", "run_all.sh", *options, *cores],
             cwd=self.root,
             env=os.environ | {"PATH": path, "VIRTUAL_ENV": sys.prefix, "S2I_ROOT": str(self.root)} | environment,
             stdin=subprocess.DEVNULL,
