@@ -30,11 +30,10 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """How much of the data set is made. Counts are per class; `images_for_classifier` more images of each test class, used
-    for nothing else, train the class classifier behind the inception score. `renditions` is how often, for recipes of
-    many voices, as many captions of every training picture are spoken: each time further captions, by other voices in other
-    conditions. `speech` is what is recorded: the
-    synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
+    """How much of the data set is made. Counts are per class; `images_for_classifier` more images of each test class, used for
+    nothing else, train the class classifier behind the inception score. `renditions` is how often, for recipes of many voices,
+    as many captions of every training picture are spoken: each time further captions, by other voices in other conditions.
+    `speech` is what is recorded: the synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
     """
 
     num_classes: int = 200
@@ -226,8 +225,9 @@ class Config(_Section):
         A field of ``NEWER`` counts only where it differs from its default: what was recorded before it existed had that.
         """
         values = self.model_dump(include=set(sections) or None, exclude={"gan": {"compile"}})
-        for section, default in (("data", DataConfig()), ("teacher", TeacherConfig()), ("encoder", EncoderConfig())):
-            for name in NEWER[section]:
+        for section, names in NEWER.items():
+            default = type(getattr(self, section))()
+            for name in names:
                 if section in values and values[section][name] == getattr(default, name):
                     del values[section][name]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

@@ -15,12 +15,15 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+
+
 def default_count() -> int:
     """As many processes as this one may have threads: OMP_NUM_THREADS where it is set, else one per available core."""
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdecimal() and int(threads):
-        return int(threads)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+    return int(threads) if threads.isdecimal() and int(threads) else available_cores()
 
 
 def worker_processes(count: int | None = None) -> Executor:

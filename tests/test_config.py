@@ -221,7 +221,12 @@ def test_a_newer_field_at_its_default_leaves_fingerprints_as_they_were():
         for path in (repository() / "results" / "manifests").glob("birds-small-s0-paper-*")
     }
     assert {manifest["fingerprint"] for manifest in known.values()} == {config.fingerprint()}
-    for section, name, value in (("data", "renditions", 5), ("encoder", "front_end", "whisper"), ("encoder", "layers", "all")):
+    for section, name, value in (
+        ("data", "renditions", 5),
+        ("teacher", "stages", "all"),
+        ("encoder", "front_end", "whisper"),
+        ("encoder", "layers", "all"),
+    ):
         other = load_config("small", recipe="paper", overrides={section: {name: value}})
         assert other.fingerprint() != config.fingerprint() != other.fingerprint(section)
 

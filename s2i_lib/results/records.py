@@ -23,6 +23,7 @@ import torch
 
 from s2i_lib.config import Config
 from s2i_lib.files import project_root, repository, save_text
+from s2i_lib.workers import available_cores
 
 COLUMNS = [
     "dataset",
@@ -144,7 +145,7 @@ def hardware() -> dict[str, Any]:
     """Processor, cores, memory and accelerator of this machine."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": available_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "amx": bool(torch.cpu.get_capabilities().get("amx_tile")),
