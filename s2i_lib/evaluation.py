@@ -27,7 +27,7 @@ from s2i_lib.features import (
 )
 from s2i_lib.inference import embed_inputs, generate
 from s2i_lib.models.checkpoint import load_classifier, load_speech_model
-from s2i_lib.models.classifiers import predict, predict_attributes
+from s2i_lib.models.classifiers import most_probable, predict_with_features
 from s2i_lib.models.teacher import load_feature_network
 from s2i_lib.preparation.speech import write_transcripts
 from s2i_lib.recipes import RECIPES
@@ -39,18 +39,36 @@ FEATURE_SIZE = 128  # side of the pictures that the feature network of the Fréc
 
 
 @dataclass
+class Judgement:
+    """What the classifiers say about B pictures.
+
+    Attributes:
+        attributes: attribute -> (B,) values, empty for photos.  classes: (B, classes) probabilities.
+        features: (B, C) of the network behind the attributes, or behind the classes where there are none. It has learned from
+            real pictures alone, and what it was asked for is what a sentence can mention; neither the teacher nor a
+            discriminator has to do with it.
+    """
+
+    attributes: dict[str, NDArray[np.str_]]
+    classes: Floats
+    features: Floats
+
+
+@dataclass
 class Predictions:
     """What the classifiers and the feature network see in n pictures.
 
     Attributes:
         attributes: attribute -> (n,) values, empty for photos.  classes: (n, classes) probabilities.
         features: (at most 10,000, D) float32, a sample if there were more pictures.  statistics: of all features.
+        classifier: the classifier's features, see ``Judgement``.
     """
 
     attributes: dict[str, NDArray[np.str_]]
     classes: Floats
     features: Floats
     statistics: metrics.FeatureStatistics
+    classifier: metrics.FeatureSample
 
 
 class Evaluator:
@@ -93,6 +111,7 @@ class Evaluator:
         self.comparable = (
             not get_spec(config.dataset).rendered and config.scores.network == config.classifier.network == "inception"
         )
+        self._training: Floats | None = None
         real = load_images(self.test, self.size)
         self.reference = self.predict((to_signed(part) for part in real.split(256)), self._known_features(real))
 
@@ -102,14 +121,26 @@ class Evaluator:
         What stays in memory is a few hundred bytes of answers per picture and ``metrics.FeatureSample``, whose size is bounded.
         `known` are the (n, D) features of the pictures, where they were computed before.
         """
-        seen, classes, sample, start = [], [], metrics.FeatureSample(self.network.dim), 0
+        answers, classes, start = [], [], 0
+        sample, behind = metrics.FeatureSample(self.network.dim), None
         for images in batches:
-            seen.append(predict_attributes(self.classifiers["attributes"], images) if "attributes" in self.classifiers else {})
-            classes.append(predict(self.classifiers["classes"], images)["class"])
+            judged = self.judge(images)
+            answers.append(judged.attributes)
+            classes.append(judged.classes)
+            behind = (behind or metrics.FeatureSample(judged.features.shape[1])).update(judged.features)
             sample.update(self._features(images) if known is None else known[start : start + len(images)])
             start += len(images)
-        attributes = {name: np.concatenate([part[name] for part in seen]) for name in seen[0]}
-        return Predictions(attributes, np.concatenate(classes), sample.rows, sample.statistics)
+        assert behind is not None, "no picture"
+        attributes = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
+        return Predictions(attributes, np.concatenate(classes), sample.rows, sample.statistics, behind)
+
+    def judge(self, images: torch.Tensor) -> Judgement:
+        """What the classifiers say about (B, 3, s, s) pictures in [-1, 1]."""
+        classes, features = predict_with_features(self.classifiers["classes"], images)
+        if "attributes" not in self.classifiers:
+            return Judgement({}, classes["class"], features)
+        probabilities, features = predict_with_features(self.classifiers["attributes"], images)
+        return Judgement(most_probable(self.classifiers["attributes"], probabilities), classes["class"], features)
 
     def _features(self, images: torch.Tensor) -> Floats:
         return extract_features(self.network, to_pixels(images))
@@ -134,13 +165,10 @@ class Evaluator:
         )
         chosen = np.random.default_rng(self.config.seed).permutation(len(others))[: len(self.rows)]
         images = load_images(others, self.size)[chosen]
-        sample = metrics.FeatureSample(self.network.dim).update(self._known_features(images))
-        return Predictions(
-            {name: values[picture] for name, values in self.reference.attributes.items()},
-            self.reference.classes[picture],
-            sample.rows,
-            sample.statistics,
-        )
+        seen = self.predict((to_signed(part) for part in images.split(256)), self._known_features(images))
+        seen.attributes = {name: values[picture] for name, values in self.reference.attributes.items()}
+        seen.classes = self.reference.classes[picture]
+        return seen
 
     def matches_sentence(self, predictions: Predictions) -> Floats:
         """(n,) how well the picture of each sentence matches it: ``colours_correct``; where nobody knows what was said,
@@ -157,9 +185,40 @@ class Evaluator:
         """(n,) share of the mentioned colours that the picture of each sentence shows; NaN where none is mentioned."""
         return colours_correct(self.config.dataset, predictions.attributes, self.mentioned)
 
+    def diversity(
+        self, config: Config, generator: nn.Module, embeddings: Floats, sentences: int = 100, pictures: int = 4
+    ) -> float:
+        """How different are pictures of one sentence? 1: as much as real pictures of one class; 0: the noise has no say.
+
+        The mean squared distance between two pictures of one sentence, over that between two real test pictures of one class, in
+        the classifier's features.
+
+        Args:
+            embeddings: (n, D); evenly spaced ones are used.
+        """
+        rows = np.linspace(0, len(embeddings) - 1, min(sentences, len(embeddings))).round().astype(int).repeat(pictures)
+        batches = sample_images(config, generator.to(self.device), torch.from_numpy(embeddings[rows]))
+        features = np.concatenate([self.judge(images).features for images in batches])
+        real = self.reference.classifier.rows
+        ours = metrics.spread_within(features, rows)
+        return ours / metrics.spread_within(real, self.test.labels[: len(real)])
+
+    def nearest_training(self, predictions: Predictions) -> float:
+        """How near are training pictures, for the classifier? 1: as near as to real test pictures; far below: copies.
+
+        The mean distance to the nearest training picture, over that of the real test pictures.
+        """
+        if self._training is None:
+            images = load_images(load_dataset(self.config.dataset, "train", self.config.data_dir), self.size)
+            self._training = np.concatenate([self.judge(to_signed(part)).features for part in images.split(256)])
+        ours, real = (
+            metrics.nearest_distance(part.classifier.rows, self._training).mean() for part in (predictions, self.reference)
+        )
+        return float(ours / real)
+
     def score(self, run: Run, method: str, predictions: Predictions, recipe: str = "") -> None:
         """Add every score of some predictions to a run: attribute accuracy, or class accuracy where nobody knows what was said,
-        Fréchet and kernel distance, inception score.
+        Fréchet and kernel distance in two feature spaces, precision, recall, density and coverage, inception score.
         """
         if predictions.attributes:
             self._score_attributes(run, method, predictions, recipe)
@@ -172,6 +231,8 @@ class Evaluator:
         run.add(method, f"{self.names['fid']}_n{count}", distance, n=count, recipe=recipe)
         value, error = metrics.kernel_distance(predictions.features, self.reference.features)
         run.add(method, f"{self.names['kid']}_n{count}", value, n=count, standard_error=error, recipe=recipe)
+        for name, value in classifier_scores(predictions.classifier, self.reference.classifier).items():
+            run.add(method, f"{name}_classifier_n{count}", value, n=count, recipe=recipe)
         splits, count = self.config.scores.inception_splits, len(predictions.classes)
         value, spread = metrics.inception_score(predictions.classes, splits)
         run.add(method, f"{self.names['is']}_n{count}", value, n=count, standard_error=spread / np.sqrt(splits), recipe=recipe)
@@ -183,6 +244,20 @@ class Evaluator:
         scores = {f"attribute_accuracy_{name}": score for name, score in found.items()}
         for name, (accuracy, count) in {**scores, "colour_attribute_accuracy": overall}.items():
             run.add(method, name, accuracy, n=count, recipe=recipe, standard_error=np.sqrt(accuracy * (1 - accuracy) / count))
+
+
+def classifier_scores(generated: metrics.FeatureSample, real: metrics.FeatureSample) -> dict[str, float]:
+    """Scores of pictures in the classifier's features: ``frechet`` and ``kernel`` distance, and ``metrics.neighbour_scores``.
+
+    The last need more than five pictures of each kind, or they are left out.
+    """
+    ours, theirs = generated.statistics, real.statistics
+    scores = {
+        "frechet": metrics.frechet_distance(ours.mean, ours.covariance, theirs.mean, theirs.covariance),
+        "kernel": metrics.kernel_distance(generated.rows, real.rows)[0],
+    }
+    enough = min(len(generated.rows), len(real.rows)) > 5
+    return scores | (metrics.neighbour_scores(real.rows, generated.rows) if enough else {})
 
 
 def colours_correct(dataset: str, answers: dict[str, NDArray[np.str_]], mentioned: list[dict[str, str]]) -> Floats:

@@ -83,8 +83,14 @@ def test_features_are_computed_once_and_again_when_a_pixel_or_a_weight_changes(t
 @pytest.fixture
 def evaluator(monkeypatch):
     """An evaluator without data, whose classifiers and feature network cost nothing."""
-    monkeypatch.setattr(evaluation, "predict_attributes", lambda classifier, images: {"crown": np.full(len(images), "red")})
-    monkeypatch.setattr(evaluation, "predict", lambda classifier, images: {"class": np.full((len(images), 2), 0.5)})
+    monkeypatch.setattr(
+        evaluation,
+        "predict_with_features",
+        lambda classifier, images: ({"class": np.full((len(images), 2), 0.5)}, images.mean((2, 3)).numpy()),
+    )
+    monkeypatch.setattr(
+        evaluation, "most_probable", lambda classifier, answers: {"crown": np.full(len(answers["class"]), "red")}
+    )
     made = Evaluator.__new__(Evaluator)
     made.classifiers, made.network = {"attributes": None, "classes": None}, teacher()
     return made
@@ -98,6 +104,7 @@ def test_predictions_are_those_of_all_pictures_at_once(evaluator):
     np.testing.assert_array_equal(predictions.features, features)
     assert predictions.statistics.count == len(predictions.classes) == len(predictions.attributes["crown"]) == 50
     np.testing.assert_allclose(predictions.statistics.covariance, np.cov(features, rowvar=False), rtol=1e-10)
+    np.testing.assert_allclose(predictions.classifier.rows, images.mean((2, 3)), rtol=1e-6)
     known = evaluator.predict(images.split(16), known=features + 1)
     np.testing.assert_array_equal(known.features, features + 1)
 

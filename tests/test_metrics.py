@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -131,6 +132,68 @@ def test_kernel_distance_of_one_distribution_is_zero_within_its_error():
     mean, error = metrics.kernel_distance(rng.normal(size=(4000, 8)), rng.normal(size=(4000, 8)), subset_size=200)
     shifted, _ = metrics.kernel_distance(rng.normal(size=(4000, 8)), rng.normal(0.5, size=(4000, 8)), subset_size=200)
     assert abs(mean) < 4 * error and shifted > 20 * error
+
+
+# --- neighbours ---
+
+
+def _two_clouds(seed: int):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(60, 8)), rng.normal(0.4, 0.8, size=(50, 8))
+
+
+@pytest.mark.parametrize("neighbours", [1, 3, 5])
+def test_precision_and_recall_equal_torch_fidelity(neighbours):
+    from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+
+    real, generated = _two_clouds(neighbours)
+    reference = prc_features_to_metric(
+        torch.from_numpy(generated), torch.from_numpy(real), prc_neighborhood=neighbours, prc_batch_size=16, verbose=False
+    )
+    found = metrics.neighbour_scores(real, generated, neighbours)
+    assert found["precision"] == pytest.approx(reference[KEY_METRIC_PRECISION], abs=1e-6)
+    assert found["recall"] == pytest.approx(reference[KEY_METRIC_RECALL], abs=1e-6)
+
+
+def test_density_and_coverage_are_loops_over_balls():
+    real, generated = _two_clouds(0)
+    density, coverage = 0, 0
+    for x in real:
+        radius = sorted(np.linalg.norm(x - other) for other in real)[3]  # the nearest is itself
+        inside = sum(np.linalg.norm(x - y) <= radius for y in generated)
+        density, coverage = density + inside, coverage + bool(inside)
+    found = metrics.neighbour_scores(real, generated, neighbours=3)
+    assert found["density"] == pytest.approx(density / 3 / len(generated))
+    assert found["coverage"] == pytest.approx(coverage / len(real))
+
+
+def test_one_picture_again_and_again_is_precise_and_covers_little():
+    real, _ = _two_clouds(1)
+    collapsed = np.repeat(real[:1], 40, axis=0) + 1e-6 * np.random.default_rng(0).normal(size=(40, 8))
+    found = metrics.neighbour_scores(real, collapsed)
+    assert found["precision"] == 1.0 and found["recall"] <= 1 / 60 and found["coverage"] < 0.4
+
+
+def test_spread_within_groups_is_the_mean_squared_distance_of_their_pairs():
+    features, groups = np.random.default_rng(0).normal(size=(7, 3)), np.array([0, 0, 0, 1, 1, 1, 2])  # 2 is alone
+    pairs = {
+        group: [((features[i] - features[j]) ** 2).sum() for i, j in combinations(np.flatnonzero(groups == group), 2)]
+        for group in (0, 1)
+    }
+    assert metrics.spread_within(features, groups) == pytest.approx(np.mean([np.mean(part) for part in pairs.values()]))
+    with pytest.raises(ValueError, match="two members"):
+        metrics.spread_within(features, np.arange(7))
+
+
+def test_nearest_distance_is_a_loop():
+    queries, gallery = (np.random.default_rng(seed).normal(size=(5, 3)) for seed in (0, 1))
+    expected = [min(np.linalg.norm(query - row) for row in gallery) for query in queries]
+    np.testing.assert_allclose(metrics.nearest_distance(queries, gallery, batch_size=2), expected)
+
+
+def test_too_few_pictures_for_their_neighbours_are_refused():
+    with pytest.raises(ValueError, match="too few for 5 neighbours"):
+        metrics.neighbour_scores(np.zeros((5, 2)), np.zeros((50, 2)))
 
 
 def _probabilities(seed: int, rows: int = 60, classes: int = 5):

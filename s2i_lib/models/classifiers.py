@@ -53,11 +53,18 @@ class ImageClassifier(nn.Module):
         self.dropout = nn.Dropout(0.2)
         self.heads = nn.ModuleDict({q: nn.Linear(channels[-1] * 16, len(a)) for q, a in self.answers.items()})
 
+    def grid(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) images in [-1, 1] to the last (B, C, h, w) feature maps; their mean is what distances are taken in."""
+        return self.blocks(F.relu(self.stem(resize(images, self.image_size))))
+
+    def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The feature maps of ``grid`` to question -> (B, answers) logits."""
+        features = self.dropout(F.adaptive_avg_pool2d(grid, 4).flatten(1).float())
+        return {question: head(features) for question, head in self.heads.items()}
+
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
-        features = self.blocks(F.relu(self.stem(resize(images, self.image_size))))
-        features = self.dropout(F.adaptive_avg_pool2d(features, 4).flatten(1).float())
-        return {question: head(features) for question, head in self.heads.items()}
+        return self.answer(self.grid(images))
 
 
 class InceptionClassifier(nn.Module):
@@ -82,10 +89,18 @@ class InceptionClassifier(nn.Module):
         self.network.fc = nn.Identity()
         self.heads = nn.ModuleDict({q: nn.Linear(2048, len(a)) for q, a in self.answers.items()})
 
+    def grid(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) images in [-1, 1] to (B, 2048, 1, 1) features, already averaged over the picture."""
+        return self.network(resize(images, self.image_size))[:, :, None, None]
+
+    def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The features of ``grid`` to question -> (B, answers) logits."""
+        features = grid.flatten(1).float()
+        return {question: head(features) for question, head in self.heads.items()}
+
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
-        features = self.network(resize(images, self.image_size)).float()
-        return {question: head(features) for question, head in self.heads.items()}
+        return self.answer(self.grid(images))
 
 
 def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
@@ -98,7 +113,7 @@ def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
     return {"class": tuple(str(label) for label in new or range(config.data.num_classes))}
 
 
-def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "ImageClassifier | InceptionClassifier":
+def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "Classifier":
     """The untrained network of a classifier; `pretrained`: an Inception starts from its ImageNet weights, which must be
     there.
     """
@@ -108,22 +123,34 @@ def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "Im
     return ImageClassifier(heads, config.classifier_size, config.classifier.width)
 
 
+Classifier = ImageClassifier | InceptionClassifier
+Answers = dict[str, NDArray[np.float32]]
+
+
 @torch.no_grad()
-def predict(
-    classifier: ImageClassifier | InceptionClassifier, images: torch.Tensor, batch_size: int = 128
-) -> dict[str, NDArray[np.float32]]:
-    """Probabilities that an ``ImageClassifier`` gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
+def predict_with_features(
+    classifier: Classifier, images: torch.Tensor, batch_size: int = 128
+) -> tuple[Answers, NDArray[np.float32]]:
+    """``predict``, and the (N, C) features behind the answers: the last feature maps, averaged over the picture."""
     device = next(classifier.parameters()).device
-    parts = [
-        {q: F.softmax(logits, 1).cpu().numpy() for q, logits in classifier(batch.to(device)).items()}
-        for batch in images.split(batch_size)
-    ]
-    return {question: np.concatenate([part[question] for part in parts]) for question in parts[0]}
+    parts, features = [], []
+    for batch in images.split(batch_size):
+        grid = classifier.grid(batch.to(device))
+        parts.append({q: F.softmax(logits, 1).cpu().numpy() for q, logits in classifier.answer(grid).items()})
+        features.append(grid.mean((2, 3)).float().cpu().numpy())
+    return {question: np.concatenate([part[question] for part in parts]) for question in parts[0]}, np.concatenate(features)
 
 
-def predict_attributes(classifier: ImageClassifier | InceptionClassifier, images: torch.Tensor) -> dict[str, NDArray[np.str_]]:
+def predict(classifier: Classifier, images: torch.Tensor, batch_size: int = 128) -> Answers:
+    """Probabilities that an ``ImageClassifier`` gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
+    return predict_with_features(classifier, images, batch_size)[0]
+
+
+def most_probable(classifier: Classifier, probabilities: Answers) -> dict[str, NDArray[np.str_]]:
+    """The most probable answer to each question: question -> (N,) strings."""
+    return {question: np.array(classifier.answers[question])[part.argmax(1)] for question, part in probabilities.items()}
+
+
+def predict_attributes(classifier: Classifier, images: torch.Tensor) -> dict[str, NDArray[np.str_]]:
     """Most probable answer of an ``ImageClassifier`` to each of its questions: question -> (N,) strings."""
-    return {
-        question: np.array(classifier.answers[question])[probabilities.argmax(1)]
-        for question, probabilities in predict(classifier, images).items()
-    }
+    return most_probable(classifier, predict(classifier, images))
