@@ -188,7 +188,7 @@ class Evaluator:
     def diversity(
         self, config: Config, generator: nn.Module, embeddings: Floats, sentences: int = 100, pictures: int = 4
     ) -> float:
-        """How different are pictures of one sentence? 1: as much as real pictures of one class; 0: the noise has no say.
+        """How different are pictures of one sentence? 1: as real pictures of one class are; 0: the noise has no say.
 
         The mean squared distance between two pictures of one sentence, over that between two real test pictures of one class, in
         the classifier's features.
