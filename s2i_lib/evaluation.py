@@ -190,8 +190,8 @@ class Evaluator:
     ) -> float:
         """How different are pictures of one sentence? 1: as real pictures of one class are; 0: the noise has no say.
 
-        The mean squared distance between two pictures of one sentence, over that between two real test pictures of one class, in
-        the classifier's features.
+        The mean squared distance between two pictures of one sentence, over that between two real test pictures of one class,
+        in the classifier's features.
 
         Args:
             embeddings: (n, D); evenly spaced ones are used.
