@@ -152,19 +152,22 @@ class Evaluator:
         """Generate and classify one picture for each of the (n, D) embeddings; the noise follows the seed and the row."""
         return self.predict(sample_images(config, generator.to(self.device), torch.from_numpy(embeddings)))
 
-    def predict_real(self) -> Predictions:
-        """The ceiling: the real picture behind every sentence, and other real pictures for the distances.
+    def held_out(self) -> torch.Tensor:
+        """(at most n, 3, s, s) uint8 real pictures to compare the real test pictures with, chosen by the seed.
 
-        The features are those of the ``classifier`` split, which no generator was trained on; they show how far apart two sets
-        of real pictures of this size are. Photos have no such split: there the training pictures stand in, of other classes
-        where the splits share none.
+        They are of the ``classifier`` split, which no generator was trained on. Photos have no such split: there the training
+        pictures stand in, of other classes where the splits share none.
         """
-        picture = self.test.image_of[self.rows]
-        others = load_dataset(
-            self.config.dataset, "classifier" if get_spec(self.config.dataset).rendered else "train", self.config.data_dir
-        )
+        split = "classifier" if get_spec(self.config.dataset).rendered else "train"
+        others = load_dataset(self.config.dataset, split, self.config.data_dir)
         chosen = np.random.default_rng(self.config.seed).permutation(len(others))[: len(self.rows)]
-        images = load_images(others, self.size)[chosen]
+        return load_images(others, self.size)[chosen]
+
+    def predict_real(self) -> Predictions:
+        """The ceiling: the real picture behind every sentence, and for the distances the pictures of ``held_out``, which show
+        how far apart two sets of real pictures of this size are.
+        """
+        picture, images = self.test.image_of[self.rows], self.held_out()
         seen = self.predict((to_signed(part) for part in images.split(256)), self._known_features(images))
         seen.attributes = {name: values[picture] for name, values in self.reference.attributes.items()}
         seen.classes = self.reference.classes[picture]
