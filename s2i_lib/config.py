@@ -117,8 +117,8 @@ class GanConfig(_Section):
     discriminator_width: int = 32
     augment_condition: bool = True
     kl_weight: float = 2.0
-    penalty_weight: float = 2.0
-    penalty_every: int = 4
+    penalty_weight: float = 0.05
+    penalty_every: int = 16
     matching_weight: float = 1.0
     steps: int = 4000
     batch_size: int = 24

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from s2i_lib.devices import pick_device, to_device
+from s2i_lib.devices import to_device
 from s2i_lib.features import to_signed
 from s2i_lib.files import save_atomically
 from s2i_lib.training import distributed
@@ -26,8 +26,8 @@ STUDENT_SECTIONS = ("dataset", "profile", "recipe", "seed", "precision", "data",
 
 
 def adam(module: nn.Module, rate: float, betas: tuple[float, float] = (0.9, 0.999), **options: Any) -> torch.optim.Adam:
-    """Adam over the parameters of a module; on a GPU in one kernel. Checkpoints of either kind fit the other."""
-    return torch.optim.Adam(module.parameters(), rate, betas, fused=True if pick_device().type == "cuda" else None, **options)
+    """Adam over the parameters of a module, in one kernel: half the time of a loop over the parameters."""
+    return torch.optim.Adam(module.parameters(), rate, betas, fused=True, **options)
 
 
 def seed_step(seed: int, step: int) -> np.random.Generator:

@@ -149,11 +149,11 @@ def stackgan_v1_step(networks: Networks, batch: Batch, step: int) -> Losses:
 
 
 def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
-    """One hinge update of the discriminator with mismatched pairs and the matching-aware gradient penalty, then the generator.
+    """One hinge update of the discriminator with mismatched pairs and the R1 penalty, then the generator.
 
     Both also have to tell which sentence of the batch belongs to which image (a contrastive matching loss, as in XMC-GAN): one
-    mismatched pair per image teaches colours slowly. The penalty, which needs a second derivative, is taken every few steps
-    with a weight to match, and in float32.
+    mismatched pair per image teaches colours slowly. The penalty, which costs as much as a step, is taken every few steps
+    with a weight to match (Karras et al., 2020).
     """
     settings, generator = networks.settings, cast(ModulatedGenerator, networks.generator)
     discriminator = cast(ProjectionDiscriminator, networks.discriminators[0])
@@ -167,8 +167,7 @@ def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
     contrast = _matching_loss(discriminator, real_features, embedding, labels)
     total, values = hinge + settings.matching_weight * contrast, {}
     if (step + 1) % settings.penalty_every == 0:
-        with torch.autocast(images.device.type, enabled=False):
-            penalty = losses.matching_aware_gradient_penalty(discriminator, images, embedding)
+        penalty = losses.r1_penalty(discriminator, images, embedding)
         total = total + settings.penalty_weight * settings.penalty_every * penalty
         values["penalty"] = penalty
     _apply(networks.optimizers["discriminators"], total)
