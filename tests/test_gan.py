@@ -73,6 +73,16 @@ def test_a_modulated_generator_too_small_is_refused():
         ModulatedGenerator(EMBEDDING, NOISE, 8, 4)
 
 
+def test_the_modulated_generator_mirrors_its_picture_with_the_sign_of_the_first_noise():
+    torch.manual_seed(0)
+    generator, (noise, embedding) = ModulatedGenerator(EMBEDDING, NOISE, 8, 16), _inputs(6)
+    with torch.no_grad():
+        generator.project.weight[:, 0] = 0  # an untrained modulation does nothing: so the number has no other say
+        one = generator(noise, embedding)[0]
+        other = generator(torch.cat([-noise[:, :1], noise[:, 1:]], dim=1), embedding)[0]
+    assert torch.equal(one, other.flip(-1)) and not torch.equal(one, other)
+
+
 def test_all_models_draw_at_the_size_of_the_configuration():
     for model in ("stackgan_v2", "stackgan_v1", "modulated"):
         settings = _settings(model)

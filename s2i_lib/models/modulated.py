@@ -47,6 +47,9 @@ class ModulatedGenerator(nn.Module):
     Same inputs and outputs as `Generator`, with a single scale. It has no normalisation layers, so an image never depends
     on its batch. The last layer alone works at the full resolution.
 
+    Training pictures are mirrored at random, so both sides are equally likely. The generator need not learn that: it mirrors its
+    picture where the first number of the noise is positive, and learns to draw one side.
+
     Args:
         embedding_dim: D of the speech embedding.
         noise_dim: length of the noise vector z.
@@ -80,7 +83,8 @@ class ModulatedGenerator(nn.Module):
         x = self.project(noise).view(len(noise), -1, 4, 4)
         for block in self.blocks:
             x = block(x, condition)
-        return [self.to_rgb(x).float()]
+        images = self.to_rgb(x).float()
+        return [torch.where(noise[:, :1, None, None] > 0, images.flip(-1), images)]
 
 
 class _DownBlock(nn.Module):
