@@ -39,7 +39,7 @@ FEATURE_SIZE = 128  # side of the pictures that the feature network of the Fréc
 
 
 @dataclass
-class Judgement:
+class Classified:
     """What the classifiers say about B pictures.
 
     Attributes:
@@ -61,7 +61,7 @@ class Predictions:
     Attributes:
         attributes: attribute -> (n,) values, empty for photos.  classes: (n, classes) probabilities.
         features: (at most 10,000, D) float32, a sample if there were more pictures.  statistics: of all features.
-        classifier: the classifier's features, see ``Judgement``.
+        classifier: the classifier's features, see ``Classified``.
     """
 
     attributes: dict[str, NDArray[np.str_]]
@@ -124,23 +124,23 @@ class Evaluator:
         answers, classes, start = [], [], 0
         sample, behind = metrics.FeatureSample(self.network.dim), None
         for images in batches:
-            judged = self.judge(images)
-            answers.append(judged.attributes)
-            classes.append(judged.classes)
-            behind = (behind or metrics.FeatureSample(judged.features.shape[1])).update(judged.features)
+            seen = self.classify(images)
+            answers.append(seen.attributes)
+            classes.append(seen.classes)
+            behind = (behind or metrics.FeatureSample(seen.features.shape[1])).update(seen.features)
             sample.update(self._features(images) if known is None else known[start : start + len(images)])
             start += len(images)
         assert behind is not None, "no picture"
         attributes = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
         return Predictions(attributes, np.concatenate(classes), sample.rows, sample.statistics, behind)
 
-    def judge(self, images: torch.Tensor) -> Judgement:
+    def classify(self, images: torch.Tensor) -> Classified:
         """What the classifiers say about (B, 3, s, s) pictures in [-1, 1]."""
         classes, features = predict_with_features(self.classifiers["classes"], images)
         if "attributes" not in self.classifiers:
-            return Judgement({}, classes["class"], features)
+            return Classified({}, classes["class"], features)
         probabilities, features = predict_with_features(self.classifiers["attributes"], images)
-        return Judgement(most_probable(self.classifiers["attributes"], probabilities), classes["class"], features)
+        return Classified(most_probable(self.classifiers["attributes"], probabilities), classes["class"], features)
 
     def _features(self, images: torch.Tensor) -> Floats:
         return extract_features(self.network, to_pixels(images))
@@ -201,7 +201,7 @@ class Evaluator:
         """
         rows = np.linspace(0, len(embeddings) - 1, min(sentences, len(embeddings))).round().astype(int).repeat(pictures)
         batches = sample_images(config, generator.to(self.device), torch.from_numpy(embeddings[rows]))
-        features = np.concatenate([self.judge(images).features for images in batches])
+        features = np.concatenate([self.classify(images).features for images in batches])
         real = self.reference.classifier.rows
         ours = metrics.spread_within(features, rows)
         return ours / metrics.spread_within(real, self.test.labels[: len(real)])
@@ -213,7 +213,7 @@ class Evaluator:
         """
         if self._training is None:
             images = load_images(load_dataset(self.config.dataset, "train", self.config.data_dir), self.size)
-            self._training = np.concatenate([self.judge(to_signed(part)).features for part in images.split(256)])
+            self._training = np.concatenate([self.classify(to_signed(part)).features for part in images.split(256)])
         ours, real = (
             metrics.nearest_distance(part.classifier.rows, self._training).mean() for part in (predictions, self.reference)
         )

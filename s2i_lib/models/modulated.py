@@ -25,8 +25,10 @@ class _Modulation(nn.Module):
         return x * (1 + scale) + shift
 
 
-class _ModulatedBlock(nn.Module):
+class ModulatedBlock(nn.Module):
     """Upsample, then two modulated convolutions beside a shortcut."""
+
+    resampling = "nearest"  # bilinear: chapter 27
 
     def __init__(self, inputs: int, outputs: int, condition_dim: int):
         super().__init__()
@@ -35,10 +37,11 @@ class _ModulatedBlock(nn.Module):
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, s, s) features and (B, C) conditions to (B, outputs, 2s, 2s) features."""
         y = F.leaky_relu(self.modulate1(x, condition), 0.2)
-        y = self.conv1(F.interpolate(y, scale_factor=2, mode="nearest"))
+        y = self.conv1(F.interpolate(y, scale_factor=2, mode=self.resampling))
         y = self.conv2(F.leaky_relu(self.modulate2(y, condition), 0.2))
-        return F.interpolate(self.skip(x), scale_factor=2, mode="nearest") + y
+        return F.interpolate(self.skip(x), scale_factor=2, mode=self.resampling) + y
 
 
 class ModulatedGenerator(nn.Module):
@@ -47,8 +50,8 @@ class ModulatedGenerator(nn.Module):
     Same inputs and outputs as `Generator`, with a single scale. It has no normalisation layers, so an image never depends
     on its batch. The last layer alone works at the full resolution.
 
-    Training pictures are mirrored at random, so both sides are equally likely. The generator need not learn that: it mirrors its
-    picture where the first number of the noise is positive, and learns to draw one side.
+    Training pictures are mirrored at random, so both sides are equally likely. The generator need not learn that: it mirrors
+    its picture where the first number of the noise is positive, and learns to draw one side.
 
     Args:
         embedding_dim: D of the speech embedding.
@@ -60,6 +63,8 @@ class ModulatedGenerator(nn.Module):
         ValueError: `size` below 8.
     """
 
+    block = ModulatedBlock
+
     def __init__(self, embedding_dim: int, noise_dim: int = 100, width: int = 32, size: int = 64):
         super().__init__()
         self.noise_dim = noise_dim
@@ -69,7 +74,7 @@ class ModulatedGenerator(nn.Module):
         channels = [width * min(2 ** (levels - level), 4) for level in range(levels + 1)]
         self.embed = nn.Linear(embedding_dim, 256)
         self.project = nn.Linear(noise_dim, channels[0] * 16)
-        self.blocks = nn.ModuleList([_ModulatedBlock(a, b, 256 + noise_dim) for a, b in pairwise(channels)])
+        self.blocks = nn.ModuleList([self.block(a, b, 256 + noise_dim) for a, b in pairwise(channels)])
         self.to_rgb = nn.Sequential(
             nn.LeakyReLU(0.2),
             nn.Upsample(scale_factor=PATCH, mode="nearest"),
@@ -88,6 +93,8 @@ class ModulatedGenerator(nn.Module):
 
 
 class _DownBlock(nn.Module):
+    """Two convolutions, the first of which halves the side, beside a shortcut."""
+
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         self.body = nn.Sequential(
