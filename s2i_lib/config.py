@@ -105,7 +105,8 @@ class EncoderConfig(_Section):
 class GanConfig(_Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
-    `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
+    `decay` is the share of the steps, at the end, over which the learning rates fall to a tenth. `compile` fuses the layers of a
+    StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     """
 
     model: Literal["stackgan_v2", "stackgan_v1", "modulated"] = "stackgan_v2"
@@ -125,6 +126,7 @@ class GanConfig(_Section):
     generator_learning_rate: float = 2e-4
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
+    decay: float = 0.0
     ema_decay: float = 0.999
     compile: bool = False
 
@@ -161,7 +163,12 @@ class ScoreConfig(_Section):
 
 
 # Fields that committed records were made without.
-NEWER = {"data": ("renditions",), "teacher": ("stages",), "encoder": ("front_end", "layers", "whisper_weights")}
+NEWER = {
+    "data": ("renditions",),
+    "teacher": ("stages",),
+    "encoder": ("front_end", "layers", "whisper_weights"),
+    "gan": ("decay",),
+}
 
 
 class Config(_Section):
