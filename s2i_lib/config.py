@@ -105,8 +105,8 @@ class EncoderConfig(_Section):
 class GanConfig(_Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
-    `decay` is the share of the steps, at the end, over which the learning rates fall to a tenth. `compile` fuses the layers of a
-    StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
+    `decay` is the share of the steps, at the end, over which the learning rates fall to a tenth. `compile` fuses the layers of
+    a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     """
 
     model: Literal["stackgan_v2", "stackgan_v1", "modulated"] = "stackgan_v2"
