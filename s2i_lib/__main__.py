@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_translate(commands)
     _add_speak(commands)
+    _add_models(commands)
     _add_data(commands)
     add_config_parser(commands)
     add_parser(commands)
@@ -40,7 +41,9 @@ def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     translate = commands.add_parser("translate", help="draw a recording")
     translate.add_argument("recording", type=Path, help="sound file: wav, flac, ogg, mp3, m4a, webm and more")
     translate.add_argument("--out", type=Path, default=Path("image.png"), help="PNG to write (default: %(default)s)")
-    translate.add_argument("--run", type=Path, help="run folder (default: the small run of the recommended recipe)")
+    source = translate.add_mutually_exclusive_group()
+    source.add_argument("--model", help="released model, see `models` (default: birds)")
+    source.add_argument("--run", type=Path, help="folder of a run of your own")
     translate.add_argument("--num-images", type=int, default=8, help="pictures per sentence (default: %(default)s)")
     translate.add_argument("--seed", type=int, default=0, help="seed of the noise (default: %(default)s)")
     translate.add_argument(
@@ -57,6 +60,11 @@ def _add_speak(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     speak.add_argument("text", help="English sentence")
     speak.add_argument("--out", type=Path, default=Path("speech.wav"), help="wav or flac to write (default: %(default)s)")
     speak.set_defaults(command=_speak)
+
+
+def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    models = commands.add_parser("models", help="list and verify the models that come with the project")
+    models.set_defaults(command=_models)
 
 
 def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -80,11 +88,12 @@ def _translate(options: argparse.Namespace) -> None:
 
     from s2i_lib.files import save_atomically
     from s2i_lib.inference import SpeechToImage, UnlikeTaughtError, unlike_taught
+    from s2i_lib.released import release_folder
 
     image_format = Image.registered_extensions().get(options.out.suffix.lower())
     if image_format is None or not options.out.parent.is_dir() or options.out.is_dir():
         raise ValueError(f"{options.out}: cannot be written; give an existing folder and a name that ends in .png")
-    model = SpeechToImage.load(options.run)
+    model = SpeechToImage.load(release_folder(options.model) if options.model else options.run)
     translation = model.translate_recording(options.recording, options.num_images, options.seed, options.anyway)
     rows = [np.concatenate(list(drawing.images), axis=1) for drawing in translation.drawings if len(drawing.images)]
     if not rows:
@@ -97,6 +106,19 @@ def _translate(options: argparse.Namespace) -> None:
         print(json.dumps(_as_json(translation, options.out)))
     else:
         print(*_summary(translation, options.out), sep="\n")
+
+
+def _models(options: argparse.Namespace) -> None:
+    from s2i_lib.released import list_releases
+
+    releases = list_releases()
+    if not releases:
+        print("no model came with this checkout")
+    for release in releases:
+        config, state = release.config, f"damaged: {', '.join(release.damaged)}" if release.damaged else "complete"
+        print(f"{release.name:20s} {config.dataset:10s} {config.recipe:22s} {release.size / 2**20:5.1f} MiB  {state}")
+    if damaged := [release.name for release in releases if release.damaged]:
+        raise ValueError(f"{', '.join(damaged)}: get the files again (git checkout models)")
 
 
 def _warnings(translation: "Translation") -> list[str]:

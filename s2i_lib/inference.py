@@ -24,13 +24,17 @@ from s2i_lib.models.student import SpeechModel
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
 from s2i_lib.novelty import REFERENCE_FILE, Familiarity, SpeechReference, load_reference
 from s2i_lib.recordings import Recording, Sentence, find_sentences, read_recording
+from s2i_lib.released import DEFAULT, models_folder
 
 DESCRIPTION_FILE = "model.json"  # the configuration of a run, beside its weights
 
 
-def default_run() -> Path:
-    """The run folder that is used when none is named: profile `small`, recipe `recommended`, birds."""
-    return project_root() / "runs" / "birds-small-s0" / "recommended"
+def default_folder() -> Path:
+    """The model that is used when none is named: the released one of the birds; where none came along, the run of profile
+    `small` and recipe `recommended`.
+    """
+    released = models_folder() / DEFAULT
+    return released if released.exists() else project_root() / "runs" / "birds-small-s0" / "recommended"
 
 
 @torch.no_grad()
@@ -146,17 +150,17 @@ class SpeechToImage:
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: torch.device | str | None = None) -> "SpeechToImage":
-        """Read the models that chapters 05 and 06 left in a run folder.
+        """Read a released model, or the models that chapters 05 and 06 left in a run folder.
 
         Args:
-            path: the run folder; default ``default_run()``.
+            path: the folder; default ``default_folder()``.
             device: where to compute; default the GPU if there is one.
 
         Raises:
             FileNotFoundError: the folder holds no finished run; the message says how to make one.
             ValueError: the run was trained by a version with other settings, encodes text, or has a damaged reference.
         """
-        folder = Path(path) if path is not None else default_run()
+        folder = Path(path) if path is not None else default_folder()
         needed = (DESCRIPTION_FILE, "speech_encoder.safetensors", "generator.safetensors")
         missing = [name for name in needed if not (folder / name).exists()]
         if missing:
