@@ -105,8 +105,7 @@ class EncoderConfig(_Section):
 class GanConfig(_Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
-    `decay` is the share of the steps, at the end, over which the learning rates fall to a tenth. `compile` fuses the layers of
-    a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
+    `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     """
 
     model: Literal["stackgan_v2", "stackgan_v1", "modulated"] = "stackgan_v2"
@@ -118,15 +117,14 @@ class GanConfig(_Section):
     discriminator_width: int = 32
     augment_condition: bool = True
     kl_weight: float = 2.0
-    penalty_weight: float = 0.05
-    penalty_every: int = 16
+    penalty_weight: float = 2.0
+    penalty_every: int = 4
     matching_weight: float = 1.0
     steps: int = 4000
     batch_size: int = 24
     generator_learning_rate: float = 2e-4
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
-    decay: float = 0.0
     ema_decay: float = 0.999
     compile: bool = False
 
@@ -163,12 +161,7 @@ class ScoreConfig(_Section):
 
 
 # Fields that committed records were made without.
-NEWER = {
-    "data": ("renditions",),
-    "teacher": ("stages",),
-    "encoder": ("front_end", "layers", "whisper_weights"),
-    "gan": ("decay",),
-}
+NEWER = {"data": ("renditions",), "teacher": ("stages",), "encoder": ("front_end", "layers", "whisper_weights")}
 
 
 class Config(_Section):

@@ -59,7 +59,13 @@ class Recipe:
 _RECOMMENDED: Values = {
     "teacher": {"stages": "all"},
     "encoder": {"loss": "contrastive", "splice": True, "class_mean_targets": True},
-    "gan": {"model": "modulated", "discriminator_learning_rate": 4e-4, "beta1": 0.0},
+    "gan": {
+        "model": "modulated",
+        "discriminator_learning_rate": 4e-4,
+        "beta1": 0.0,
+        "penalty_weight": 0.05,
+        "penalty_every": 16,
+    },
 }
 _RECOMMENDED_SMALL: Values = {
     "encoder": {"epochs": 20, "weight_decay": 1e-5, "ema_decay": 0.0},

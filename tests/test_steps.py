@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from s2i_lib import losses
 from s2i_lib.models.gan import build_gan
 from s2i_lib.training.common import adam
-from s2i_lib.training.gan import compile_networks, set_learning_rates
+from s2i_lib.training.gan import compile_networks
 from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, stackgan_step
 
 LABELS = torch.tensor([0, 1, 1, 2, 3, 3])
@@ -35,17 +35,6 @@ def modules(networks):
 
 def random_batch(gan):
     return Batch(torch.rand(6, 3, gan.image_size, gan.image_size) * 2 - 1, torch.randn(6, EMBEDDING_DIM), LABELS)
-
-
-def test_learning_rates_stay_and_then_fall_in_a_straight_line_to_a_tenth():
-    networks = untrained("recommended", steps=100, decay=0.2, generator_learning_rate=0.5, discriminator_learning_rate=1.0)
-    rates = []
-    for step in (0, 80, 90, 95, 99):
-        set_learning_rates(networks, step)
-        rates.append(tuple(part.param_groups[0]["lr"] for part in networks.optimizers.values()))
-    assert rates == [pytest.approx((0.5 * factor, factor)) for factor in (1.0, 1.0, 0.5, 0.25, 0.1)]
-    set_learning_rates(constant := untrained("recommended", steps=100), 99)
-    assert constant.optimizers["generator"].param_groups[0]["lr"] == constant.settings.generator_learning_rate
 
 
 def literal_stackgan_step(networks, batch):

@@ -93,22 +93,6 @@ def build_networks(config: Config, embedding_dim: int, device: torch.device) -> 
     return Networks(generator, discriminators, optimizers, settings)
 
 
-def set_learning_rates(networks: Networks, step: int) -> None:
-    """The learning rates of a step, counted from 0: as configured, and in the last ``gan.decay`` of the steps in a straight
-    line to a tenth.
-    """
-    settings = networks.settings
-    left = (1 - step / settings.steps) / settings.decay if settings.decay else 1.0
-    factor = min(1.0, max(0.1, left))
-    rates = {
-        "generator": settings.generator_learning_rate,
-        "discriminators": settings.discriminator_learning_rate,
-    }
-    for name, rate in rates.items():
-        for group in networks.optimizers[name].param_groups:
-            group["lr"] = factor * rate
-
-
 def train_gan(config: Config) -> pd.DataFrame:
     """Train the generator of a run on real images and speech embeddings; write ``generator.safetensors``.
 
@@ -141,7 +125,6 @@ def train_gan(config: Config) -> pd.DataFrame:
         while checkpoint.position < settings.steps:
             step = checkpoint.position
             batch = data.batch(settings.batch_size, seed_step(config.seed, step))
-            set_learning_rates(networks, step)
             with mixed_precision(config):
                 values = run_step(networks, batch, step)
             average.update_parameters(networks.generator)
