@@ -115,8 +115,9 @@ def _models(options: argparse.Namespace) -> None:
     if not releases:
         print("no model came with this checkout")
     for release in releases:
-        config, state = release.config, f"damaged: {', '.join(release.damaged)}" if release.damaged else "complete"
-        print(f"{release.name:20s} {config.dataset:10s} {config.recipe:22s} {release.size / 2**20:5.1f} MiB  {state}")
+        dataset, recipe = (release.config.dataset, release.config.recipe) if release.config else ("?", "?")
+        state = f"damaged: {', '.join(release.damaged)}" if release.damaged else "complete"
+        print(f"{release.name:20s} {dataset:10s} {recipe:22s} {release.size / 2**20:5.1f} MiB  {state}")
     if damaged := [release.name for release in releases if release.damaged]:
         raise ValueError(f"{', '.join(damaged)}: get the files again (git checkout models)")
 

@@ -137,10 +137,11 @@ class Evaluator:
     def classify(self, images: torch.Tensor) -> Classified:
         """What the classifiers say about (B, 3, s, s) pictures in [-1, 1]."""
         classes, features = predict_with_features(self.classifiers["classes"], images)
-        if "attributes" not in self.classifiers:
-            return Classified({}, classes["class"], features)
-        probabilities, features = predict_with_features(self.classifiers["attributes"], images)
-        return Classified(most_probable(self.classifiers["attributes"], probabilities), classes["class"], features)
+        attributes = {}
+        if "attributes" in self.classifiers:
+            probabilities, features = predict_with_features(self.classifiers["attributes"], images)
+            attributes = most_probable(self.classifiers["attributes"], probabilities)
+        return Classified(attributes, classes["class"], features)
 
     def _features(self, images: torch.Tensor) -> Floats:
         return extract_features(self.network, to_pixels(images))
@@ -202,9 +203,8 @@ class Evaluator:
         rows = np.linspace(0, len(embeddings) - 1, min(sentences, len(embeddings))).round().astype(int).repeat(pictures)
         batches = sample_images(config, generator.to(self.device), torch.from_numpy(embeddings[rows]))
         features = np.concatenate([self.classify(images).features for images in batches])
-        real = self.reference.classifier.rows
-        ours = metrics.spread_within(features, rows)
-        return ours / metrics.spread_within(real, self.test.labels[: len(real)])
+        real = self.reference.classifier
+        return metrics.spread_within(features, rows) / metrics.spread_within(real.rows, self.test.labels[real.numbers])
 
     def nearest_training(self, predictions: Predictions) -> float:
         """How near are training pictures, for the classifier? 1: as near as to real test pictures; far below: copies.
@@ -229,8 +229,7 @@ class Evaluator:
             right = self.matches_sentence(predictions)
             error = right.std() / np.sqrt(len(right))
             run.add(method, self.metric, right.mean(), n=len(right), standard_error=error, recipe=recipe)
-        ours, real = predictions.statistics, self.reference.statistics
-        distance, count = metrics.frechet_distance(ours.mean, ours.covariance, real.mean, real.covariance), ours.count
+        distance, count = predictions.statistics.distance(self.reference.statistics), predictions.statistics.count
         run.add(method, f"{self.names['fid']}_n{count}", distance, n=count, recipe=recipe)
         value, error = metrics.kernel_distance(predictions.features, self.reference.features)
         run.add(method, f"{self.names['kid']}_n{count}", value, n=count, standard_error=error, recipe=recipe)
@@ -252,14 +251,13 @@ class Evaluator:
 def classifier_scores(generated: metrics.FeatureSample, real: metrics.FeatureSample) -> dict[str, float]:
     """Scores of pictures in the classifier's features: ``frechet`` and ``kernel`` distance, and ``metrics.neighbour_scores``.
 
-    The last need more than five pictures of each kind, or they are left out.
+    The last need more than ``metrics.NEIGHBOURS`` pictures of each kind, or they are left out.
     """
-    ours, theirs = generated.statistics, real.statistics
     scores = {
-        "frechet": metrics.frechet_distance(ours.mean, ours.covariance, theirs.mean, theirs.covariance),
+        "frechet": generated.statistics.distance(real.statistics),
         "kernel": metrics.kernel_distance(generated.rows, real.rows)[0],
     }
-    enough = min(len(generated.rows), len(real.rows)) > 5
+    enough = min(len(generated.rows), len(real.rows)) > metrics.NEIGHBOURS
     return scores | (metrics.neighbour_scores(real.rows, generated.rows) if enough else {})
 
 

@@ -1,5 +1,6 @@
 """Where files lie, and how they are written: as a whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,12 @@ def project_root() -> Path:
     It is looked up at every call, so that a test or a borrowed machine can work elsewhere.
     """
     return Path(os.environ.get("S2I_ROOT") or repository())
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -18,15 +18,13 @@ from s2i_lib.config import Config
 from s2i_lib.devices import mixed_precision, pick_device
 from s2i_lib.features import LogMels, Sentences, to_pixels
 from s2i_lib.files import project_root
-from s2i_lib.models.checkpoint import load_generator, load_speech_model
+from s2i_lib.models.checkpoint import DESCRIPTION_FILE, load_generator, load_speech_model
 from s2i_lib.models.gan import AnyGenerator
 from s2i_lib.models.student import SpeechModel
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
 from s2i_lib.novelty import REFERENCE_FILE, Familiarity, SpeechReference, load_reference
 from s2i_lib.recordings import Recording, Sentence, find_sentences, read_recording
 from s2i_lib.released import DEFAULT, models_folder
-
-DESCRIPTION_FILE = "model.json"  # the configuration of a run, beside its weights
 
 
 def default_folder() -> Path:

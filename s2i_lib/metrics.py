@@ -7,6 +7,8 @@ Inception features and may not be compared with one.
 import numpy as np
 from scipy.spatial.distance import cdist
 
+NEIGHBOURS = 5  # how many of them a ball of `neighbour_scores` holds
+
 
 class FeatureStatistics:
     """Mean and covariance of features that arrive in batches: one pass, float64, memory independent of the count."""
@@ -36,6 +38,10 @@ class FeatureStatistics:
         mean = self.total / self.count
         return (self.products - self.count * np.outer(mean, mean)) / (self.count - 1)
 
+    def distance(self, other: "FeatureStatistics") -> float:
+        """``frechet_distance`` to other features."""
+        return frechet_distance(self.mean, self.covariance, other.mean, other.covariance)
+
 
 class FeatureSample:
     """``FeatureStatistics`` of all (n, dim) features that arrive in batches, and a random sample of the features themselves.
@@ -45,20 +51,23 @@ class FeatureSample:
 
     Attributes:
         statistics: of all rows.  rows: (min(n, size), dim) float32 in the order of their arrival.
+        numbers: (min(n, size),) which of all rows these are, counted from 0.
     """
 
     def __init__(self, dim: int, size: int = 10_000, seed: int = 0):
         self.statistics, self.rows, self.size = FeatureStatistics(dim), np.empty((0, dim), np.float32), size
+        self.numbers = np.empty(0, np.int64)
         self._rng, self._lots = np.random.default_rng(seed), np.empty(0)
 
     def update(self, features: np.ndarray) -> "FeatureSample":
         """Add (n, dim) features."""
+        numbers = np.concatenate([self.numbers, self.statistics.count + np.arange(len(features))])
         self.statistics.update(features)
         lots = np.concatenate([self._lots, self._rng.random(len(features))])
         kept = np.sort(np.argsort(lots)[: self.size])
         old = kept[kept < len(self.rows)]
         self.rows = np.concatenate([self.rows[old], features[kept[len(old) :] - len(self.rows)].astype(np.float32)])
-        self._lots = lots[kept]
+        self.numbers, self._lots = numbers[kept], lots[kept]
         return self
 
 
@@ -110,7 +119,7 @@ def kernel_distance(
 
 
 def neighbour_scores(
-    real: np.ndarray, generated: np.ndarray, neighbours: int = 5, most: int = 5000, seed: int = 0
+    real: np.ndarray, generated: np.ndarray, neighbours: int = NEIGHBOURS, most: int = 5000, seed: int = 0
 ) -> dict[str, float]:
     """Fidelity and variety apart, from nearest neighbours in a feature space.
 

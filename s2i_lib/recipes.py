@@ -82,6 +82,7 @@ _RECOMMENDED_SMALL: Values = {
 
 # R1 sums over pixels, of which pictures of 256 px have 16 times as many as those of 64 px.
 _LARGE_PICTURES: Values = {"gan": {"penalty_weight": 0.8}}
+_RECOMMENDED_PROFILES = {"small": _RECOMMENDED_SMALL, "large": _LARGE_PICTURES, "paper": _LARGE_PICTURES}
 
 
 def _extension(name: str, description: str, colour: str, epochs: int = 20, **encoder: Any) -> Recipe:
@@ -93,7 +94,7 @@ def _extension(name: str, description: str, colour: str, epochs: int = 20, **enc
     """
     small = {**_RECOMMENDED_SMALL, "encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": epochs}}
     overrides = {**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], **encoder}}
-    profiles = {"small": small, "large": _LARGE_PICTURES, "paper": _LARGE_PICTURES}
+    profiles = {**_RECOMMENDED_PROFILES, "small": small}
     return Recipe(name, description, "extension", overrides, profiles, colour=colour, datasets=("birds",))
 
 
@@ -113,7 +114,7 @@ _TABLE: tuple[Recipe, ...] = (
         "same data, encoder and interface; a contrastive loss and a generator whose blocks the sentence modulates",
         kind="method",
         overrides=_RECOMMENDED,
-        profiles={"small": _RECOMMENDED_SMALL, "large": _LARGE_PICTURES, "paper": _LARGE_PICTURES},
+        profiles=_RECOMMENDED_PROFILES,
         method="ours",
         colour="#1f6f8b",
         tables=("II", "III"),

@@ -4,7 +4,6 @@ A folder holds what a run folder holds, in half precision: ``model.json`` (the c
 ``generator.safetensors`` and the sentences that the encoder knows. Beside them stand ``checksums.json`` and a model card.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ from pathlib import Path
 from safetensors.torch import load_file, save
 
 from s2i_lib.config import Config
-from s2i_lib.files import repository, save_atomically, save_text
+from s2i_lib.files import repository, save_atomically, save_text, sha256
+from s2i_lib.models.checkpoint import DESCRIPTION_FILE, encoder_path, generator_path
+from s2i_lib.novelty import REFERENCE_FILE
 
 DEFAULT = "birds"
-CHECKSUMS_FILE, CARD_FILE, DESCRIPTION_FILE = "checksums.json", "README.md", "model.json"
+CHECKSUMS_FILE, CARD_FILE = "checksums.json", "README.md"
 LARGEST, LARGEST_OF_ALL = 10 * 2**20, 40 * 2**20  # bytes, of a file and of all together
 
 
@@ -25,13 +26,13 @@ class Release:
     """A released model.
 
     Attributes:
-        name: of its folder.  folder: where it lies.  config: of the run that trained it.
+        name: of its folder.  folder: where it lies.  config: of the run that trained it, unless its file is damaged.
         size: in bytes.  damaged: files that are missing or do not have their checksum.
     """
 
     name: str
     folder: Path
-    config: Config
+    config: Config | None
     size: int
     damaged: list[str]
 
@@ -47,27 +48,30 @@ def release_folder(name: str) -> Path:
     Raises:
         FileNotFoundError: there is none of this name; the message lists those that there are.
     """
-    folder = models_folder() / name
-    if not (folder / CHECKSUMS_FILE).exists():
-        there = ", ".join(path.parent.name for path in sorted(models_folder().glob(f"*/{CHECKSUMS_FILE}"))) or "none"
-        raise FileNotFoundError(f"there is no released model {name!r}; released: {there}")
-    return folder
+    folders = {folder.name: folder for folder in _folders()}
+    if name not in folders:
+        raise FileNotFoundError(f"there is no released model {name!r}; released: {', '.join(folders) or 'none'}")
+    return folders[name]
 
 
 def list_releases() -> list[Release]:
     """All released models by name, every file read and compared with its checksum."""
-    return [_read(path.parent) for path in sorted(models_folder().glob(f"*/{CHECKSUMS_FILE}"))]
+    return [_read(folder) for folder in _folders()]
+
+
+def _folders() -> list[Path]:
+    return sorted(path.parent for path in models_folder().glob(f"[!.]*/{CHECKSUMS_FILE}"))
 
 
 def _read(folder: Path) -> Release:
     expected = json.loads((folder / CHECKSUMS_FILE).read_text())
-    damaged = [name for name, digest in expected.items() if not (folder / name).exists() or _digest(folder / name) != digest]
-    config = Config.model_validate(json.loads((folder / DESCRIPTION_FILE).read_text())["config"])
+    damaged = [name for name, digest in expected.items() if not (folder / name).exists() or sha256(folder / name) != digest]
+    config = None if DESCRIPTION_FILE in damaged else _config(folder)
     return Release(folder.name, folder, config, sum(path.stat().st_size for path in folder.iterdir()), damaged)
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _config(folder: Path) -> Config:
+    return Config.model_validate(json.loads((folder / DESCRIPTION_FILE).read_text())["config"])
 
 
 def release(run_folder: Path, name: str, card: str) -> Path:
@@ -89,22 +93,26 @@ def release(run_folder: Path, name: str, card: str) -> Path:
     prepared = models_folder() / f".{name}.part"
     shutil.rmtree(prepared, ignore_errors=True)
     try:
-        for weights in ("speech_encoder.safetensors", "generator.safetensors"):
-            tensors = load_file(run_folder / weights)
-            content = save({key: value.half() if value.is_floating_point() else value for key, value in tensors.items()})
-            save_atomically(prepared / weights, lambda file, content=content: file.write(content))  # type: ignore[misc]
-        for file in (DESCRIPTION_FILE, "speech_reference.safetensors"):
-            if (run_folder / file).exists():
-                shutil.copyfile(run_folder / file, prepared / file)
+        config = _config(run_folder)
+        for weights in (encoder_path(config, run_folder), generator_path(config, run_folder)):
+            _halve(weights, prepared / weights.name)
+        shutil.copyfile(run_folder / DESCRIPTION_FILE, prepared / DESCRIPTION_FILE)
+        if (run_folder / REFERENCE_FILE).exists():
+            shutil.copyfile(run_folder / REFERENCE_FILE, prepared / REFERENCE_FILE)
         save_text(prepared / CARD_FILE, card)
         _check_sizes(prepared, replaced=target)
-        digests = {path.name: _digest(path) for path in sorted(prepared.iterdir())}
+        digests = {path.name: sha256(path) for path in sorted(prepared.iterdir())}
         save_text(prepared / CHECKSUMS_FILE, json.dumps(digests, indent=1) + "\n")
         shutil.rmtree(target, ignore_errors=True)
         prepared.rename(target)
     finally:
         shutil.rmtree(prepared, ignore_errors=True)
     return target
+
+
+def _halve(source: Path, target: Path) -> None:
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in load_file(source).items()}
+    save_atomically(target, lambda file: file.write(save(halves)))
 
 
 def _check_sizes(prepared: Path, replaced: Path) -> None:

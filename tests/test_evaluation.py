@@ -50,6 +50,7 @@ def test_a_full_feature_sample_keeps_its_size_favours_no_row_and_counts_all():
             sample.update(np.arange(start, min(start + 7, 60))[:, None])
         kept = sample.rows[:, 0].astype(int)
         assert len(kept) == 20 and (np.diff(kept) > 0).all() and sample.statistics.count == 60
+        assert np.array_equal(sample.numbers, kept)
         counts[kept] += 1
     # 300 draws of a third: 100 expected, deviation 8
     assert counts.min() > 70 and counts.max() < 130 and abs(counts[:20].mean() - counts[-20:].mean()) < 8

@@ -46,6 +46,9 @@ def test_releases_are_listed_and_what_is_damaged_is_named(models, finished_run, 
     assert [sorted(found.damaged) for found in list_releases()] == [["README.md", "generator.safetensors"]]
     assert main(["models"]) == 2
     assert "damaged: README.md, generator.safetensors" in capsys.readouterr().out
+    (models / "birds" / "model.json").write_text("{")
+    assert main(["models"]) == 2
+    assert "damaged: README.md, generator.safetensors, model.json" in capsys.readouterr().out
 
 
 def test_a_release_that_is_not_there_is_named_with_those_that_are(models, finished_run, capsys, tmp_path):

@@ -8,11 +8,12 @@ from torch import nn
 
 from s2i_lib.config import Config
 from s2i_lib.files import save_atomically
-from s2i_lib.models.classifiers import ImageClassifier, InceptionClassifier, build_classifier
+from s2i_lib.models.classifiers import Classifier, build_classifier
 from s2i_lib.models.gan import AnyGenerator, build_gan
 from s2i_lib.models.student import SpeechModel
 
 Module = TypeVar("Module", bound=nn.Module)
+DESCRIPTION_FILE = "model.json"  # the configuration of a run, beside its weights
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
@@ -75,7 +76,7 @@ def load_generator(config: Config, embedding_dim: int, folder: Path | None = Non
     return load_weights(build_gan(config.gan, embedding_dim)[0], generator_path(config, folder))
 
 
-def load_classifier(config: Config, kind: str) -> ImageClassifier | InceptionClassifier:
+def load_classifier(config: Config, kind: str) -> Classifier:
     """The trained classifier of ``attributes`` or ``classes``, in evaluation mode.
 
     Raises:

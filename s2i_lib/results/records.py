@@ -4,7 +4,6 @@ A chapter opens a ``Run``, adds measurements to it and hands it to ``save``, whi
 JSON manifest below ``runs/``. Whoever compares reads them beside the committed ones, see ``load_records``.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -22,7 +21,7 @@ import pandas as pd
 import torch
 
 from s2i_lib.config import Config
-from s2i_lib.files import project_root, repository, save_text
+from s2i_lib.files import project_root, repository, save_text, sha256
 from s2i_lib.workers import available_cores
 
 COLUMNS = [
@@ -173,11 +172,7 @@ def _commit() -> str | None:
 
 def _checksums(paths: Iterable[Path]) -> dict[str, str]:
     """SHA-256 by path relative to the project."""
-    sums = {}
-    for path in map(Path, paths):
-        with open(path, "rb") as file:
-            sums[os.path.relpath(path, project_root())] = hashlib.file_digest(file, "sha256").hexdigest()
-    return sums
+    return {os.path.relpath(path, project_root()): sha256(Path(path)) for path in paths}
 
 
 def save_table(config: Config, name: str, table: pd.DataFrame, float_format: str | None = None) -> Path:

@@ -17,8 +17,8 @@ from s2i_lib.datasets import get_spec, load_dataset
 from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device, to_device
 from s2i_lib.features import embeddings_path, load_images, positive_labels
 from s2i_lib.files import save_text
-from s2i_lib.inference import DESCRIPTION_FILE, generate
-from s2i_lib.models.checkpoint import generator_path, load_classifier, save_weights
+from s2i_lib.inference import generate
+from s2i_lib.models.checkpoint import DESCRIPTION_FILE, generator_path, load_classifier, save_weights
 from s2i_lib.models.classifiers import predict_attributes
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan import Discriminator, Generator

@@ -3,12 +3,12 @@
 They belong into ``data/weights``; files that torchvision has downloaded before are found in its own folder.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
 from s2i_lib.datasets.errors import DatasetError
 from s2i_lib.datasets.photos.parts import Part, part_folder, raw_folder
+from s2i_lib.files import sha256
 
 TITLE = "Weights of pretrained networks"
 
@@ -74,8 +74,7 @@ def verify() -> list[str]:
         if path is None:
             lines.append(f"weights: {part.archive} is not there")
             continue
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256(path)
         expected = part.checksum.removeprefix("sha256:")
         if not found.startswith(expected):
             raise DatasetError(f"{path} has the checksum {found} instead of {expected}...: remove it and get it again")
