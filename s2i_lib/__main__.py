@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_translate(commands)
     _add_speak(commands)
     _add_models(commands)
+    _add_gallery(commands)
     _add_data(commands)
     add_config_parser(commands)
     add_parser(commands)
@@ -65,6 +66,11 @@ def _add_speak(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     models = commands.add_parser("models", help="list and verify the models that come with the project")
     models.set_defaults(command=_models)
+
+
+def _add_gallery(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    gallery = commands.add_parser("gallery", help="draw some sentences with every model that comes with the project")
+    gallery.set_defaults(command=_gallery)
 
 
 def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -120,6 +126,13 @@ def _models(options: argparse.Namespace) -> None:
         print(f"{release.name:20s} {dataset:10s} {recipe:22s} {release.size / 2**20:5.1f} MiB  {state}")
     if damaged := [release.name for release in releases if release.damaged]:
         raise ValueError(f"{', '.join(damaged)}: get the files again (git checkout models)")
+
+
+def _gallery(options: argparse.Namespace) -> None:
+    from s2i_lib.gallery import draw_galleries
+
+    lines = [f"{path}: drawn by a released model, nothing was trained" for path in draw_galleries()]
+    print(*lines or ["no model came with this checkout"], sep="\n")
 
 
 def _warnings(translation: "Translation") -> list[str]:

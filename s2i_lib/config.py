@@ -78,7 +78,8 @@ class EncoderConfig(_Section):
     makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
     exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last
     weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that
-    the student is taught, None for all features; it is the dimension D of the embedding.
+    the student is taught, None for all features; it is the dimension D of the embedding. With `learned_targets` the directions
+    are learned with the student, by a loss that pulls both sides (`contrastive`).
     """
 
     input: Literal["speech", "text"] = "speech"
@@ -100,12 +101,14 @@ class EncoderConfig(_Section):
     splice: bool = False
     class_mean_targets: bool = False
     positives: Literal["class", "image"] = "class"
+    learned_targets: bool = False
 
 
 class GanConfig(_Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
     `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
+    `consistency_weight` is that of the frozen teacher in the loss of the modulated generator, see ``training.consistency``.
     """
 
     model: Literal["stackgan_v2", "stackgan_v1", "modulated"] = "stackgan_v2"
@@ -126,6 +129,7 @@ class GanConfig(_Section):
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
     ema_decay: float = 0.999
+    consistency_weight: float = 0.0
     compile: bool = False
 
     @property
@@ -161,7 +165,12 @@ class ScoreConfig(_Section):
 
 
 # Fields that committed records were made without.
-NEWER = {"data": ("renditions",), "teacher": ("stages",), "encoder": ("front_end", "layers", "whisper_weights")}
+NEWER = {
+    "data": ("renditions",),
+    "teacher": ("stages",),
+    "encoder": ("front_end", "layers", "whisper_weights", "learned_targets"),
+    "gan": ("consistency_weight",),
+}
 
 
 class Config(_Section):

@@ -65,12 +65,13 @@ _RECOMMENDED: Values = {
         "beta1": 0.0,
         "penalty_weight": 0.05,
         "penalty_every": 16,
+        "consistency_weight": 1.0,
     },
 }
 _RECOMMENDED_SMALL: Values = {
     "encoder": {"epochs": 20, "weight_decay": 1e-5, "ema_decay": 0.0},
     "gan": {
-        "steps": 6000,
+        "steps": 4800,
         "generator_width": 32,
         "discriminator_width": 32,
         "generator_learning_rate": 6e-4,

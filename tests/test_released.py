@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
-from s2i_lib import released
+from s2i_lib import gallery, released
 from s2i_lib.__main__ import main
+from s2i_lib.datasets import load_dataset
 from s2i_lib.inference import SpeechToImage, default_folder
+from s2i_lib.preparation.images import attributes_of_test_images
 from s2i_lib.released import list_releases, release, release_folder
 
 
@@ -84,3 +87,26 @@ def test_the_models_of_this_checkout_are_whole_and_fit():
     assert sum(found.size for found in releases) <= released.LARGEST_OF_ALL
     for found in releases:
         assert json.loads((found.folder / "model.json").read_text())["config"]["recipe"] == found.config.recipe
+
+
+def test_every_complete_release_draws_a_gallery_without_data(models, finished_run, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "gallery_folder", lambda: tmp_path / "gallery")
+    assert main(["gallery"]) == 0 and "no model came" in capsys.readouterr().out
+    release(finished_run.run_dir, "birds", "# a card\n")
+    release(finished_run.run_dir, "torn", "# a card\n")
+    (models / "torn" / "README.md").unlink()
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path / "a checkout without data"))
+    assert main(["gallery"]) == 0
+    path = tmp_path / "gallery" / "birds.png"
+    assert capsys.readouterr().out.startswith(f"{path}: ") and [file.name for file in path.parent.iterdir()] == ["birds.png"]
+    with Image.open(path) as picture:
+        assert picture.width > 800 and picture.height > 500 and picture.convert("L").entropy() > 1, "the sheet is blank"
+
+
+def test_the_sentences_of_a_gallery_are_about_classes_of_the_test_split(finished_run):
+    pictures, captions = gallery.example_captions(finished_run, count=3)
+    assert len(pictures) == len(captions) == 3
+    shown, taught = (
+        [record.attributes for record in load_dataset("birds", split, finished_run.data_dir)] for split in ("test", "train")
+    )
+    assert attributes_of_test_images(finished_run) == shown and not any(attributes in taught for attributes in shown)

@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from s2i_lib import losses
 from s2i_lib.models.gan import build_gan
+from s2i_lib.models.teacher import load_teacher
 from s2i_lib.training.common import adam
+from s2i_lib.training.consistency import SIZE, TeacherConsistency, mixed_sentences
 from s2i_lib.training.gan import compile_networks
 from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, stackgan_step
 
@@ -180,3 +182,70 @@ def test_a_checkpoint_of_one_kind_of_adam_fits_the_other():
         other = adam(copy.deepcopy(module), 1e-2) if fused else torch.optim.Adam(module.parameters(), 1e-2, fused=True)
         other.load_state_dict(first.state_dict())
         train(other)
+
+
+# --- teacher consistency ---
+
+
+@pytest.fixture(scope="module")
+def consistency():
+    """The teacher that has seen twelve flat colours, six pictures each, with sentences that are random but of their colour."""
+    torch.manual_seed(0)
+    labels = torch.arange(12).repeat_interleave(6)
+    colours, sentences = torch.rand(12, 3), F.normalize(torch.randn(12, EMBEDDING_DIM), dim=1) * EMBEDDING_DIM**0.5
+    pixels = (colours[labels] * 255).to(torch.uint8)[:, :, None, None].expand(-1, 3, 16, 16).contiguous()
+    embeddings = sentences[labels][:, None] + 0.1 * torch.randn(len(labels), 2, EMBEDDING_DIM)
+    teacher = load_teacher("efficientnet_lite0", SIZE, power=3.0, stages="all")
+    return TeacherConsistency(teacher, pixels, embeddings, labels), colours * 2 - 1, sentences
+
+
+def test_the_teacher_recognises_the_sentence_of_a_picture(consistency):
+    network, colours, sentences = consistency
+    pictures = colours[:, :, None, None].expand(-1, 3, 16, 16)
+    right, wrong = network(pictures, sentences), network(pictures, sentences.roll(1, 0))
+    assert right + 1 < np.log(12) < wrong
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.3])
+def test_the_gradient_of_the_teacher_exists_where_its_channels_are_silent(consistency, value):
+    network, _, sentences = consistency
+    pictures = torch.full((4, 3, 16, 16), value, requires_grad=True)
+    network(pictures, sentences[:4]).backward()
+    assert pictures.grad.isfinite().all() and pictures.grad.abs().max() > 0
+
+
+def test_mixed_sentences_lie_between_two_and_are_as_long():
+    torch.manual_seed(0)
+    sentences = F.normalize(torch.randn(64, 32), dim=1) * 32**0.5
+    mixed = mixed_sentences(sentences, 24)
+    assert mixed.shape == (24, 32) and torch.allclose(mixed.norm(dim=1), torch.tensor(32**0.5), atol=1e-4)
+    nearest = F.cosine_similarity(mixed[:, None], sentences[None], dim=2).sort(dim=1, descending=True).values
+    assert nearest[:, 0].min() > 0.65, "a parent is near"
+    assert (nearest[:, 0] < 0.99).sum() > 20, "few are a sentence itself"
+
+
+def test_the_teacher_has_no_say_before_a_third_of_the_run(consistency):
+    batch, weights = None, []
+    for network, step in ((None, 0), (consistency[0], 0), (consistency[0], 30)):
+        networks = untrained("recommended", steps=60, consistency_weight=1.0, penalty_every=100)
+        networks.consistency = network
+        batch = batch or random_batch(networks.settings)
+        torch.manual_seed(5)
+        values = GAN_STEPS["modulated"](networks, batch, step)
+        assert ("consistency" in values) == (step > 20)
+        weights.append([parameter.detach().clone() for part in modules(networks) for parameter in part.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*weights[:2]))
+    assert any(not torch.equal(a, b) for a, b in zip(*weights[1:]))
+
+
+def test_the_discriminator_is_not_taught_with_mixed_sentences(consistency):
+    networks = untrained("recommended", steps=3, consistency_weight=1.0, penalty_every=100)
+    networks.consistency, batch = consistency[0], random_batch(networks.settings)
+    told = []
+    network = networks.discriminators[0]
+    original = network.conditional_logits
+    network.conditional_logits = lambda features, *sentences: told.append(sentences) or original(features, *sentences)
+    GAN_STEPS["modulated"](networks, batch, 2)
+    (own, _), (of_fakes,), (of_generator,) = told
+    assert torch.equal(own, batch.embedding) and torch.equal(of_fakes, batch.embedding[:3])
+    assert torch.equal(of_generator[:3], batch.embedding[:3]) and not torch.equal(of_generator[3:], batch.embedding[3:])

@@ -57,6 +57,11 @@ def _plan(config: Config) -> Plan:
     ]
 
 
+def attributes_of_test_images(config: Config) -> list[dict[str, str]]:
+    """The attributes of every test image of a rendered data set, class by class."""
+    return [attributes for per_class in _plan(config) for split, attributes in per_class if split == "test"]
+
+
 def _specimens(config: Config, plan: Plan) -> bytes:
     """Pictures and captions, which change with the drawing: one bird stands for all, a bedroom for no kitchen."""
     spec, rng, drawn = rendered_spec(config.dataset), np.random.default_rng(0), b""

@@ -90,7 +90,16 @@ def run(arguments: list[str]) -> int:
     if options.dry_run:
         sys.stdout.flush()
         os.execvpe(command[0], command, {**ENVIRONMENT, **os.environ})
-    return _watch(command, _lock())
+    lock = _lock()
+    if options.profile != "smoke":
+        _draw_galleries()
+    return _watch(command, lock)
+
+
+def _draw_galleries() -> None:
+    """Begin with what needs no training: pictures by the released models. A run does not depend on them."""
+    print("Pictures by the models that came along, before anything is trained:", flush=True)
+    subprocess.run([sys.executable, "-m", "s2i_lib", "gallery"], env={**ENVIRONMENT, **os.environ}, check=False)
 
 
 def _datasets_of(profile: str) -> tuple[str, ...]:

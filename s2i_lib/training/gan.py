@@ -22,9 +22,11 @@ from s2i_lib.models.checkpoint import DESCRIPTION_FILE, generator_path, load_cla
 from s2i_lib.models.classifiers import predict_attributes
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan import Discriminator, Generator
+from s2i_lib.models.teacher import load_teacher
 from s2i_lib.progress import bar
 from s2i_lib.training import distributed
 from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, augment, averaged, seed_step
+from s2i_lib.training.consistency import SIZE, TeacherConsistency
 from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks
 
 
@@ -93,6 +95,14 @@ def build_networks(config: Config, embedding_dim: int, device: torch.device) -> 
     return Networks(generator, discriminators, optimizers, settings)
 
 
+def build_consistency(config: Config, data: GanData) -> TeacherConsistency:
+    """The teacher that recognises sentences in generated pictures, fitted on the training set."""
+    settings = config.teacher
+    teacher = load_teacher(settings.name, SIZE, power=settings.power, stages="all").to(data.images.device)
+    with mixed_precision(config):
+        return TeacherConsistency(teacher, data.images, data.embeddings, data.labels)
+
+
 def train_gan(config: Config) -> pd.DataFrame:
     """Train the generator of a run on real images and speech embeddings; write ``generator.safetensors``.
 
@@ -107,6 +117,8 @@ def train_gan(config: Config) -> pd.DataFrame:
     configure_gpu(config)
     data = load_gan_data(config).to(device)
     networks = build_networks(config, data.embeddings.shape[-1], device)
+    if settings.consistency_weight:
+        networks.consistency = build_consistency(config, data)
     average = averaged(networks.generator, settings.ema_decay)
     checkpoint = Checkpoint(
         config.run_dir / "gan.ckpt",

@@ -18,6 +18,7 @@ from s2i_lib.models.modulated import ModulatedGenerator, ProjectionDiscriminator
 from s2i_lib.models.stackgan import Discriminator, Generator
 from s2i_lib.models.stackgan_v1 import StackGANv1
 from s2i_lib.training import distributed
+from s2i_lib.training.consistency import TeacherConsistency, mixed_sentences
 
 Losses = dict[str, torch.Tensor]
 
@@ -30,12 +31,14 @@ class Networks:
         generator, discriminators: see ``models.gan.build_gan``; the smallest scale first.
         optimizers: ``generator`` and ``discriminators``.
         settings: of the run.
+        consistency: of the frozen teacher with a generated picture, if it has a say.
     """
 
     generator: nn.Module
     discriminators: nn.ModuleList
     optimizers: Mapping[str, torch.optim.Optimizer]
     settings: GanConfig
+    consistency: TeacherConsistency | None = None
 
 
 @dataclass
@@ -154,34 +157,54 @@ def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
     Both also have to tell which sentence of the batch belongs to which image (a contrastive matching loss, as in XMC-GAN): one
     mismatched pair per image teaches colours slowly. The penalty, which costs as much as a step, is taken every few steps
     with a weight to match (Karras et al., 2020).
+
+    After a third of the run, when there is something to recognise, half of the pictures are drawn for sentences between two of
+    the training set, where the configuration asks for that (``consistency_weight``). The frozen teacher has to recognise the
+    sentence in each of these; the discriminator is not taught with them, since no real picture has such a sentence.
     """
     settings, generator = networks.settings, cast(ModulatedGenerator, networks.generator)
     discriminator = cast(ProjectionDiscriminator, networks.discriminators[0])
-    images, embedding, labels = batch.images, batch.embedding, batch.labels
-    different = labels != labels.roll(-1)
-    fake = generator(batch.noise(settings.noise_dim), embedding)[0]
-    real_features, fake_features = discriminator.features(torch.cat([images, fake.detach()])).chunk(2)
-    matching, mismatched = discriminator.conditional_logits(real_features, embedding, embedding.roll(-1, 0))
-    (fake_logits,) = discriminator.conditional_logits(fake_features, embedding)
-    hinge = losses.hinge_discriminator_loss(matching, fake_logits, mismatched, different)
-    contrast = _matching_loss(discriminator, real_features, embedding, labels)
-    total, values = hinge + settings.matching_weight * contrast, {}
-    if (step + 1) % settings.penalty_every == 0:
-        penalty = losses.r1_penalty(discriminator, images, embedding)
-        total = total + settings.penalty_weight * settings.penalty_every * penalty
-        values["penalty"] = penalty
-    _apply(networks.optimizers["discriminators"], total)
+    consistency = networks.consistency if step >= settings.steps // 3 else None
+    drawn, taught = (batch, len(batch.images)) if consistency is None else _with_mixed_sentences(batch)
+    fake = generator(drawn.noise(settings.noise_dim), drawn.embedding)[0]
+    values = _update_modulated_discriminator(networks, batch, fake[:taught].detach(), drawn.embedding[:taught], step)
     features = discriminator.features(fake)
-    generator_loss = losses.hinge_generator_loss(*discriminator.conditional_logits(features, embedding))
-    generator_contrast = _matching_loss(discriminator, features, embedding, labels)
-    _apply(networks.optimizers["generator"], generator_loss + settings.matching_weight * generator_contrast)
-    values |= {
-        "discriminator": hinge,
-        "generator": generator_loss,
-        "matching_real": contrast,
-        "matching_fake": generator_contrast,
-    }
-    return _detached(values)
+    generator_loss = losses.hinge_generator_loss(*discriminator.conditional_logits(features, drawn.embedding))
+    generator_contrast = _matching_loss(discriminator, features, drawn.embedding, drawn.labels)
+    total = generator_loss + settings.matching_weight * generator_contrast
+    if consistency is not None:
+        values["consistency"] = consistency(fake[taught:], drawn.embedding[taught:])
+        total = total + settings.consistency_weight * values["consistency"]
+    _apply(networks.optimizers["generator"], total)
+    return _detached(values | {"generator": generator_loss, "matching_fake": generator_contrast})
+
+
+def _with_mixed_sentences(batch: Batch) -> tuple[Batch, int]:
+    """A batch whose second half has sentences between two of its own, each a class of its own, and the length of its first."""
+    taught = len(batch.images) // 2
+    mixed = mixed_sentences(batch.embedding, len(batch.images) - taught)
+    new = -1 - torch.arange(len(mixed), device=mixed.device)  # no label of the data set
+    embedding, labels = torch.cat([batch.embedding[:taught], mixed]), torch.cat([batch.labels[:taught], new])
+    return Batch(batch.images, embedding, labels), taught
+
+
+def _update_modulated_discriminator(
+    networks: Networks, batch: Batch, fake: torch.Tensor, told: torch.Tensor, step: int
+) -> Losses:
+    """One update with all real pictures and with generated ones and the sentences that these were told."""
+    settings, discriminator = networks.settings, cast(ProjectionDiscriminator, networks.discriminators[0])
+    images, embedding, labels = batch.images, batch.embedding, batch.labels
+    real_features, fake_features = discriminator.features(torch.cat([images, fake])).split([len(images), len(fake)])
+    matching, mismatched = discriminator.conditional_logits(real_features, embedding, embedding.roll(-1, 0))
+    (fake_logits,) = discriminator.conditional_logits(fake_features, told)
+    hinge = losses.hinge_discriminator_loss(matching, fake_logits, mismatched, labels != labels.roll(-1))
+    contrast = _matching_loss(discriminator, real_features, embedding, labels)
+    total, values = hinge + settings.matching_weight * contrast, {"discriminator": hinge, "matching_real": contrast}
+    if (step + 1) % settings.penalty_every == 0:
+        values["penalty"] = losses.r1_penalty(discriminator, images, embedding)
+        total = total + settings.penalty_weight * settings.penalty_every * values["penalty"]
+    _apply(networks.optimizers["discriminators"], total)
+    return values
 
 
 def _matching_loss(

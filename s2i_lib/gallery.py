@@ -1,0 +1,77 @@
+"""What the released models draw of sentences about birds, flowers and rooms that they never saw: ``python -m s2i_lib gallery``.
+
+Needs no data, no run and no training, so ``./run_all.sh`` begins with it.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from s2i_lib import figures, speech
+from s2i_lib.config import Config
+from s2i_lib.datasets import rendered_spec
+from s2i_lib.files import project_root, save_atomically
+from s2i_lib.inference import SpeechToImage
+from s2i_lib.preparation.images import attributes_of_test_images
+from s2i_lib.released import Release, list_releases
+
+SENTENCES, PICTURES = 5, 8
+
+
+def gallery_folder() -> Path:
+    """Where the galleries are written."""
+    return project_root() / "runs" / "gallery"
+
+
+def draw_galleries() -> list[Path]:
+    """Draw a gallery with every released model that is complete.
+
+    Returns:
+        The PNG files, ``runs/gallery/<model>.png``; none if no model came along.
+    """
+    figures.use_style()
+    return [draw_gallery(release) for release in list_releases() if not release.damaged]
+
+
+def draw_gallery(release: Release, voice: str = speech.VOICE) -> Path:
+    """Five sentences about unseen classes, spoken by a synthetic voice: what is meant, and eight pictures of each.
+
+    Args:
+        release: a released model of a rendered data set.
+        voice: who speaks, see ``speech.VOICES``.
+
+    Returns:
+        The PNG file.
+    """
+    model = SpeechToImage.load(release.folder)
+    spec, config = rendered_spec(model.config.dataset), model.config
+    meant, captions = example_captions(config)
+    drawn = [model.translate(torch.from_numpy(speech.synthesize(text, voice=voice)), PICTURES) for text in captions]
+    shown = [picture for real, images in zip(meant, drawn, strict=True) for picture in (real, *images)]
+    labels = [figures.wrap(text, 30) for text in captions]
+    titles = ["meant"] + ["drawn"] + [""] * (PICTURES - 1) + [""] * (PICTURES + 1) * (SENTENCES - 1)
+    figure = figures.image_grid(shown, PICTURES + 1, titles=titles, row_labels=labels, cell=1.2)
+    figure.suptitle(f"Released model “{release.name}”: {spec.noun}s that it never saw, described by a synthetic voice")
+    path = gallery_folder() / f"{release.name}.png"
+    save_atomically(path, lambda file: figure.savefig(file, format="png", dpi=110))
+    plt.close(figure)
+    return path
+
+
+def example_captions(config: Config, count: int = SENTENCES) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """Pictures and captions of a rendered data set's test split, made here and now.
+
+    Args:
+        config: of a rendered data set.
+        count: how many; each is of another class, as far as there are so many.
+
+    Returns:
+        `count` (128, 128, 3) uint8 pictures and their captions.
+    """
+    spec, rng = rendered_spec(config.dataset), np.random.default_rng([config.data.seed, 4])
+    attributes = attributes_of_test_images(config)
+    chosen = [attributes[row] for row in np.linspace(0, len(attributes) - 1, count).round().astype(int)]
+    return [spec.draw(each, rng, 128) for each in chosen], [spec.describe(each, rng)[0] for each in chosen]
