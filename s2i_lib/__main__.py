@@ -64,7 +64,13 @@ def _add_speak(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    models = commands.add_parser("models", help="list and verify the models that come with the project")
+    models = commands.add_parser("models", help="list and verify the models that come with the project, or make one")
+    models.add_argument("--release", metavar="NAME", help="put finished runs into models/NAME, with scores and a card")
+    models.add_argument("--dataset", default="birds", help="of the runs (default: %(default)s)")
+    models.add_argument("--profile", default="small", help="of the runs (default: %(default)s)")
+    models.add_argument("--seed", type=int, default=0, help="of the runs (default: %(default)s)")
+    models.add_argument("--encoder", default="whisper_many_voices", help="recipe of the encoder (default: %(default)s)")
+    models.add_argument("--generator", default="recommended", help="recipe of the generator (default: %(default)s)")
     models.set_defaults(command=_models)
 
 
@@ -117,6 +123,15 @@ def _translate(options: argparse.Namespace) -> None:
 def _models(options: argparse.Namespace) -> None:
     from s2i_lib.released import list_releases
 
+    if options.release:
+        from s2i_lib.config import load_config
+        from s2i_lib.releasing import make_release
+
+        runs = [
+            load_config(options.profile, options.dataset, name, options.seed) for name in (options.encoder, options.generator)
+        ]
+        print(make_release(options.release, *runs))
+        return
     releases = list_releases()
     if not releases:
         print("no model came with this checkout")

@@ -1,6 +1,5 @@
 """Speech in, pictures out: a trained encoder and a trained generator behind one call (Eq. 15), on any device."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from s2i_lib.models.student import SpeechModel
 from s2i_lib.models.whisper import WhisperEncoder, load_whisper, whisper_states
 from s2i_lib.novelty import REFERENCE_FILE, Familiarity, SpeechReference, load_reference
 from s2i_lib.recordings import Recording, Sentence, find_sentences, read_recording
-from s2i_lib.released import DEFAULT, models_folder
+from s2i_lib.released import DEFAULT, drawing_folder, models_folder, read_config
 
 
 def default_folder() -> Path:
@@ -159,19 +158,20 @@ class SpeechToImage:
             ValueError: the run was trained by a version with other settings, encodes text, or has a damaged reference.
         """
         folder = Path(path) if path is not None else default_folder()
-        needed = (DESCRIPTION_FILE, "speech_encoder.safetensors", "generator.safetensors")
-        missing = [name for name in needed if not (folder / name).exists()]
-        if missing:
-            raise FileNotFoundError(f"no trained model in {folder} ({missing[0]} is missing): ./run_all.sh trains one")
-        described = json.loads((folder / DESCRIPTION_FILE).read_text())
+        needed = [folder / DESCRIPTION_FILE, folder / "speech_encoder.safetensors"]
+        if needed[0].exists():
+            needed.append(drawing_folder(folder) / "generator.safetensors")
+        missing = [path for path in needed if not path.exists()]
+        if missing or len(needed) < 3:
+            raise FileNotFoundError(f"no trained model in {folder} ({missing[0].name} is missing): ./run_all.sh trains one")
         try:
-            config = Config.model_validate(described["config"])
+            config = read_config(folder)
         except ValidationError:
             raise ValueError(f"{folder} was trained by another version of this project: train it again") from None
         if config.encoder.input != "speech":
             raise ValueError(f"{folder} holds a model that encodes text; give the run of a recipe that encodes speech")
         speech_model = load_speech_model(config, folder)
-        generator = load_generator(config, speech_model.encoder.embedding_dim, folder)
+        generator = load_generator(config, speech_model.encoder.embedding_dim, drawing_folder(folder))
         chosen = device if device is not None else pick_device()
         reference = load_reference(folder)
         if reference is not None and reference.embeddings.shape[1] != speech_model.encoder.embedding_dim:

@@ -1,46 +1,69 @@
 """Released models: made of a run, listed, verified, drawn with."""
 
 import json
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from s2i_lib import gallery, released
+from s2i_lib import gallery, released, releasing
 from s2i_lib.__main__ import main
 from s2i_lib.datasets import load_dataset
 from s2i_lib.inference import SpeechToImage, default_folder
+from s2i_lib.models.checkpoint import CLASSIFIER_FILE, classifier_path, save_weights
+from s2i_lib.models.classifiers import build_classifier
 from s2i_lib.preparation.images import attributes_of_test_images
-from s2i_lib.released import list_releases, release, release_folder
+from s2i_lib.released import list_releases, release_folder
+from s2i_lib.releasing import release
+
+SCORES = pd.DataFrame(
+    [
+        ("ours", "colour_attribute_accuracy", 0.75, 0.01, 1234),
+        ("real test images", "colour_attribute_accuracy", 0.99, 0.01, 1234),
+        ("ours", "frechet_classifier_n1000", 4.5, np.nan, 1000),
+        ("ours", "something_else", 1.0, np.nan, 1),
+    ],
+    columns=["method", "metric", "value", "standard_error", "n"],
+)
 
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
     """An empty folder of released models."""
     monkeypatch.setattr(released, "models_folder", lambda: tmp_path / "models")
-    monkeypatch.setattr("s2i_lib.inference.models_folder", lambda: tmp_path / "models")
+    for module in ("inference", "releasing"):
+        monkeypatch.setattr(f"s2i_lib.{module}.models_folder", lambda: tmp_path / "models")
     return tmp_path / "models"
 
 
-def test_a_release_draws_what_its_run_draws_but_for_rounding(models, finished_run):
-    folder = release(finished_run.run_dir, "birds", "# a card\n")
-    assert folder == models / "birds" == default_folder() and (folder / "README.md").read_text() == "# a card\n"
-    run, ours = SpeechToImage.load(finished_run.run_dir), SpeechToImage.load()
+@pytest.fixture
+def finished(finished_run):
+    """A finished run with its attribute classifier."""
+    save_weights(build_classifier(finished_run, "attributes"), classifier_path(finished_run, "attributes"))
+    return finished_run
+
+
+def test_a_release_draws_what_its_run_draws_but_for_rounding(models, finished):
+    folder = release("birds", finished, finished, SCORES)
+    assert folder == models / "birds" == default_folder()
+    run, ours = SpeechToImage.load(finished.run_dir), SpeechToImage.load()
     waveform = torch.sin(torch.arange(16_000) * 0.2)
     difference = run.translate(waveform, 2).astype(int) - ours.translate(waveform, 2)
     assert np.abs(difference).max() <= 2, "half precision must not show"
-    halves, whole = (load_file(path / "generator.safetensors") for path in (folder, finished_run.run_dir))
+    halves, whole = (load_file(path / "generator.safetensors") for path in (folder, finished.run_dir))
     assert all(value.dtype == torch.float16 for value in halves.values() if value.is_floating_point())
     assert halves.keys() == whole.keys()
 
 
-def test_releases_are_listed_and_what_is_damaged_is_named(models, finished_run, capsys):
+def test_releases_are_listed_and_what_is_damaged_is_named(models, finished, capsys):
     assert main(["models"]) == 0 and "no model" in capsys.readouterr().out
-    release(finished_run.run_dir, "birds", "# a card\n")
+    release("birds", finished, finished, SCORES)
     assert main(["models"]) == 0
-    assert "birds" in (line := capsys.readouterr().out) and finished_run.recipe in line and "complete" in line
+    assert "birds" in (line := capsys.readouterr().out) and finished.recipe in line and "complete" in line
     path = models / "birds" / "generator.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -54,46 +77,72 @@ def test_releases_are_listed_and_what_is_damaged_is_named(models, finished_run, 
     assert "damaged: README.md, generator.safetensors, model.json" in capsys.readouterr().out
 
 
-def test_a_release_that_is_not_there_is_named_with_those_that_are(models, finished_run, capsys, tmp_path):
-    release(finished_run.run_dir, "birds", "# a card\n")
+def test_a_release_that_is_not_there_is_named_with_those_that_are(models, finished, capsys, tmp_path):
+    release("birds", finished, finished, SCORES)
     with pytest.raises(FileNotFoundError, match="no released model 'fish'; released: birds"):
         release_folder("fish")
     assert main(["translate", str(tmp_path / "my.wav"), "--model", "fish", "--out", str(tmp_path / "a.png")]) == 2
     assert "no released model 'fish'" in capsys.readouterr().err
 
 
-def test_a_release_replaces_the_former_as_a_whole_or_not_at_all(models, finished_run, tmp_path):
-    release(finished_run.run_dir, "birds", "first\n")
+def test_a_release_replaces_the_former_as_a_whole_or_not_at_all(models, finished, tmp_path):
+    release("birds", finished, finished, SCORES)
     (models / "birds" / "of_the_first").touch()
-    release(finished_run.run_dir, "birds", "second\n")
-    assert not (models / "birds" / "of_the_first").exists() and (models / "birds" / "README.md").read_text() == "second\n"
+    release("birds", finished, finished, SCORES.assign(value=0.123))
+    assert not (models / "birds" / "of_the_first").exists() and "0.123" in (models / "birds" / "README.md").read_text()
     with pytest.raises(FileNotFoundError):
-        release(tmp_path, "birds", "of no run\n")
+        release("birds", finished.model_copy(update={"seed": 7}), finished, SCORES)
     assert [path.name for path in models.iterdir()] == ["birds"], "nothing half-made is left"
     assert not list_releases()[0].damaged
 
 
+def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finished):
+    card = (release("birds", finished, finished, SCORES) / "README.md").read_text()
+    assert "| mentioned colours right | 0.750 ± 0.020 | 0.990 | 1,234 |" in card
+    assert "| Fréchet distance, classifier features | 4.500 |  | 1,000 |" in card
+    assert "something_else" not in card and "{" not in card and "breast pattern" not in card.split("## Limits")[0]
+    assert "without text" in card and "Whisper" not in card, "it hears log-mel spectrograms"
+    words = next(line for line in card.splitlines() if "--release" in line).split()
+    assert words[words.index("--encoder") + 1] == words[words.index("--generator") + 1] == finished.recipe
+    frozen = finished.model_copy(update={"encoder": finished.encoder.model_copy(update={"front_end": "whisper"})})
+    assert "learned from transcripts" in releasing.model_card("birds", frozen, finished, SCORES)
+
+
+def test_releases_with_one_generator_keep_it_once(models, finished):
+    first, second = (release(name, finished, finished, SCORES) for name in ("birds", "other"))
+    assert (first / CLASSIFIER_FILE).exists() and not (second / CLASSIFIER_FILE).exists()
+    assert (
+        not (second / "generator.safetensors").exists() and "lies in [birds](../birds/)" in (second / "README.md").read_text()
+    )
+    waveform = torch.sin(torch.arange(16_000) * 0.2)
+    assert np.array_equal(*(SpeechToImage.load(folder).translate(waveform, 2) for folder in (first, second)))
+    shutil.rmtree(first)
+    assert list_releases()[0].damaged == ["generator of birds"]
+    with pytest.raises(FileNotFoundError, match="generator.safetensors is missing"):
+        SpeechToImage.load(second)
+
+
 @pytest.mark.parametrize(("limit", "message"), [("LARGEST", "a released file may have"), ("LARGEST_OF_ALL", "all released")])
-def test_a_release_that_is_too_large_is_refused(models, finished_run, monkeypatch, limit, message):
-    monkeypatch.setattr(released, limit, 100)
+def test_a_release_that_is_too_large_is_refused(models, finished, monkeypatch, limit, message):
+    monkeypatch.setattr(releasing, limit, 100)
     with pytest.raises(ValueError, match=message):
-        release(finished_run.run_dir, "birds", "# a card\n")
+        release("birds", finished, finished, SCORES)
     assert not list_releases()
 
 
 def test_the_models_of_this_checkout_are_whole_and_fit():
     releases = list_releases()
     assert not any(found.damaged for found in releases)
-    assert sum(found.size for found in releases) <= released.LARGEST_OF_ALL
+    assert sum(found.size for found in releases) <= releasing.LARGEST_OF_ALL
     for found in releases:
         assert json.loads((found.folder / "model.json").read_text())["config"]["recipe"] == found.config.recipe
 
 
-def test_every_complete_release_draws_a_gallery_without_data(models, finished_run, capsys, tmp_path, monkeypatch):
+def test_every_complete_release_draws_a_gallery_without_data(models, finished, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "gallery_folder", lambda: tmp_path / "gallery")
     assert main(["gallery"]) == 0 and "no model came" in capsys.readouterr().out
-    release(finished_run.run_dir, "birds", "# a card\n")
-    release(finished_run.run_dir, "torn", "# a card\n")
+    release("birds", finished, finished, SCORES)
+    release("torn", finished, finished, SCORES)
     (models / "torn" / "README.md").unlink()
     monkeypatch.setenv("S2I_ROOT", str(tmp_path / "a checkout without data"))
     assert main(["gallery"]) == 0
@@ -103,10 +152,10 @@ def test_every_complete_release_draws_a_gallery_without_data(models, finished_ru
         assert picture.width > 800 and picture.height > 500 and picture.convert("L").entropy() > 1, "the sheet is blank"
 
 
-def test_the_sentences_of_a_gallery_are_about_classes_of_the_test_split(finished_run):
-    pictures, captions = gallery.example_captions(finished_run, count=3)
+def test_the_sentences_of_a_gallery_are_about_classes_of_the_test_split(finished):
+    pictures, captions = gallery.example_captions(finished, count=3)
     assert len(pictures) == len(captions) == 3
     shown, taught = (
-        [record.attributes for record in load_dataset("birds", split, finished_run.data_dir)] for split in ("test", "train")
+        [record.attributes for record in load_dataset("birds", split, finished.data_dir)] for split in ("test", "train")
     )
-    assert attributes_of_test_images(finished_run) == shown and not any(attributes in taught for attributes in shown)
+    assert attributes_of_test_images(finished) == shown and not any(attributes in taught for attributes in shown)

@@ -14,6 +14,7 @@ from s2i_lib.models.student import SpeechModel
 
 Module = TypeVar("Module", bound=nn.Module)
 DESCRIPTION_FILE = "model.json"  # the configuration of a run, beside its weights
+CLASSIFIER_FILE = "attribute_classifier.safetensors"  # in a released model
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

@@ -1,0 +1,228 @@
+"""Makes a released model of finished runs: scores it, writes its card, and copies its weights in half precision.
+
+python -m s2i_lib models --release birds --dataset birds --encoder whisper_many_voices --generator recommended
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save
+
+from s2i_lib import metrics
+from s2i_lib.config import Config
+from s2i_lib.datasets import get_spec
+from s2i_lib.evaluation import Evaluator
+from s2i_lib.features import load_speech_data
+from s2i_lib.files import save_atomically, save_text, sha256
+from s2i_lib.inference import embed_inputs
+from s2i_lib.models.checkpoint import (
+    CLASSIFIER_FILE,
+    DESCRIPTION_FILE,
+    classifier_path,
+    encoder_path,
+    generator_path,
+    load_generator,
+    load_speech_model,
+)
+from s2i_lib.novelty import REFERENCE_FILE
+from s2i_lib.released import CARD_FILE, CHECKSUMS_FILE, models_folder
+from s2i_lib.results import class_metric
+from s2i_lib.results.records import Run, hardware, save_run
+from s2i_lib.speech import TRAINING_VOICES
+
+LARGEST, LARGEST_OF_ALL = 10 * 2**20, 40 * 2**20  # bytes, of a file and of all together
+REAL = "real test images"
+SHARED = ("generator.safetensors", CLASSIFIER_FILE)  # kept once, where releases differ in what they hear with
+
+
+def make_release(name: str, encoder: Config, generator: Config) -> Path:
+    """Score a model, write its card and put it into ``models/``.
+
+    Args:
+        name: of the release; one of the same name is replaced as a whole.
+        encoder, generator: the runs of which it takes either; of one data set, profile and space of embeddings.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        FileNotFoundError: a run is not finished.
+        ValueError: the runs do not fit each other, or the files would be too large, see ``release``.
+    """
+    for part, path in {"encoder": encoder_path(encoder), "generator": generator_path(generator)}.items():
+        if not path.exists():
+            raise FileNotFoundError(f"the {part} is not trained: there is no {path}")
+    return release(name, encoder, generator, measure(encoder, generator))
+
+
+def measure(encoder: Config, generator: Config) -> pd.DataFrame:
+    """Score the encoder on all test sentences and the pictures for the sentences of chapter 07; returns the records."""
+    run = Run(encoder.model_copy(update={"gan": generator.gan}), chapter="release")
+    model, unseen = load_speech_model(encoder), load_speech_data(encoder, "test")
+    embeddings = embed_inputs(model, unseen.inputs, encoder)
+    with torch.no_grad():
+        gallery = model.targets(unseen.features[:, 0]).numpy()
+    truth = unseen.labels[unseen.image_of]
+    right = metrics.zero_shot_accuracy(embeddings, truth, gallery, unseen.labels)
+    run.add(
+        "ours", class_metric(encoder.dataset), right, n=len(truth), standard_error=np.sqrt(right * (1 - right) / len(truth))
+    )
+    evaluator = Evaluator(generator)
+    drawn = evaluator.predict_generated(generator, load_generator(generator, embeddings.shape[1]), embeddings[evaluator.rows])
+    evaluator.score(run, "ours", drawn, recipe=encoder.recipe)
+    evaluator.score(run, REAL, evaluator.predict_real())
+    return save_run(run)
+
+
+def release(name: str, encoder: Config, generator: Config, scores: pd.DataFrame) -> Path:
+    """Put a trained encoder and a trained generator into ``models/``, in half precision, with card and checksums.
+
+    Args:
+        name: of the release; one of the same name is replaced as a whole.
+        encoder, generator: the runs of which it takes either. A generator that another release has is not stored again:
+            ``model.json`` names that release.
+        scores: records of ``measure``, for the card.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        FileNotFoundError: a run is not finished.
+        ValueError: a file would be larger than 10 MiB, or all releases together than 40 MiB.
+    """
+    target, prepared = models_folder() / name, models_folder() / f".{name}.part"
+    shutil.rmtree(prepared, ignore_errors=True)
+    try:
+        for weights in (encoder_path(encoder), generator_path(generator)):
+            _halve(weights, prepared / weights.name)
+        if get_spec(encoder.dataset).knows_attributes:
+            _halve(classifier_path(generator, "attributes"), prepared / CLASSIFIER_FILE)
+        described: dict[str, Any] = {"config": encoder.model_copy(update={"gan": generator.gan}).model_dump()}
+        if other := _release_with(name, {path.name: sha256(path) for path in prepared.iterdir() if path.name in SHARED}):
+            described["drawn_by"] = other
+            for shared in SHARED:
+                (prepared / shared).unlink(missing_ok=True)
+        save_text(prepared / DESCRIPTION_FILE, json.dumps(described, indent=1) + "\n")
+        if (encoder.encoder_dir / REFERENCE_FILE).exists():
+            shutil.copyfile(encoder.encoder_dir / REFERENCE_FILE, prepared / REFERENCE_FILE)
+        save_text(prepared / CARD_FILE, model_card(name, encoder, generator, scores, described.get("drawn_by", "")))
+        _check_sizes(prepared, replaced=target)
+        digests = {path.name: sha256(path) for path in sorted(prepared.iterdir())}
+        save_text(prepared / CHECKSUMS_FILE, json.dumps(digests, indent=1) + "\n")
+        shutil.rmtree(target, ignore_errors=True)
+        prepared.rename(target)
+    finally:
+        shutil.rmtree(prepared, ignore_errors=True)
+    return target
+
+
+def _release_with(name: str, digests: dict[str, str]) -> str:
+    """The release other than `name` that holds these very files itself; empty if there is none."""
+    for path in sorted(models_folder().glob(f"[!.]*/{CHECKSUMS_FILE}")):
+        if path.parent.name != name and digests.items() <= json.loads(path.read_text()).items():
+            return path.parent.name
+    return ""
+
+
+def _halve(source: Path, target: Path) -> None:
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in load_file(source).items()}
+    save_atomically(target, lambda file: file.write(save(halves)))
+
+
+def _check_sizes(prepared: Path, replaced: Path) -> None:
+    for path in prepared.iterdir():
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path.name} has {path.stat().st_size / 2**20:.1f} MiB; a released file may have 10")
+    others = [path for path in models_folder().rglob("*") if path.is_file() and not path.is_relative_to(replaced)]
+    total = sum(path.stat().st_size for path in others)
+    if total > LARGEST_OF_ALL:
+        raise ValueError(f"all released models together would have {total / 2**20:.1f} MiB; they may have 40")
+
+
+# --- the card ---
+
+SHOWN = {
+    "colour_attribute_accuracy": "mentioned colours right",
+    "attribute_accuracy_breast_pattern": "breast pattern right when mentioned",
+    "attribute_accuracy_crest": "crest right when mentioned",
+    "attribute_accuracy_wing_bars": "wing bars right when mentioned",
+    "attribute_accuracy_room": "kind of room right when mentioned",
+    "frechet_classifier": "Fréchet distance, classifier features",
+    "recall_classifier": "recall, classifier features",
+    "coverage_classifier": "coverage, classifier features",
+}
+
+
+HEARD = {
+    "whisper": "a small network on the states of the frozen encoder of Whisper tiny.en, which learned from transcripts "
+    "elsewhere: no text of this task, but not “without text”",
+    "log_mel": "a network on log-mel spectrograms that has learned from these recordings alone, without text",
+}
+
+
+def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFrame, shared: str = "") -> str:
+    """The model card in Markdown: what it is, what it learned from, how long, its scores and its limits.
+
+    Args:
+        name: of the release.
+        encoder, generator: the runs that it was made of.
+        scores: records of ``measure``.
+        shared: the release that holds the generator, if it is another one.
+    """
+    spec, machine, frozen = get_spec(encoder.dataset), hardware(), encoder.encoder.front_end == "whisper"
+    template = Path(__file__).with_name("model_card.md").read_text()
+    return template.format(
+        name=name,
+        noun=spec.noun,
+        size=generator.gan.image_size,
+        heard=HEARD[encoder.encoder.front_end],
+        encoder=encoder.recipe,
+        generator=generator.recipe,
+        shared=f", which lies in [{shared}](../{shared}/)" if shared else "",
+        dataset=encoder.dataset,
+        images=encoder.data.num_train_classes * encoder.data.images_per_train_class,
+        classes=encoder.data.num_train_classes,
+        voices=f"{len(TRAINING_VOICES)} synthetic voices" if encoder.encoder.speech == "many_voices" else "one synthetic voice",
+        epochs=encoder.encoder.epochs,
+        steps=generator.gan.steps,
+        batch=generator.gan.batch_size,
+        encoder_time=_duration(encoder_path(encoder).with_suffix(".ckpt")),
+        generator_time=_duration(generator.run_dir / "gan.ckpt"),
+        machine=f"{machine['processor']}, {machine['cores']} cores, {machine['accelerator'] or 'no GPU'}",
+        profile=encoder.profile,
+        seed=encoder.seed,
+        recipes=",".join(dict.fromkeys([encoder.recipe, generator.recipe])),
+        unseen="Classes" if spec.has_new_classes else "Pictures",
+        scores=_score_rows(encoder.dataset, scores),
+        classifier=CLASSIFIER_FILE,
+        simulated="; shifted voices, rooms and telephones are simulated" if frozen else "",
+        attributes=", ".join(attribute.replace("_", " ") for attribute in spec.attributes),
+    )
+
+
+def _duration(checkpoint: Path) -> str:
+    """How long a training took, by its own history."""
+    if not checkpoint.exists():
+        return "unknown"
+    history = pd.DataFrame(torch.load(checkpoint, map_location="cpu", weights_only=True)["history"])
+    seconds = history.seconds.sum() if "epoch" in history else history.seconds.iloc[-1]
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def _score_rows(dataset: str, scores: pd.DataFrame) -> str:
+    """Table rows in Markdown of what ``SHOWN`` names, and of the class from one sentence."""
+    names, rows = {class_metric(dataset): "class from one sentence", **SHOWN}, []
+    for metric, words in names.items():
+        found = scores[scores.metric.str.fullmatch(rf"{metric}(_n\d+)?")]
+        ours, real = found[found.method == "ours"], found[found.method == REAL]
+        if len(ours):
+            row = ours.iloc[0]
+            margin = "" if pd.isna(row.standard_error) else f" ± {1.96 * row.standard_error:.3f}"
+            beside = f"{real.iloc[0].value:.3f}" if len(real) else ""
+            rows.append(f"| {words} | {row.value:.3f}{margin} | {beside} | {row.n:,} |")
+    return "\n".join(rows)
