@@ -3,7 +3,7 @@
 A discriminator knows the training classes only, and with them as few combinations of parts and colours. What a generator draws
 for a new combination is left to chance. The frozen teacher knows more: a linear map of its features, fitted on the training
 pictures, says which sentence a picture fits. So sentences that lie between two of the training set are drawn too, and the
-teacher has to recognise each in its picture (after the teacher-aware matching of GALIP, Tao et al., 2023).
+teacher has to identify each in its picture (after the teacher-aware matching of GALIP, Tao et al., 2023).
 """
 
 import torch
@@ -48,9 +48,9 @@ class TeacherConsistency(nn.Module):
 
     def forward(self, images: torch.Tensor, sentences: torch.Tensor) -> torch.Tensor:
         """The contrastive loss of (B, 3, s, s) pictures in [-1, 1] with the (B, D) sentences that they were drawn for."""
-        recognised = self._inputs(self.features(images)) @ self.map
+        identified = self._inputs(self.features(images)) @ self.map
         labels = torch.arange(len(images), device=images.device)
-        return losses.contrastive_loss(recognised, sentences.float(), labels, temperature=0.1)
+        return losses.contrastive_loss(identified, sentences.float(), labels, temperature=0.1)
 
 
 def _class_means(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

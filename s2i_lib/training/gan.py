@@ -96,7 +96,7 @@ def build_networks(config: Config, embedding_dim: int, device: torch.device) -> 
 
 
 def build_consistency(config: Config, data: GanData) -> TeacherConsistency:
-    """The teacher that recognises sentences in generated pictures, fitted on the training set."""
+    """The teacher that identifies sentences in generated pictures, fitted on the training set."""
     settings = config.teacher
     teacher = load_teacher(settings.name, SIZE, power=settings.power, stages="all").to(data.images.device)
     with mixed_precision(config):

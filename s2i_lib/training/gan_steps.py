@@ -158,8 +158,8 @@ def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
     mismatched pair per image teaches colours slowly. The penalty, which costs as much as a step, is taken every few steps
     with a weight to match (Karras et al., 2020).
 
-    After a third of the run, when there is something to recognise, half of the pictures are drawn for sentences between two of
-    the training set, where the configuration asks for that (``consistency_weight``). The frozen teacher has to recognise the
+    After a third of the run, when there is something to identify, half of the pictures are drawn for sentences between two of
+    the training set, where the configuration asks for that (``consistency_weight``). The frozen teacher has to identify the
     sentence in each of these; the discriminator is not taught with them, since no real picture has such a sentence.
     """
     settings, generator = networks.settings, cast(ModulatedGenerator, networks.generator)
