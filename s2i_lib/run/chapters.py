@@ -101,7 +101,7 @@ def _chosen(kind: str, condition: Callable[[Recipe], bool]) -> tuple[str, ...]:
     return tuple(name for name in recipes_of(kind) if condition(RECIPES[name]))
 
 
-METHODS, ABLATIONS = recipes_of("method"), recipes_of("ablation")
+METHODS, ABLATIONS, RELEASED = recipes_of("method"), recipes_of("ablation"), recipes_of("release")
 TABLE_3, TABLE_5 = recipes_of(table="III"), recipes_of(table="V")
 OURS = _chosen("method", lambda recipe: recipe.method == "ours")
 CLASSIFIERS = _chosen("method", _classifies)
@@ -122,7 +122,7 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter("03_log_mel", "data", needs=("02_speech",), sections=DATA),
     Chapter("04_teacher", "data", needs=("01_data",), sections=(*DATA, "teacher", "classifier")),
     Chapter("05_speech_encoder", "recipe", ("03_log_mel", "04_teacher"), STUDENT, STUDENTS, trains="encoder"),
-    Chapter("06_gan", "recipe", sections=GAN, recipes=METHODS, needs_encoder=True),
+    Chapter("06_gan", "recipe", sections=GAN, recipes=(*METHODS, *RELEASED), needs_encoder=True),
     Chapter("07_scores", "seed", needs=("06_gan",), recipes=OURS, needs_class_classifier=True),
     Chapter("08_gallery", "seed", needs=("06_gan",), recipes=OURS),
     Chapter("09_flowers", "data", needs=("04_teacher",), sections=DATA, applies=_only("flowers"), needs_all_datasets=True),

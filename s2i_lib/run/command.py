@@ -98,8 +98,8 @@ def run(arguments: list[str]) -> int:
 
 def _draw_galleries() -> None:
     """Begin with what needs no training: pictures by the released models. A run does not depend on them."""
-    print("Pictures by the models that came along, before anything is trained:", flush=True)
-    subprocess.run([sys.executable, "-m", "s2i_lib", "gallery"], env={**ENVIRONMENT, **os.environ}, check=False)
+    if any(Path("models").glob("*/checksums.json")):
+        subprocess.run([sys.executable, "-m", "s2i_lib", "gallery"], env={**ENVIRONMENT, **os.environ}, check=False)
 
 
 def _datasets_of(profile: str) -> tuple[str, ...]:

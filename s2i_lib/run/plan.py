@@ -12,7 +12,7 @@ from typing import Any
 
 from s2i_lib.config import differs_from_paper, load_config
 from s2i_lib.datasets import DATASETS, get_spec
-from s2i_lib.recipes import RECIPES
+from s2i_lib.recipes import RECIPES, TRAINED_BY_DEFAULT
 from s2i_lib.run.chapters import CHAPTERS, PLACES, TABLE_3, Chapter, Scope, new_classes
 
 
@@ -37,7 +37,7 @@ class Selection:
     datasets: tuple[str, ...] = ("birds",)
     seeds: tuple[int, ...] = (0,)
     more_seeds: tuple[int, ...] = ()
-    recipes: tuple[str, ...] = tuple(RECIPES)
+    recipes: tuple[str, ...] = TRAINED_BY_DEFAULT
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Selection":

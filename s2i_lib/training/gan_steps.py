@@ -21,6 +21,7 @@ from s2i_lib.training import distributed
 from s2i_lib.training.consistency import TeacherConsistency, mixed_sentences
 
 Losses = dict[str, torch.Tensor]
+CONSISTENCY_STARTS = 1600  # steps, by which there is something in the pictures to identify
 
 
 @dataclass
@@ -158,13 +159,13 @@ def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
     mismatched pair per image teaches colours slowly. The penalty, which costs as much as a step, is taken every few steps
     with a weight to match (Karras et al., 2020).
 
-    After a third of the run, when there is something to identify, half of the pictures are drawn for sentences between two of
-    the training set, where the configuration asks for that (``consistency_weight``). The frozen teacher has to identify the
-    sentence in each of these; the discriminator is not taught with them, since no real picture has such a sentence.
+    After a third of the run, or 1,600 steps, half of the pictures are drawn for sentences between two of the training set,
+    where the configuration asks for that (``consistency_weight``). The frozen teacher has to identify the sentence in each of
+    these; the discriminator is not taught with them, since no real picture has such a sentence.
     """
     settings, generator = networks.settings, cast(ModulatedGenerator, networks.generator)
     discriminator = cast(ProjectionDiscriminator, networks.discriminators[0])
-    consistency = networks.consistency if step >= settings.steps // 3 else None
+    consistency = networks.consistency if step >= min(CONSISTENCY_STARTS, settings.steps // 3) else None
     drawn, taught = (batch, len(batch.images)) if consistency is None else _with_mixed_sentences(batch)
     fake = generator(drawn.noise(settings.noise_dim), drawn.embedding)[0]
     values = _update_modulated_discriminator(networks, batch, fake[:taught].detach(), drawn.embedding[:taught], step)
