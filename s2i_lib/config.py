@@ -78,8 +78,7 @@ class EncoderConfig(_Section):
     makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
     exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last
     weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that
-    the student is taught, None for all features; it is the dimension D of the embedding. With `learned_targets` the directions
-    are learned with the student, by a loss that pulls both sides (`contrastive`).
+    the student is taught, None for all features; it is the dimension D of the embedding.
     """
 
     input: Literal["speech", "text"] = "speech"
@@ -101,7 +100,6 @@ class EncoderConfig(_Section):
     splice: bool = False
     class_mean_targets: bool = False
     positives: Literal["class", "image"] = "class"
-    learned_targets: bool = False
 
 
 class GanConfig(_Section):
@@ -168,7 +166,7 @@ class ScoreConfig(_Section):
 NEWER = {
     "data": ("renditions",),
     "teacher": ("stages",),
-    "encoder": ("front_end", "layers", "whisper_weights", "learned_targets"),
+    "encoder": ("front_end", "layers", "whisper_weights"),
     "gan": ("consistency_weight",),
 }
 

@@ -90,8 +90,7 @@ def test_overrides_never_change_the_profile_itself():
 @pytest.mark.parametrize("dataset", RENDERED)
 def test_every_profile_fits_every_recipe_and_data_set(profile, recipe, dataset):
     settings = load_config(profile, dataset, recipe)
-    free = settings.encoder.target_dim is None or settings.encoder.learned_targets
-    assert free or settings.encoder.target_dim < settings.data.num_train_classes
+    assert settings.encoder.target_dim is None or settings.encoder.target_dim < settings.data.num_train_classes
     assert settings.data.image_size % settings.gan.image_size == 0
     assert 0 < settings.data.num_train_classes <= settings.data.num_classes
     assert (settings.data.num_train_classes == settings.data.num_classes) == (get_spec(dataset).split == "images")

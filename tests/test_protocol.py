@@ -16,7 +16,6 @@ UNUSED = {
     "data.renditions",
     "data.seed",
     "encoder.layers",
-    "encoder.learned_targets",
     "encoder.whisper_weights",
     "classifier.images",
     "classifier.width",

@@ -26,7 +26,7 @@ from s2i_lib.models.checkpoint import classifier_path, load_speech_model
 from s2i_lib.models.classifiers import classifier_heads
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan_v1 import StackGANv1
-from s2i_lib.models.student import LearnedTargetSpace, SpeechModel, TargetSpace
+from s2i_lib.models.student import SpeechModel, TargetSpace
 from s2i_lib.training.classifiers import train_classifier
 from s2i_lib.training.common import (
     STUDENT_SECTIONS,
@@ -460,22 +460,6 @@ def test_discriminant_targets_ignore_what_varies_within_a_class():
     targets = TargetSpace(4, 2).fit(torch.cat([signal, pose], 1)[:, None], labels)
     weights = targets.map * torch.cat([signal, pose], 1).std(0)[:, None]
     assert weights[2:].abs().max() < 0.5 * weights[:2].abs().max()
-
-
-def test_learned_targets_keep_what_sentences_and_pictures_share():
-    torch.manual_seed(0)
-    told, untold = torch.randn(256, 4), 3 * torch.randn(256, 12)  # the picture shows both, the sentence tells four numbers
-    features = torch.cat([told, untold], dim=1)
-    targets, student = LearnedTargetSpace(16, 8).fit(features[:, None], np.arange(256)), torch.nn.Linear(4, 8)
-    optimizer = torch.optim.Adam([*targets.parameters(), *student.parameters()], 0.02)
-    for _ in range(150):
-        loss = losses.contrastive_loss(student(told), targets(features), torch.arange(256), torch.tensor(0.1))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    size = targets.project.weight.norm(dim=0).detach()
-    assert size[:4].min() > 3 * size[4:].max()
-    assert torch.allclose(features.mean(0), targets.mean) and not targets.mean.requires_grad
 
 
 def test_class_features_are_class_means(project):

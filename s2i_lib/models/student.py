@@ -62,36 +62,6 @@ class TargetSpace(nn.Module):
         return (features - self.mean) @ self.map
 
 
-class LearnedTargetSpace(nn.Module):
-    """A linear map of the teacher's standardised features that is learned with the student; the teacher stays as it is.
-
-    Where every picture has a sentence of its own there are no classes whose means a discriminant analysis could part. A
-    contrastive loss, which pulls both sides, finds what sentences and pictures share (a linear projection on a locked image
-    network, as in Zhai et al., 2022, "LiT").
-
-    Args:
-        teacher_dim: dimension of the teacher's features.
-        target_dim: D of the space.
-    """
-
-    def __init__(self, teacher_dim: int, target_dim: int):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(teacher_dim))
-        self.register_buffer("scale", torch.ones(teacher_dim))
-        self.project = nn.Linear(teacher_dim, target_dim, bias=False)
-
-    def fit(self, features: torch.Tensor, labels: np.ndarray) -> "LearnedTargetSpace":
-        """Take mean and scale from (N, V, teacher_dim) features of V views of the training images; `labels` are not used."""
-        self.mean, std = features.flatten(0, 1).mean(0), features.flatten(0, 1).std(0)
-        self.scale = 1 / std.clamp_min(0.05 * float(std.median()))
-        return self
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """(..., teacher_dim) features to (..., target_dim)."""
-        projected: torch.Tensor = self.project((features - self.mean) * self.scale)
-        return projected
-
-
 Encoder = SpeechEncoder | StateEncoder | TextEncoder
 
 
@@ -112,11 +82,7 @@ class SpeechModel(nn.Module):
         self.config = config.encoder
         settings = config.encoder
         self.encoder = build_encoder(settings, settings.target_dim or teacher_dim)
-        self.targets: TargetSpace | LearnedTargetSpace
-        if settings.learned_targets:
-            self.targets = LearnedTargetSpace(teacher_dim, settings.target_dim or teacher_dim)
-        else:
-            self.targets = TargetSpace(teacher_dim, settings.target_dim)
+        self.targets = TargetSpace(teacher_dim, settings.target_dim)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         if settings.loss == "classifier":
             self.head = nn.Linear(self.encoder.embedding_dim, config.data.num_train_classes)

@@ -202,7 +202,7 @@ SPEC = RenderedSpec(
     # One sentence fits every bird of a class, but of all bedrooms only the one that it describes. A contrastive loss that
     # forgave other bedrooms would ask for the room type and for nothing else, and the mean over them has no colours. The
     # paper's own losses keep the classes that it prints.
-    recipes={"recommended": {"encoder": {"positives": "image", "learned_targets": True, "target_dim": 128}}},
+    recipes={name: {"encoder": {"positives": "image"}} for name in ("recommended", "recommended_long")},
     draw=draw,
     describe=describe,
     image_table=image_table,
