@@ -40,6 +40,7 @@ from s2i_lib.training.common import (
 from s2i_lib.training.encoder import (
     _encoder_batches,
     class_mean_features,
+    disturb_states,
     gradient_magnitudes,
     mask_time,
     measure_weights,
@@ -433,6 +434,18 @@ def test_time_masks_silence_short_stretches():
     changed = (masked != original).any(1).sum(1)
     assert changed.max() <= 40 and changed.sum() > 0
     assert torch.equal(mask_time(log_mel, lengths, masks=0), original)
+
+
+def test_states_are_disturbed_in_bands_of_channels_and_by_noise():
+    torch.manual_seed(0)
+    states = torch.randn(16, 384, 12)
+    disturbed = disturb_states(states)
+    silent = (disturbed == 0).all(dim=2)
+    assert 20 < silent.sum(1).float().mean() < 140 and silent.sum(1).max() <= 2 * 0.2 * 384
+    bands = (silent[:, 1:].int() - silent[:, :-1].int() == 1).sum(1) + silent[:, 0]
+    assert bands.max() <= 2
+    left = ~silent[..., None].expand_as(states)
+    assert 0.25 < (disturbed - states)[left].std() < 0.35
 
 
 def test_targets_are_standardised():
