@@ -69,8 +69,11 @@ def _ridge(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def mixed_sentences(sentences: torch.Tensor, count: int) -> torch.Tensor:
-    """(B, D) sentences to (count, D) that lie a quarter to three quarters of the way between two of them, equally long."""
-    share = 0.25 + 0.5 * torch.rand(count, 1, device=sentences.device)
+    """(B, D) sentences to (count, D) that lie a tenth to three tenths of the way from one of them to another, equally long.
+
+    Half-way between a bird with a crest and one without there is no bird: crests then become vague.
+    """
+    share = 0.1 + 0.2 * torch.rand(count, 1, device=sentences.device)
     others = torch.randperm(len(sentences), device=sentences.device)[:count]
     between = torch.lerp(sentences[:count], sentences[others], share)
     return F.normalize(between, dim=1) * sentences.shape[1] ** 0.5
