@@ -198,7 +198,7 @@ def test_the_configuration_is_printed_with_the_layer_of_every_value(tmp_path):
     done = show("--profile", "small", "--recipe", "recommended", "--json")
     values = json.loads(done.stdout)
     assert values["gan.batch_size"] == {"value": 7, "layer": "overrides.json"}
-    assert values["gan.steps"] == {"value": 6000, "layer": "recipe recommended in profile small"}
+    assert values["gan.steps"] == {"value": 4800, "layer": "recipe recommended in profile small"}
     assert values["gan.model"] == {"value": "modulated", "layer": "recipe recommended"}
     assert values["encoder.learning_rate"] == {"value": 1.5e-3, "layer": "profile small"}
     assert values["data.num_classes"]["layer"] == "data set birds" and values["data.seed"]["layer"] == "default"
