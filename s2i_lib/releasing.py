@@ -52,7 +52,7 @@ def make_release(name: str, encoder: Config, generator: Config) -> Path:
 
     Raises:
         FileNotFoundError: a run is not finished.
-        ValueError: the runs do not fit each other, or the files would be too large, see ``release``.
+        ValueError: the files would be too large, see ``release``.
     """
     for part, path in {"encoder": encoder_path(encoder), "generator": generator_path(generator)}.items():
         if not path.exists():

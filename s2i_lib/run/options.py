@@ -113,6 +113,7 @@ def _parser(help_text: bool) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     rows = {name: recipe.description for name, recipe in RECIPES.items()}
+    others = [name for name in RECIPES if name not in TRAINED_BY_DEFAULT]
     for name, metavar, default, text in (
         ("--profile", "NAME", "small", _table("how large everything is (default: small)", PROFILES)),
         ("--dataset", "LIST", "", _datasets() if help_text else ""),  # names of data sets take a second to import
@@ -128,7 +129,7 @@ def _parser(help_text: bool) -> argparse.ArgumentParser:
             "--recipes",
             "LIST",
             ",".join(TRAINED_BY_DEFAULT),
-            _table("what to train, with commas between (default: all but recommended_long)", rows),
+            _table(f"what to train, with commas between (default: all but {', '.join(others)})", rows),
         ),
         ("--cores", "N", "all", "CPU cores to use (default: all)"),
         (
