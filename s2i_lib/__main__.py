@@ -218,8 +218,9 @@ def _speak(options: argparse.Namespace) -> None:
 
 
 def _data(options: argparse.Namespace) -> int | None:
-    from s2i_lib.datasets import PHOTOS
+    from s2i_lib.datasets import PHOTOS, photo_spec
     from s2i_lib.datasets.photos import availability, downloads, weights
+    from s2i_lib.datasets.photos.parts import raw_folder
 
     if options.action == "check":
         return check_data(options.profile, options.dataset.split(",") if options.dataset else list(PHOTOS))
@@ -231,8 +232,10 @@ def _data(options: argparse.Namespace) -> int | None:
         elif name == "weights":
             print(*weights.verify(), sep="\n")
         elif options.dataset or not availability.missing_parts(name):
-            counts = availability.verify(name)
-            print(f"{name}: complete, " + " and ".join(f"{count} {split} images" for split, count in counts.items()))
+            counts, excerpt = availability.verify(name), photo_spec(name).excerpt(raw_folder(name))
+            sizes = " and ".join(f"{count} {split} images" for split, count in counts.items())
+            part = f" of {excerpt.num_classes} classes (an excerpt)" if excerpt else ""
+            print(f"{name}: complete, {sizes}{part}, captions: {availability.captions_at_hand(name)}")
         else:
             print(f"{name}: not checked, parts are missing (python -m s2i_lib data status)")
     return None
@@ -248,23 +251,19 @@ def check_data(profile: str, names: list[str]) -> int:
         DatasetError: an unknown data set, or one that this profile cannot run on.
     """
     from s2i_lib.config import load_config
-    from s2i_lib.datasets import PHOTOS, RENDERED, DatasetError, get_spec
+    from s2i_lib.datasets import DATASETS, DatasetError, get_spec
     from s2i_lib.datasets.photos import availability
     from s2i_lib.models.pretrained import needed_weights
 
+    possible = [name for name, spec in DATASETS.items() if (not spec.rendered if profile == "paper" else spec.attributes)]
     for name in names:
-        if get_spec(name).rendered == (profile == "paper"):
-            raise DatasetError(
-                f"profile {profile} cannot run on {name}: profile paper takes {', '.join(PHOTOS)}, the other "
-                f"profiles take {', '.join(RENDERED)}"
-            )
-    if profile != "paper":
-        return 0
-    configs = [load_config(profile, name, "paper") for name in names]
+        if get_spec(name).name not in possible:
+            raise DatasetError(f"profile {profile} cannot run on {name}: it takes {', '.join(possible)}")
+    configs = [load_config(profile, name, "paper") for name in names if not get_spec(name).rendered]
     networks = dict.fromkeys(part for config in configs for part in needed_weights(config))
-    lines = availability.missing(names, list(networks))
+    lines = availability.missing({config.dataset: config.data.captions for config in configs}, list(networks))
     if lines:
-        print("Profile paper needs files that are not here:", *lines, sep="\n")
+        print(f"Profile {profile} needs files that are not here:", *lines, sep="\n")
     return DATA_MISSING if lines else 0
 
 

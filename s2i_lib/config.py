@@ -8,12 +8,13 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from s2i_lib.datasets import DatasetSpec, get_spec
+from s2i_lib.datasets import DatasetSpec, class_counts, get_spec
 from s2i_lib.files import project_root
 from s2i_lib.profiles import PROFILES
 from s2i_lib.recipes import RECIPES
@@ -34,6 +35,8 @@ class DataConfig(_Section):
     nothing else, train the class classifier behind the inception score. `renditions` is how often, for recipes of many voices,
     as many captions of every training picture are spoken: each time further captions, by other voices in other conditions.
     `speech` is what is recorded: the synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
+    `captions` says where sentences come from: composed from `attributes`, those of rendered pictures or what annotators saw;
+    written by people for `reed` et al. (2016); or `transcripts` of what people said.
     """
 
     num_classes: int = 200
@@ -44,6 +47,7 @@ class DataConfig(_Section):
     spoken_captions: int = 2
     renditions: int = 2
     speech: Literal["clean", "degraded"] = "clean"
+    captions: Literal["attributes", "reed", "transcripts"] = "attributes"
     image_size: int = 256
     seed: int = 0
 
@@ -164,7 +168,7 @@ class ScoreConfig(_Section):
 
 # Fields that committed records were made without.
 NEWER = {
-    "data": ("renditions",),
+    "data": ("renditions", "captions"),
     "teacher": ("stages",),
     "encoder": ("front_end", "layers", "whisper_weights"),
     "gan": ("consistency_weight",),
@@ -185,6 +189,12 @@ class Config(_Section):
     gan: GanConfig = GanConfig()
     classifier: ClassifierConfig = ClassifierConfig()
     scores: ScoreConfig = ScoreConfig()
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """The specification of the data set; without attributes where nobody knows which of them the captions mention."""
+        spec = get_spec(self.dataset)
+        return spec if self.data.captions == "attributes" else replace(spec, attributes={}, colour_attributes=())
 
     @property
     def data_dir(self) -> Path:
@@ -274,17 +284,18 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
 
 
 def _sizes_of(spec: DatasetSpec) -> dict[str, Any]:
-    """How many classes a data set has and, if these are few, how many directions the student is taught.
+    """How many classes of a data set are here and, if these are few, how many directions the student is taught.
 
     Fewer directions than training classes tell these apart, and the last of them are mostly noise, so that five sixths are
     kept, about as many as of birds. Where the test has the same classes, captions say more than the class, so that all features
     are taught.
     """
-    sizes: dict[str, Any] = {"data": {"num_classes": spec.num_classes, "num_train_classes": spec.num_train_classes}}
+    num_classes, num_train_classes = class_counts(spec.name)
+    sizes: dict[str, Any] = {"data": {"num_classes": num_classes, "num_train_classes": num_train_classes}}
     if not spec.has_new_classes:
         sizes["encoder"] = {"target_dim": None}
-    elif spec.num_train_classes <= (EncoderConfig().target_dim or 0):
-        sizes["encoder"] = {"target_dim": spec.num_train_classes * 5 // 6}
+    elif num_train_classes <= (EncoderConfig().target_dim or 0):
+        sizes["encoder"] = {"target_dim": num_train_classes * 5 // 6}
     return sizes
 
 

@@ -96,7 +96,7 @@ class Evaluator:
         self.rows = np.sort(np.random.default_rng(config.seed).choice(len(self.test.utterances), total, replace=False))
         self.mentioned = [self.test.utterances[row].caption.mentioned for row in self.rows]
         self.groups = dependent_groups(self.test, self.rows)
-        kinds = ("attributes", "classes") if get_spec(config.dataset).knows_attributes else ("classes",)
+        kinds = ("attributes", "classes") if config.spec.knows_attributes else ("classes",)
         self.classifiers = {kind: load_classifier(config, kind).to(self.device) for kind in kinds}
         self.network = load_feature_network(config.scores.network, FEATURE_SIZE).to(self.device)
         self.names = {

@@ -121,9 +121,13 @@ def test_inference_imports_what_the_first_group_installs():
     assert run.returncode == 0, run.stderr
 
 
-def test_types_are_shipped():
+def test_types_and_tables_are_shipped():
     assert (ROOT / "s2i_lib" / "py.typed").read_text() == ""
-    assert PYPROJECT["tool"]["setuptools"]["package-data"] == {"s2i_lib": ["py.typed"]}
+    assert PYPROJECT["tool"]["setuptools"]["package-data"] == {
+        "s2i_lib": ["py.typed", "model_card.md", "datasets/photos/oxford_species.csv"]
+    }
+    for name in PYPROJECT["tool"]["setuptools"]["package-data"]["s2i_lib"]:
+        assert (ROOT / "s2i_lib" / name).is_file()
 
 
 def test_the_type_checker_makes_no_exceptions():

@@ -69,8 +69,12 @@ def data(root):
     return root / "data"
 
 
+CAPTIONS = {"cub": "reed", "oxford": "reed", "places": "transcripts"}
+
+
 def paper_config(name: str):
-    return tiny_config(data={"image_size": 16, "spoken_captions": 10}).model_copy(update={"dataset": name, "profile": "paper"})
+    data = {"image_size": 16, "spoken_captions": 10, "captions": CAPTIONS[name]}
+    return tiny_config(data=data).model_copy(update={"dataset": name, "profile": "paper"})
 
 
 def command(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -115,13 +119,13 @@ def test_cub_is_read(data):
     assert [photo.name for photo in photos] == [CUB_NAMES[k] for k in (1, 2, 0, 3)]
     assert [photo.label for photo in photos] == [0, 0, 150, 151]  # classes 2, 1 and 4
     assert [photo.split for photo in photos] == ["train", "train", "test", "test"]
-    assert photos[0].box == (10, 5, 8, 6) and photos[0].captions[9] == "picture 1 shows something , sentence 9 ."
+    assert photos[0].box == (10, 5, 8, 6) and photos[0].captions[9].text == "picture 1 shows something , sentence 9 ."
 
 
 def test_odd_bytes_of_captions_are_dropped(data):
-    said = next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[0]).captions
+    said = [one.text for one in next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[0]).captions]
     assert len(said) == 10 and said[2] == "a small bird number 0"
-    assert said[:2] == ("this bird has a 6 tail and a red crown .", "a bird with a café brown back")
+    assert said[:2] == ["this bird has a 6 tail and a red crown .", "a bird with a café brown back"]
 
 
 def test_oxford_is_read(data):
@@ -132,7 +136,7 @@ def test_oxford_is_read(data):
         ("image_00002", 56, "train"),
         ("image_00003", 84, "test"),
     ]
-    assert photos[3].captions[0] == "picture 3 shows something , sentence 0 ." and photos[3].path.is_file()
+    assert photos[3].captions[0].text == "picture 3 shows something , sentence 0 ." and photos[3].path.is_file()
 
 
 def test_places_is_read(data):
@@ -140,14 +144,17 @@ def test_places_is_read(data):
     assert len(photos) == 14 and not any("abbey" in photo.name for photo in photos)
     for photo in photos:
         assert photo.path.is_file() and photo.recordings[0].is_file() and f"/{places.CLASSES[photo.label]}/" in photo.name
-        assert photo.captions == (f"there is a room {photo.recordings[0].stem[3:]}",)
+        assert [one.text for one in photo.captions] == [f"there is a room {photo.recordings[0].stem[3:]}"]
 
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_load_dataset_gives_the_usual_records(data, name):
     settings = paper_config(name)
     write_images(settings)
-    photos = {photo.recordings[0] if photo.recordings else photo.name: photo for photo in photo_spec(name).read(data / name)}
+    photos = {
+        photo.recordings[0] if photo.recordings else photo.name: photo
+        for photo in photo_spec(name).read(data / name, CAPTIONS[name])
+    }
     for split, size in SIZES[name].items():
         dataset = load_dataset(name, split, settings.data_dir)
         assert len(dataset) == size and list(dataset.labels) == sorted(dataset.labels)
@@ -155,7 +162,7 @@ def test_load_dataset_gives_the_usual_records(data, name):
         for record in dataset:
             photo = photos[record.speech[0].resolve() if name == "places" else record.name]
             assert (record.name, record.label, record.split) == (photo.name, photo.label, photo.split) and not record.attributes
-            assert [(caption.text, caption.mentioned) for caption in record.captions] == [(text, {}) for text in photo.captions]
+            assert record.captions == photo.captions and not any(caption.mentioned for caption in record.captions)
             assert np.array_equal(record.image, read_pixels(photo, 16)) and record.image.shape == (16, 16, 3)
     assert load_images(load_dataset(name, "train", settings.data_dir), 8).shape == (SIZES[name]["train"], 3, 8, 8)
     assert len(
@@ -293,7 +300,7 @@ def test_too_few_pairs_of_places_are_refused(data, monkeypatch, capsys):
 def test_complete_data_are_verified(data, name, capsys):
     train, test = SIZES[name].values()
     code, out, _ = command(capsys, "verify", "--dataset", name)
-    assert (code, out) == (0, f"{name}: complete, {train} train images and {test} test images\n")
+    assert (code, out) == (0, f"{name}: complete, {train} train images and {test} test images, captions: {CAPTIONS[name]}\n")
 
 
 def test_verify_checks_what_is_complete(data, capsys):

@@ -34,6 +34,12 @@ UNUSED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_excerpt(tmp_path, monkeypatch):
+    """A project without photographs: of an excerpt, fewer classes would be counted than the paper has."""
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path))
+
+
 @pytest.fixture(params=PHOTOS)
 def table(request):
     return hyperparameters(load_config("paper", request.param, "paper"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from s2i_lib.datasets import photos, rendered
 from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets.photos.parts import raw_folder
 from s2i_lib.datasets.records import Caption, Record, SpokenImages, Utterance, read_records
 from s2i_lib.datasets.spec import DatasetSpec, PhotoSpec, RenderedSpec
 from s2i_lib.files import project_root
@@ -27,6 +28,7 @@ __all__ = [
     "RenderedSpec",
     "SpokenImages",
     "Utterance",
+    "class_counts",
     "get_spec",
     "load_dataset",
     "photo_spec",
@@ -47,6 +49,17 @@ def get_spec(name: str) -> DatasetSpec:
     if name not in DATASETS:
         raise DatasetError(f"data set {name!r} is unknown; choose from {', '.join(DATASETS)}")
     return DATASETS[name]
+
+
+def class_counts(name: str) -> tuple[int, int]:
+    """How many classes a data set has here, and how many of them have training images: fewer of an excerpt of photographs.
+
+    Raises:
+        DatasetError: no such data set, or a damaged excerpt.
+    """
+    spec = get_spec(name)
+    found = None if spec.rendered else photos.PHOTOS[name].excerpt(raw_folder(name))
+    return (found.num_classes, found.num_train_classes) if found else (spec.num_classes, spec.num_train_classes)
 
 
 def rendered_spec(name: str) -> RenderedSpec:

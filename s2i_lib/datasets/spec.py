@@ -4,7 +4,7 @@ A rendered data set is drawn and described from attributes that are known; a pho
 nobody knows what its captions mention. Both become the same files (chapter 01), and nothing after that knows the difference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from s2i_lib.datasets.photos.parts import Part, Photo
+    from s2i_lib.datasets.photos.parts import Excerpt, Part, Photo
 
 Overrides = dict[str, dict[str, Any]]  # section of the configuration -> key -> value
 
@@ -27,7 +27,7 @@ class DatasetSpec:
         name: in the command line, in folders and in records.
         noun: what an image shows, in the singular.
         title: for people; the name, if none is given.
-        attributes: attribute -> its values; empty for photographs.
+        attributes: attribute -> its values; of photographs, those that sentences can be composed from.
         colour_attributes: those whose values are colours of a part of the subject.
         num_classes: all classes.
         num_train_classes: how many of them have training images; those come first.
@@ -165,14 +165,15 @@ class RenderedSpec(DatasetSpec):
 class ReadPhotos(Protocol):
     """Reads a photo data set."""
 
-    def __call__(self, folder: "Path") -> "list[Photo]":
+    def __call__(self, folder: "Path", captions: str = ...) -> "list[Photo]":
         """Every photo with its captions, in class order.
 
         Args:
             folder: holds the archives as they unpack.
+            captions: which ones, see ``DataConfig.captions``.
 
         Raises:
-            DatasetError: a part is missing or damaged; the message names the file.
+            DatasetError: it has no such captions, or a part is missing or damaged; the message names the file.
         """
         ...
 
@@ -185,8 +186,10 @@ class PhotoSpec(DatasetSpec):
         parts: the published files.
         split_sizes: split -> how many images it has (Tables I and III).
         read: see ``ReadPhotos``.
+        excerpt: of a folder that holds complete classes only, how many; None if it holds all of them or is not there.
     """
 
     parts: "tuple[Part, ...]"
     split_sizes: dict[str, int]
     read: ReadPhotos
+    excerpt: "Callable[[Path], Excerpt | None]" = lambda folder: None

@@ -11,7 +11,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from s2i_lib.config import Config
-from s2i_lib.datasets import get_spec
 from s2i_lib.datasets.photos import weights
 from s2i_lib.models.teacher import resize
 
@@ -108,7 +107,7 @@ def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
     which are all classes if there are no new ones to test).
     """
     if kind == "attributes":
-        return dict(get_spec(config.dataset).attributes)
+        return dict(config.spec.attributes)
     new = range(config.data.num_train_classes, config.data.num_classes)
     return {"class": tuple(str(label) for label in new or range(config.data.num_classes))}
 

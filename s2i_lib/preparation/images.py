@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -72,10 +73,12 @@ def _specimens(config: Config, plan: Plan) -> bytes:
 
 def _write_photos(config: Config) -> None:
     """What ``write_images`` does for a photo data set: read, crop and scale instead of draw."""
-    photos, size = photo_spec(config.dataset).read(raw_folder(config.dataset)), config.data.image_size
-    _write_data_stamp(
-        config, json.dumps([(photo.name, photo.label, photo.split, len(photo.recordings)) for photo in photos]).encode()
-    )
+    photos, size = photo_spec(config.dataset).read(raw_folder(config.dataset), config.data.captions), config.data.image_size
+    content = [
+        (photo.name, photo.label, photo.split, len(photo.recordings), [caption.text for caption in photo.captions])
+        for photo in photos
+    ]
+    _write_data_stamp(config, json.dumps(content).encode())
     items, classes = [], itertools.groupby(photos, key=lambda photo: photo.label)
     for label, group in bar(classes, total=len({photo.label for photo in photos}), desc="cropping", unit="class"):
         members, path = list(group), config.data_dir / "images" / f"{label:03d}.npy"
@@ -92,9 +95,9 @@ def _photo_item(config: Config, photo: Photo, row: int) -> dict[str, Any]:
         "label": photo.label,
         "row": row,
         "split": photo.split,
-        "attributes": {},
+        "attributes": dict(photo.attributes),
         "spoken": min(config.data.spoken_captions, len(photo.captions)),
-        "captions": [{"text": text, "mentioned": {}} for text in photo.captions],
+        "captions": [asdict(caption) for caption in photo.captions],
     }
     if photo.recordings:  # relative, so that the project can be moved
         recordings = photo.recordings[: item["spoken"]]

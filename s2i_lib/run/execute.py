@@ -76,10 +76,10 @@ def _execute(notebook: Path, output: Path, parameters: Parameters, folder: Path,
 
 def has_attributes(parameters: Parameters) -> bool:
     """Does anybody know what the pictures of the chapter's data sets show? A chapter about no data set has them all."""
-    from s2i_lib.datasets import get_spec
+    from s2i_lib.config import load_config
 
     names = str(parameters.get("dataset", parameters.get("datasets", ""))).split(",")
-    return all(get_spec(name).knows_attributes for name in names if name)
+    return all(load_config(str(parameters["profile"]), name).spec.knows_attributes for name in names if name)
 
 
 def without_attributes(notebook: dict[str, Any]) -> dict[str, Any]:

@@ -18,25 +18,32 @@ from s2i_lib.preparation.images import write_classifier_images
 from s2i_lib.progress import bar
 from s2i_lib.training.common import augment, epoch_batches, rate_schedule, seed_step
 
+UNKNOWN = -1  # in place of the number of an answer that nobody knows
+
 
 def _classifier_training_set(config: Config, kind: str) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Images and the right answers that a classifier learns from.
 
-    There are no further photos of the test classes: the class classifier of a photo data set learns from four fifths of the
-    test images themselves, as the network behind the published inception scores did from them, and is evaluated on the rest.
+    Photos of random combinations cannot be made: the attribute classifier of a photo data set learns from the training
+    images, what is not known of one being left out (-1). There are no further photos of the test classes either: the class
+    classifier learns from four fifths of the test images themselves, as the network behind the published inception scores did
+    from them, and is evaluated on the rest.
     """
-    heads = classifier_heads(config, kind)
-    if kind == "attributes":
+    heads, photos = classifier_heads(config, kind), not get_spec(config.dataset).rendered
+    if kind == "attributes" and photos:
+        dataset = load_dataset(config.dataset, "train", config.data_dir)
+        images, answers = load_images(dataset, config.classifier_size), [record.attributes for record in dataset]
+    elif kind == "attributes":
         write_classifier_images(config)
         folder = config.data_dir / "classifiers"
         images = torch.from_numpy(np.load(folder / f"images_{config.classifier_size}.npy"))
         answers = json.loads((folder / "attributes.json").read_text())
     else:
-        photos = not get_spec(config.dataset).rendered
         dataset = load_dataset(config.dataset, "test" if photos else "classifier", config.data_dir)
         rows = np.flatnonzero(~held_out(dataset)) if photos else np.arange(len(dataset))
         images, answers = load_images(dataset, config.classifier_size)[rows], [{"class": str(dataset[i].label)} for i in rows]
-    return images, {q: torch.tensor([options.index(answer[q]) for answer in answers]) for q, options in heads.items()}
+    number = {q: {option: k for k, option in enumerate(options)} for q, options in heads.items()}
+    return images, {q: torch.tensor([number[q].get(answer.get(q, ""), UNKNOWN) for answer in answers]) for q in heads}
 
 
 def held_out(dataset: SpokenImages) -> NDArray[np.bool_]:
@@ -72,8 +79,7 @@ def _fit(config: Config, kind: str) -> None:
             rng = seed_step(0, epoch * 100_000 + step)
             with mixed_precision(config):
                 logits = classifier(augment(images[rows], rng, turns).to(device))
-                parts = [F.cross_entropy(logits[q], targets[q][rows].to(device)) for q in heads]
-                loss = sum(parts[1:], start=parts[0])
+                loss = sum_of_answers(logits, {q: targets[q][rows].to(device) for q in heads})
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -81,18 +87,27 @@ def _fit(config: Config, kind: str) -> None:
     save_weights(classifier, classifier_path(config, kind))
 
 
+def sum_of_answers(logits: dict[str, torch.Tensor], targets: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The cross-entropy of each question, averaged over the images whose answer is known, summed over the questions."""
+    parts = [
+        F.cross_entropy(logits[q], target, ignore_index=UNKNOWN, reduction="sum") / (target != UNKNOWN).sum().clamp(min=1)
+        for q, target in targets.items()
+    ]
+    return torch.stack(parts).sum()
+
+
 def evaluate_classifier(config: Config, kind: str) -> pd.DataFrame:
-    """Accuracy of a trained classifier on the real test images that it has not learned from: ``question``, ``accuracy``,
-    ``n``.
+    """Accuracy of a trained classifier on the real test images that it has not learned from and whose answer is known:
+    ``question``, ``accuracy``, ``n``.
     """
     test = load_dataset(config.dataset, "test", config.data_dir)
-    new = np.full(len(test), True) if get_spec(config.dataset).rendered else held_out(test)
+    new = held_out(test) if kind == "classes" and not get_spec(config.dataset).rendered else np.full(len(test), True)
     classifier = load_classifier(config, kind).to(pick_device())
     predicted = predict_attributes(classifier, to_signed(load_images(test, config.classifier_size)[np.flatnonzero(new)]))
     truth = [{"class": str(test[i].label), **test[i].attributes} for i in np.flatnonzero(new)]
-    return pd.DataFrame(
-        [
-            {"question": q, "accuracy": np.mean([a == t[q] for a, t in zip(predicted[q], truth, strict=True)]), "n": len(truth)}
-            for q in classifier_heads(config, kind)
-        ]
-    )
+    rows = []
+    for question in classifier_heads(config, kind):
+        right = [answer == t[question] for answer, t in zip(predicted[question], truth, strict=True) if question in t]
+        if right:
+            rows.append({"question": question, "accuracy": np.mean(right), "n": len(right)})
+    return pd.DataFrame(rows)

@@ -13,7 +13,7 @@ from torch import nn
 
 from s2i_lib import metrics
 from s2i_lib.config import Config
-from s2i_lib.datasets import get_spec, load_dataset
+from s2i_lib.datasets import load_dataset
 from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device, to_device
 from s2i_lib.features import embeddings_path, load_images, positive_labels
 from s2i_lib.files import save_text
@@ -157,7 +157,7 @@ def train_gan(config: Config) -> pd.DataFrame:
 
 def _attribute_probe(config: Config, generator: nn.Module, sentences: int = 200) -> Callable[[], float] | None:
     """A function that scores the mentioned colours of images for some fixed unseen sentences; None for photos."""
-    spec = get_spec(config.dataset)
+    spec = config.spec
     if not spec.knows_attributes:
         return None
     dataset = load_dataset(config.dataset, "test", config.data_dir)

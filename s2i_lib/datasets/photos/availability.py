@@ -1,7 +1,7 @@
 """What is there of a photo data set or of the pretrained networks, what is missing, and whether it is complete."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import soundfile
@@ -28,9 +28,24 @@ def title_and_parts(name: str) -> tuple[str, Sequence[Part]]:
     return spec.title, spec.parts
 
 
-def missing_parts(name: str) -> list[Part]:
-    """The parts of a data set that are needed and not there."""
-    return [part for part in title_and_parts(name)[1] if not part.optional and part.find(raw_folder(name)) is None]
+def missing_parts(name: str, captions: str = "") -> list[Part]:
+    """The parts of a data set that are needed and not there.
+
+    Args:
+        captions: those that are wanted (``DataConfig.captions``); empty for any that can be had.
+    """
+    folder = raw_folder(name)
+    needed = [part for part in title_and_parts(name)[1] if not part.optional and part.captions in ("", captions)]
+    return [part for part in needed if part.find(folder) is None]
+
+
+def captions_at_hand(name: str) -> str:
+    """Which captions of a photo data set can be had: those by people where they are there, else composed ones."""
+    spec, folder = photo_spec(name), raw_folder(name)
+    by_people = [part.captions for part in spec.parts if part.captions and part.find(folder)]
+    if by_people and spec.excerpt(folder) is None:
+        return by_people[0]
+    return "attributes" if spec.attributes else "transcripts"
 
 
 def status(name: str, parts: Sequence[Part] | None = None) -> list[str]:
@@ -38,10 +53,12 @@ def status(name: str, parts: Sequence[Part] | None = None) -> list[str]:
     text.
     """
     (title, all_parts), folder = title_and_parts(name), raw_folder(name)
-    ready = "complete" if not missing_parts(name) else "incomplete"
+    ready = "incomplete" if missing_parts(name) else "complete"
     lines = [f"{name}: {title}, {ready}, in {folder}"]
     for part in all_parts if parts is None else parts:
         found, need = part.find(folder), " (optional)" if part.optional else ""
+        if part.captions:
+            need = " (only for captions by people, as profile paper has them; others compose captions from attributes)"
         if found is not None:
             lines.append(
                 f"  there    {part.what}{need}: {found.relative_to(folder) if found.is_relative_to(folder) else found}"
@@ -63,9 +80,11 @@ def _unpacked(part: Part) -> str:
     return "" if part.archive in part.unpacked else f"; unpacked: {' or '.join(part.unpacked)}"
 
 
-def missing(names: Sequence[str], networks: Sequence[Part]) -> list[str]:
-    """What runs on these photo data sets with these pretrained networks still lack, in the lines of ``status``."""
-    lines = [line for name in names if missing_parts(name) for line in status(name)]
+def missing(captions: Mapping[str, str], networks: Sequence[Part]) -> list[str]:
+    """What runs on these photo data sets (with captions of these kinds) and pretrained networks lack, in the lines of
+    ``status``.
+    """
+    lines = [line for name, kind in captions.items() if missing_parts(name, kind) for line in status(name)]
     lacking = [part for part in networks if part.find(raw_folder("weights")) is None]
     return lines + (status("weights", lacking) if lacking else [])
 
@@ -83,13 +102,13 @@ def verify(name: str) -> dict[str, int]:
     spec, folder = photo_spec(name), raw_folder(name)
     for part in missing_parts(name):
         part_folder(part, folder)
-    photos = spec.read(folder)
+    photos, excerpt = spec.read(folder, captions_at_hand(name)), spec.excerpt(folder)
     counts = dict(Counter(photo.split for photo in photos))
-    for split, expected in spec.split_sizes.items():
+    for split, expected in (excerpt.split_sizes if excerpt else spec.split_sizes).items():
         if counts.get(split, 0) != expected:
             raise DatasetError(
-                f"{folder} holds {counts.get(split, 0)} {split} images of {name} instead of {expected} (Table I): "
-                "unpack it again"
+                f"{folder} holds {counts.get(split, 0)} {split} images of {name} instead of {expected}"
+                f"{'' if excerpt else ' (Table I)'}: unpack it again"
             )
     for part in spec.parts:
         lists = part.find(folder) if part.lists_splits else None
@@ -99,7 +118,7 @@ def verify(name: str) -> dict[str, int]:
         read_pixels(photo, 32)
         for recording in photo.recordings:
             _check_recording(recording)
-    return {split: counts[split] for split in spec.split_sizes}
+    return {split: counts.get(split, 0) for split in spec.split_sizes}
 
 
 def _check_recording(path: Path) -> None:

@@ -1,13 +1,28 @@
-"""CUB-200-2011: photographs of 200 bird species (Wah et al., 2011) with ten captions each (Reed et al., 2016).
+"""CUB-200-2011: photographs of 200 bird species (Wah et al., 2011) with ten captions each.
 
-The classes of the two splits are disjoint (Table I): Reed's 100 training and 50 validation classes, and 50 test classes.
+The captions are those of Reed et al. (2016), or composed from what the annotators saw (``cub_captions``), for
+which its archive is enough. The splits share no class (Table I): Reed's 100 training and 50 validation classes,
+and 50 test classes. An excerpt of complete classes, laid in one folder with a list of them, is read in the same way.
 """
 
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from s2i_lib.datasets.errors import DatasetError
-from s2i_lib.datasets.photos.parts import Part, Photo, inside, part_folder
-from s2i_lib.datasets.photos.reading import labels_and_splits, read_captions
+from s2i_lib.datasets.photos.cub_attributes import (
+    ATTRIBUTES,
+    COLOUR_ATTRIBUTES,
+    photo_values,
+    read_seen,
+    read_shares,
+    species_values,
+)
+from s2i_lib.datasets.photos.cub_captions import compose_caption
+from s2i_lib.datasets.photos.parts import Excerpt, Part, Photo, inside, part_folder
+from s2i_lib.datasets.photos.reading import CAPTIONS_PER_PHOTO, composed_captions, labels_and_splits, read_captions
 from s2i_lib.datasets.spec import PhotoSpec
 
 # class ids as published, 1 to 200
@@ -70,7 +85,7 @@ SPLIT_SIZES = {"train": 8855, "test": 2933}
 IMAGES = Part(
     "photographs, classes and bounding boxes",
     "CUB_200_2011.tgz",
-    ("CUB_200_2011", "birds/CUB_200_2011"),
+    ("CUB_200_2011", "birds/CUB_200_2011", "cub100"),
     "https://www.vision.caltech.edu/datasets/cub_200_2011/",
     "none in the archive; the photographs belong to their Flickr authors, the data are meant for research",
     1_150_585_339,
@@ -84,6 +99,7 @@ CAPTIONS = Part(
     "https://drive.google.com/file/d/0B0ywwgffWnLLZW9uVHNjb2JmNlE/view?resourcekey=0-8y2UVmBHAlG26HafWYNoFQ "
     "(linked from https://github.com/reedscot/cvpr2016)",
     "none stated for the captions",
+    captions="reed",
 )
 STACKGAN = Part(
     "StackGAN's lists of the splits",
@@ -105,33 +121,123 @@ SPEECH = Part(
 PARTS = (IMAGES, CAPTIONS, SPEECH, STACKGAN)
 
 
-def read(folder: Path) -> list[Photo]:
-    """Every photo of CUB-200 with its captions and bounding box, in class order; with the authors' recordings if they are
-    there.
+def read(folder: Path, captions: str = "reed") -> list[Photo]:
+    """Every photo of CUB-200 with its captions, in class order; with the authors' recordings of Reed's if they are there.
 
     Args:
-        folder: holds the archives as they unpack, see ``PARTS``.
+        folder: holds the archives as they unpack, see ``PARTS``, or an excerpt, see ``excerpt``.
+        captions: ``reed``, or ``attributes`` for sentences composed from the annotations of each photo or, where an excerpt has
+            none, of its species.
 
     Raises:
         DatasetError: a part or a caption is missing, or a table is damaged; the message names the file.
     """
-    images, texts, speech = part_folder(IMAGES, folder), part_folder(CAPTIONS, folder), SPEECH.find(folder)
+    images = part_folder(IMAGES, folder)
+    if captions == "reed" and _is_excerpt(images):
+        raise DatasetError(f"{images} is an excerpt without the captions of Reed et al.: choose captions from attributes")
+    photos = _from_excerpt(images) if _is_excerpt(images) else _from_archive(images)
+    if captions == "attributes":
+        for photo in photos:
+            if not photo.attributes:
+                raise DatasetError(f"nothing is known of {photo.path}, so that nothing can be said: unpack the images again")
+        found = [
+            replace(photo, captions=composed_captions(compose_caption, photo.attributes, (2011, index)))
+            for index, photo in enumerate(photos)
+        ]
+    elif captions == "reed":
+        texts, speech = part_folder(CAPTIONS, folder), SPEECH.find(folder)
+        found = [_with_captions_by_people(photo, texts, speech) for photo in photos]
+    else:
+        raise DatasetError(f"CUB-200 has no captions of the kind {captions!r}: choose reed or attributes")
+    return sorted(found, key=lambda photo: photo.label)
+
+
+def excerpt(folder: Path) -> Excerpt | None:
+    """How much there is of CUB-200, if it is an excerpt of complete classes.
+
+    It is a folder ``cub100`` with ``images/<class>/``, photographs already cropped to the birds, ``classes.csv`` with the
+    published number, the name and the count of photographs of each class, and ``class_attributes.csv`` with the percentages of
+    annotators for every answer.
+
+    Raises:
+        DatasetError: the list of classes is damaged.
+    """
+    images = IMAGES.find(folder)
+    if images is None or not _is_excerpt(images):
+        return None
+    counts = {number: count for number, _, count in _classes_of(images)}
+    sizes = Counter({"train": 0, "test": 0})
+    for number, count in counts.items():
+        sizes["test" if number in TEST_CLASSES else "train"] += count
+    return Excerpt(len(counts), sum(number not in TEST_CLASSES for number in counts), sizes)
+
+
+def _is_excerpt(images: Path) -> bool:
+    return (images / "classes.csv").is_file()
+
+
+def _classes_of(images: Path) -> list[tuple[int, str, int]]:
+    """Published number, name and count of photographs of the classes of an excerpt."""
+    path = images / "classes.csv"
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [(int(row["cub_class"]), row["name"], int(row["photographs"])) for row in csv.DictReader(file)]
+    except (KeyError, TypeError, ValueError):
+        rows = []
+    numbers = [number for number, *_ in rows]
+    if not rows or len(set(numbers)) < len(rows) or not set(numbers) <= set(range(1, NUM_CLASSES + 1)):
+        raise DatasetError(f"{path} is damaged: copy the excerpt again")
+    return sorted(rows)
+
+
+def _from_excerpt(images: Path) -> list[Photo]:
+    """The photos of an excerpt, without captions; their annotations are those of their species."""
+    rows, shares, photos = _classes_of(images), read_shares(images), []
+    numbers = [number for number, *_ in rows]
+    of = labels_and_splits(
+        tuple(number for number in numbers if number not in TEST_CLASSES),
+        tuple(number for number in numbers if number in TEST_CLASSES),
+    )
+    for number, name, count in rows:
+        folder = inside(images / "images", f"{number:03d}.{name}", images / "classes.csv")
+        paths = sorted(folder.glob("*.jpg"))
+        if len(paths) != count:
+            raise DatasetError(f"{folder} holds {len(paths)} photographs instead of {count}: copy the excerpt again")
+        if number not in shares:
+            raise DatasetError(f"{images / 'class_attributes.csv'} does not know class {number}: copy the excerpt again")
+        values = species_values(shares[number])
+        photos += [Photo(f"{folder.name}/{path.stem}", *of[number], path, attributes=values) for path in paths]
+    return photos
+
+
+def _from_archive(images: Path) -> list[Photo]:
+    """The photos of the archive, without captions, with their own annotations where these are there."""
     names, classes = _table(images / "images.txt", 1), _table(images / "image_class_labels.txt", 1)
     boxes = _table(images / "bounding_boxes.txt", 4)
     for other in ("image_class_labels.txt", "bounding_boxes.txt"):
         if set(names) != set(classes if other.startswith("image") else boxes):
             raise DatasetError(f"{images / other} and images.txt list different images: unpack the images again")
-    classes_of = labels_and_splits(TRAIN_CLASSES, TEST_CLASSES)
+    of, annotated = labels_and_splits(TRAIN_CLASSES, TEST_CLASSES), (images / "attributes").is_dir()
+    shares, seen = (read_shares(images), read_seen(images)) if annotated else ({}, None)
     photos = []
     for image, (name,) in names.items():
         path, number = inside(images / "images", name, images / "images.txt"), classes[image][0]
-        if not number.isdigit() or int(number) not in classes_of or not name.startswith(f"{int(number):03d}."):
+        if not number.isdigit() or int(number) not in of or not name.startswith(f"{int(number):03d}."):
             raise DatasetError(f"{images / 'image_class_labels.txt'} puts {name} into class {number}: unpack the images again")
-        stem, (label, split) = str(Path(name).with_suffix("")), classes_of[int(number)]
-        said = read_captions(texts / f"{stem}.txt")
-        recordings = tuple(speech / f"{stem}_{k}.wav" for k in range(len(said))) if speech else ()
-        photos.append(Photo(stem, label, split, path, said, _box(boxes[image], images), recordings))
-    return sorted(photos, key=lambda photo: photo.label)
+        values: Mapping[str, str] = {}
+        if annotated:
+            own = None if seen is None else seen.get(image)
+            values = species_values(shares[int(number)]) if own is None else photo_values(own, shares[int(number)])
+        photos.append(
+            Photo(str(Path(name).with_suffix("")), *of[int(number)], path, box=_box(boxes[image], images), attributes=values)
+        )
+    return photos
+
+
+def _with_captions_by_people(photo: Photo, texts: Path, speech: Path | None) -> Photo:
+    said = read_captions(texts / f"{photo.name}.txt")
+    recordings = tuple(speech / f"{photo.name}_{k}.wav" for k in range(len(said))) if speech else ()
+    return replace(photo, captions=said, recordings=recordings)
 
 
 def _table(path: Path, columns: int) -> dict[str, list[str]]:
@@ -162,9 +268,13 @@ SPEC = PhotoSpec(
     num_classes=NUM_CLASSES,
     num_train_classes=NUM_TRAIN_CLASSES,
     split="classes",
-    captions_per_image=10,
+    attributes=ATTRIBUTES,
+    colour_attributes=COLOUR_ATTRIBUTES,
+    captions_per_image=CAPTIONS_PER_PHOTO,
     published_as="CUB-200",
+    profiles={"paper": {"data": {"captions": "reed"}}},
     parts=PARTS,
     split_sizes=SPLIT_SIZES,
     read=read,
+    excerpt=excerpt,
 )

@@ -5,10 +5,13 @@ into ``data/<name>`` and stays as it was published. Chapter 01 turns it into the
 (``preparation.images``), and nothing after it knows the difference.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets.records import Caption
 from s2i_lib.files import project_root
 
 
@@ -24,6 +27,7 @@ class Part:
         url, checksum: of the file where it is openly downloadable, else empty; see ``downloads.download``.
         optional: nothing needs it; if it is there, it is checked.
         lists_splits: does it hold StackGAN's lists of the splits, to compare ours with?
+        captions: is it needed for captions of one source only (``DataConfig.captions``)? Then that source.
     """
 
     what: str
@@ -36,6 +40,7 @@ class Part:
     checksum: str = ""
     optional: bool = False
     lists_splits: bool = False
+    captions: str = ""
 
     def find(self, folder: Path) -> Path | None:
         """Where its content is below `folder`, None if it is not there."""
@@ -50,6 +55,7 @@ class Photo:
         name: as published, without suffix.
         label: class index; where classes are not shared between the splits, the training classes come first.
         captions: sentences without line ends or undecodable bytes.
+        attributes: attribute -> value, as far as somebody has noted them.
         box: left, top, width and height in pixels of what is described, None if it fills the picture.
         recordings: one per caption that somebody has spoken already, in their order; none where chapter 02 lets a voice speak.
     """
@@ -58,9 +64,18 @@ class Photo:
     label: int
     split: str
     path: Path
-    captions: tuple[str, ...]
+    captions: tuple[Caption, ...] = ()
     box: tuple[float, float, float, float] | None = None
     recordings: tuple[Path, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Excerpt(NamedTuple):
+    """How much of a photo data set is there, where it is complete classes of it."""
+
+    num_classes: int
+    num_train_classes: int
+    split_sizes: Mapping[str, int]
 
 
 def raw_folder(name: str) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 
 from s2i_lib.datasets.errors import DatasetError
 from s2i_lib.datasets.photos.parts import Part, Photo, inside, part_folder
+from s2i_lib.datasets.records import Caption
 from s2i_lib.datasets.spec import PhotoSpec
 from s2i_lib.files import save_atomically
 
@@ -45,17 +46,21 @@ IMAGES = Part(
 PARTS = (RECORDINGS, IMAGES)
 
 
-def read(folder: Path) -> list[Photo]:
+def read(folder: Path, captions: str = "transcripts") -> list[Photo]:
     """The photos of Places-Subset, each with its recording and its automatic transcript, in class order.
 
     Writes ``places_subset.json`` if it is not there yet.
 
     Args:
         folder: holds the archives as they unpack, see ``PARTS``.
+        captions: ``transcripts``, automatic ones of what people said; there are no others.
 
     Raises:
-        DatasetError: a part is missing, the metadata are damaged, or there are too few pairs; the message names the file.
+        DatasetError: other captions, a part is missing, the metadata are damaged, or there are too few pairs; the message names
+            the file.
     """
+    if captions != "transcripts":
+        raise DatasetError(f"places has transcripts of its recordings and no captions of the kind {captions!r}")
     recordings, images = part_folder(RECORDINGS, folder), part_folder(IMAGES, folder)
     pairs, photos = read_pairs(recordings / "metadata"), []
     for split, wavs in _subset(folder / SUBSET_FILE, pairs).items():
@@ -67,7 +72,7 @@ def read(folder: Path) -> list[Photo]:
                     CLASSES.index(_room(pair)),
                     split,
                     inside(images, pair["image"], recordings),
-                    (" ".join((pair.get("asr_text") or "").split()),),
+                    (Caption(" ".join((pair.get("asr_text") or "").split()), {}),),
                     recordings=(inside(recordings, wav),),
                 )
             )
@@ -162,7 +167,7 @@ SPEC = PhotoSpec(
     # One caption per image. 128 px, drawn in two scales; no number of steps is given for these.
     profiles={
         "paper": {
-            "data": {"spoken_captions": 1},
+            "data": {"spoken_captions": 1, "captions": "transcripts"},
             "gan": {"num_scales": 2, "steps": 100_000},
             "scores": {"captions": 2870},
         }

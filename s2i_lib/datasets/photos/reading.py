@@ -1,6 +1,7 @@
 """How the files of the photo data sets are read, and when they are refused."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from PIL import Image
 
 from s2i_lib.datasets.errors import DatasetError
 from s2i_lib.datasets.photos.parts import Photo
+from s2i_lib.datasets.records import Caption
+from s2i_lib.datasets.spec import Describe
 
 CAPTIONS_PER_PHOTO = 10
 OBJECT_RATIO = 0.75  # Section IV-A; the released code cuts squares of 1.5 times the box, a ratio of 2/3
@@ -21,11 +24,11 @@ def labels_and_splits(train: tuple[int, ...], test: tuple[int, ...]) -> dict[int
     return {number: (label, split) for label, (number, split) in enumerate(zip(train + test, splits))}
 
 
-def read_captions(path: Path, count: int = CAPTIONS_PER_PHOTO) -> tuple[str, ...]:
+def read_captions(path: Path, count: int = CAPTIONS_PER_PHOTO) -> tuple[Caption, ...]:
     """The first `count` captions of a text file of Reed et al. (2016), one per line.
 
     Some lines hold bytes that are not UTF-8, or the replacement characters that an earlier conversion left for them; they
-    stand for quotation marks, degree signs and the like and are dropped. Empty lines are skipped.
+    stand for quotation marks, degree signs and the like and are dropped. Empty lines are skipped. What is mentioned is unknown.
 
     Raises:
         DatasetError: no such file, or fewer captions than that.
@@ -37,7 +40,14 @@ def read_captions(path: Path, count: int = CAPTIONS_PER_PHOTO) -> tuple[str, ...
     captions = [line for line in lines if any(character.isalnum() for character in line)]
     if len(captions) < count:
         raise DatasetError(f"caption file {path} holds {len(captions)} captions instead of {count}: unpack the captions again")
-    return tuple(captions[:count])
+    return tuple(Caption(text, {}) for text in captions[:count])
+
+
+def composed_captions(describe: Describe, attributes: Mapping[str, str], seed: Sequence[int]) -> tuple[Caption, ...]:
+    """Ten sentences about a photo, composed from its attributes: the same ones in every run, and what each mentions."""
+    rng = np.random.default_rng(list(seed))
+    made = [describe(dict(attributes), rng) for _ in range(CAPTIONS_PER_PHOTO)]
+    return tuple(Caption(text, mentioned) for text, mentioned in made)
 
 
 def crop_window(
