@@ -110,7 +110,8 @@ class GanConfig(_Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
     `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
-    `consistency_weight` is that of the frozen teacher in the loss of the modulated generator, see ``training.consistency``.
+    Of the modulated generator's loss, `consistency_weight` is that of the frozen teacher (``training.consistency``) and
+    `patch_weight` that of the discriminator's opinion about patches.
     """
 
     model: Literal["stackgan_v2", "stackgan_v1", "modulated"] = "stackgan_v2"
@@ -132,6 +133,7 @@ class GanConfig(_Section):
     beta1: float = 0.5
     ema_decay: float = 0.999
     consistency_weight: float = 0.0
+    patch_weight: float = 0.0
     compile: bool = False
 
     @property
@@ -171,7 +173,7 @@ NEWER = {
     "data": ("renditions", "captions"),
     "teacher": ("stages",),
     "encoder": ("front_end", "layers", "whisper_weights"),
-    "gan": ("consistency_weight",),
+    "gan": ("consistency_weight", "patch_weight"),
 }
 
 

@@ -173,14 +173,17 @@ def conditioning_kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Ten
 
 
 def hinge_discriminator_loss(
-    real: torch.Tensor, fake: torch.Tensor, mismatched: torch.Tensor, counted: torch.Tensor | None = None
+    real: torch.Tensor, fake: torch.Tensor, mismatched: torch.Tensor | None = None, counted: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Hinge loss over (B,) logits of real, generated and mismatched pairs; the latter two share one weight."""
-    return F.relu(1 - real).mean() + (F.relu(1 + fake).mean() + _mean(F.relu(1 + mismatched), counted)) / 2
+    """Hinge loss over logits of any shape of real, generated and mismatched pairs; the latter two, if there are both, share
+    one weight.
+    """
+    loss, wrong = F.relu(1 - real).mean(), F.relu(1 + fake).mean()
+    return loss + (wrong if mismatched is None else (wrong + _mean(F.relu(1 + mismatched), counted)) / 2)
 
 
 def hinge_generator_loss(fake: torch.Tensor) -> torch.Tensor:
-    """Minus the mean of the (B,) logits of generated pairs."""
+    """Minus the mean of the logits of generated pairs, of any shape."""
     return -fake.mean()
 
 

@@ -66,6 +66,7 @@ _RECOMMENDED: Values = {
         "penalty_weight": 0.05,
         "penalty_every": 16,
         "consistency_weight": 1.0,
+        "patch_weight": 1.0,
     },
 }
 _RECOMMENDED_SMALL: Values = {

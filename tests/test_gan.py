@@ -83,6 +83,28 @@ def test_the_modulated_generator_mirrors_its_picture_with_the_sign_of_the_first_
     assert torch.equal(one, other.flip(-1)) and not torch.equal(one, other)
 
 
+def test_the_pixels_of_a_place_begin_as_equals():
+    torch.manual_seed(0)
+    generator = ModulatedGenerator(EMBEDDING, NOISE, 8, 32)
+    _, widen, shuffle, *_ = generator.to_rgb
+    details = shuffle(widen(torch.randn(2, 8, 16, 16)))
+    assert details.shape == (2, 8, 32, 32) and details.std() > 0.1
+    assert torch.equal(details, details[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_a_patch_of_twenty_pixels_is_judged_by_these_alone():
+    torch.manual_seed(0)
+    discriminator = ProjectionDiscriminator(EMBEDDING, 64, 8)
+    images = torch.randn(1, 3, 64, 64, requires_grad=True)
+    features, patches = discriminator.features_and_patches(images)
+    assert torch.equal(features, discriminator.features(images)) and patches.shape == (1, 16 * 16)
+    for number in (0, 100, 255):
+        (seen,) = torch.autograd.grad(patches[0, number], images, retain_graph=True)
+        rows, columns = seen[0].abs().amax(0).nonzero(as_tuple=True)
+        assert max(int(rows.max() - rows.min()), int(columns.max() - columns.min())) < 20
+        assert abs(rows.float().mean() / 4 - number // 16) < 3 and abs(columns.float().mean() / 4 - number % 16) < 3
+
+
 def test_all_models_draw_at_the_size_of_the_configuration():
     for model in ("stackgan_v2", "stackgan_v1", "modulated"):
         settings = _settings(model)

@@ -217,6 +217,8 @@ def test_hinge_losses_are_means_over_loops():
         _mean(max(0.0, 1 + float(x)) for x in fake) + _mean(max(0.0, 1 + float(x)) for x in mismatched)
     )
     assert losses.hinge_discriminator_loss(real, fake, mismatched).item() == pytest.approx(expected)
+    alone = _mean(max(0.0, 1 - float(r)) for r in real) + _mean(max(0.0, 1 + float(f)) for f in fake)
+    assert losses.hinge_discriminator_loss(real, fake).item() == pytest.approx(alone)
     assert losses.hinge_generator_loss(fake).item() == pytest.approx(-_mean(map(float, fake)))
 
 

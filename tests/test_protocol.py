@@ -20,6 +20,7 @@ UNUSED = {
     "classifier.images",
     "classifier.width",
     "gan.consistency_weight",
+    "gan.patch_weight",
     "gan.penalty_weight",
     "gan.penalty_every",
     "gan.matching_weight",

@@ -238,6 +238,20 @@ def test_the_teacher_has_no_say_before_a_third_of_the_run(consistency):
     assert any(not torch.equal(a, b) for a, b in zip(*weights[1:]))
 
 
+def test_patches_have_a_say_where_they_have_a_weight():
+    weights = []
+    for weight in (0.0, 1.0):
+        networks = untrained("recommended", consistency_weight=0.0, penalty_every=100, patch_weight=weight)
+        batch, network = random_batch(networks.settings), networks.discriminators[0]
+        patch = [parameter.detach().clone() for parameter in network.patch.parameters()]
+        torch.manual_seed(5)
+        values = GAN_STEPS["modulated"](networks, batch, 0)
+        assert ("patches" in values) == bool(weight)
+        assert all(torch.equal(a, b) for a, b in zip(patch, network.patch.parameters())) == (not weight)
+        weights.append([parameter.detach().clone() for parameter in networks.generator.parameters()])
+    assert any(not torch.equal(a, b) for a, b in zip(*weights))
+
+
 def test_the_discriminator_is_not_taught_with_mixed_sentences(consistency):
     networks = untrained("recommended", steps=3, consistency_weight=1.0, penalty_every=100)
     networks.consistency, batch = consistency[0], random_batch(networks.settings)

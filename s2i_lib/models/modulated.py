@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import nn
@@ -48,7 +49,8 @@ class ModulatedGenerator(nn.Module):
     """The recommended generator: the condition modulates every residual block (the DF-GAN family, Tao et al., 2022).
 
     Same inputs and outputs as `Generator`, with a single scale. It has no normalisation layers, so an image never depends
-    on its batch. The last layer alone works at the full resolution.
+    on its batch. Two small convolutions end it, the first of which draws four pixels for each of its places: with a single one,
+    every contour is a row of dots (chapter 27).
 
     Training pictures are mirrored at random, so both sides are equally likely. The generator need not learn that: it mirrors
     its picture where the first number of the noise is positive, and learns to draw one side.
@@ -75,12 +77,18 @@ class ModulatedGenerator(nn.Module):
         self.embed = nn.Linear(embedding_dim, 256)
         self.project = nn.Linear(noise_dim, channels[0] * 16)
         self.blocks = nn.ModuleList([self.block(a, b, 256 + noise_dim) for a, b in pairwise(channels)])
+        details = max(channels[-1] // 2, 8)
         self.to_rgb = nn.Sequential(
             nn.LeakyReLU(0.2),
-            nn.Upsample(scale_factor=PATCH, mode="nearest"),
-            nn.Conv2d(channels[-1], 3, 5, padding=2),
+            nn.Conv2d(channels[-1], details * PATCH**2, 3, padding=1),
+            nn.PixelShuffle(PATCH),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(details, 3, 3, padding=1),
             nn.Tanh(),
         )
+        widen = cast(nn.Conv2d, self.to_rgb[1])  # at first, the pixels of a place are equals: no pattern to be unlearned
+        for parameter in widen.parameters():
+            parameter.data = parameter.data[:: PATCH**2].repeat_interleave(PATCH**2, dim=0)
 
     def forward(self, noise: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
         """(B, noise_dim) and (B, D) to a list with one (B, 3, size, size) image batch in [-1, 1]."""
@@ -114,7 +122,9 @@ class ProjectionDiscriminator(nn.Module):
     """One discriminator: residual blocks to 4x4, then "is it real?" plus "does the look fit the sentence?".
 
     (B, 3, size, size) images and (B, D) embeddings to (B,) logits. The second part is an inner product of two 256-d
-    vectors, the look of the image and the sentence (Miyato and Koyama, 2018).
+    vectors, the look of the image and the sentence (Miyato and Koyama, 2018). Beside it, every patch of 20 x 20 pixels is
+    judged for itself (as in PatchGAN, Isola et al., 2017): the few training classes are soon known by heart, their contours and
+    feathers are not.
     """
 
     def __init__(self, embedding_dim: int, size: int = 64, width: int = 32):
@@ -126,6 +136,7 @@ class ProjectionDiscriminator(nn.Module):
         self.realism = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(channels[-1] * 16, 1))
         self.look = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(channels[-1] * 16, 256))
         self.sentence = nn.Linear(embedding_dim, 256)
+        self.patch = nn.Sequential(nn.LeakyReLU(0.2), nn.Conv2d(channels[min(1, levels)], 1, 1))
 
     def forward(self, images: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         """(B,) logits: is it real, and does it show what the sentence says?"""
@@ -133,7 +144,12 @@ class ProjectionDiscriminator(nn.Module):
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C) features of (B, 3, size, size) images."""
-        return self.blocks(self.from_rgb(images)).flatten(1)
+        return self.features_and_patches(images)[0]
+
+    def features_and_patches(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The features of (B, 3, size, size) images and the (B, P) logits of their P overlapping patches: is each real?"""
+        x = self.blocks[:1](self.from_rgb(images))
+        return self.blocks[1:](x).flatten(1), self.patch(x).float().flatten(1)
 
     def conditional_logits(self, features: torch.Tensor, *embeddings: torch.Tensor) -> list[torch.Tensor]:
         """(B,) logits from (B, C) features for each of the (B, D) embeddings."""

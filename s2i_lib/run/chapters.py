@@ -197,7 +197,7 @@ _TABLE: tuple[Chapter, ...] = (
     ),
     Chapter("25_many_voices", "data", ("03_log_mel",), (*DATA, "encoder"), HEARING, applies=_only("birds")),
     Chapter("26_hearing", "recipe", ("03_log_mel", "04_teacher", "25_many_voices"), STUDENT, HEARING, trains="encoder"),
-    # about `recommended` alone, but an hour and a half: with all methods, not in the hour for two
+    # about `recommended` alone, but two hours: with all methods, not in the hour for two
     Chapter("27_sharpness", "comparison", needs=("05_speech_encoder",), recipes=METHODS, applies=_only("birds")),
 )
 

@@ -162,6 +162,8 @@ def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
     After a third of the run, or 1,600 steps, half of the pictures are drawn for sentences between two of the training set,
     where the configuration asks for that (``consistency_weight``). The frozen teacher has to identify the sentence in each of
     these; the discriminator is not taught with them, since no real picture has such a sentence.
+
+    Every patch of a picture has to look real for itself, too (``patch_weight``).
     """
     settings, generator = networks.settings, cast(ModulatedGenerator, networks.generator)
     discriminator = cast(ProjectionDiscriminator, networks.discriminators[0])
@@ -169,10 +171,12 @@ def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
     drawn, taught = (batch, len(batch.images)) if consistency is None else _with_mixed_sentences(batch)
     fake = generator(drawn.noise(settings.noise_dim), drawn.embedding)[0]
     values = _update_modulated_discriminator(networks, batch, fake[:taught].detach(), drawn.embedding[:taught], step)
-    features = discriminator.features(fake)
+    features, patches = discriminator.features_and_patches(fake)
     generator_loss = losses.hinge_generator_loss(*discriminator.conditional_logits(features, drawn.embedding))
     generator_contrast = _matching_loss(discriminator, features, drawn.embedding, drawn.labels)
     total = generator_loss + settings.matching_weight * generator_contrast
+    if settings.patch_weight:
+        total = total + settings.patch_weight * losses.hinge_generator_loss(patches)
     if consistency is not None:
         values["consistency"] = consistency(fake[taught:], drawn.embedding[taught:])
         total = total + settings.consistency_weight * values["consistency"]
@@ -195,12 +199,18 @@ def _update_modulated_discriminator(
     """One update with all real pictures and with generated ones and the sentences that these were told."""
     settings, discriminator = networks.settings, cast(ProjectionDiscriminator, networks.discriminators[0])
     images, embedding, labels = batch.images, batch.embedding, batch.labels
-    real_features, fake_features = discriminator.features(torch.cat([images, fake])).split([len(images), len(fake)])
+    features, patches = discriminator.features_and_patches(torch.cat([images, fake]))
+    (real_features, fake_features), (real_patches, fake_patches) = (
+        part.split([len(images), len(fake)]) for part in (features, patches)
+    )
     matching, mismatched = discriminator.conditional_logits(real_features, embedding, embedding.roll(-1, 0))
     (fake_logits,) = discriminator.conditional_logits(fake_features, told)
     hinge = losses.hinge_discriminator_loss(matching, fake_logits, mismatched, labels != labels.roll(-1))
     contrast = _matching_loss(discriminator, real_features, embedding, labels)
     total, values = hinge + settings.matching_weight * contrast, {"discriminator": hinge, "matching_real": contrast}
+    if settings.patch_weight:
+        values["patches"] = losses.hinge_discriminator_loss(real_patches, fake_patches)
+        total = total + settings.patch_weight * values["patches"]
     if (step + 1) % settings.penalty_every == 0:
         values["penalty"] = losses.r1_penalty(discriminator, images, embedding)
         total = total + settings.penalty_weight * settings.penalty_every * values["penalty"]
