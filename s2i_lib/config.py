@@ -272,9 +272,11 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
     """
     chosen = RECIPES[_choose("recipe", recipe, RECIPES)]
     values, spec = PROFILES[_choose("profile", profile, PROFILES)], get_spec(dataset)
+    sizes = _sizes_of(spec)
     found = [
-        Layer(f"data set {dataset}", _sizes_of(spec)),
+        Layer(f"data set {dataset}", sizes),
         Layer(f"profile {profile}", values),
+        Layer(f"photographs of {dataset}", {} if spec.rendered else {"data": sizes["data"]}),  # no profile makes fewer of them
         Layer(f"data set {dataset} in profile {profile}", spec.profiles.get(profile, {})),
         Layer(f"recipe {recipe}", chosen.overrides),
         Layer(f"recipe {recipe} in profile {profile}", chosen.profiles.get(profile, {})),

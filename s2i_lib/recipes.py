@@ -23,6 +23,7 @@ class Recipe:
         overrides: section -> values that are laid over those of every profile.
         profiles: profile -> section -> values for that profile alone.
         encoder_from: the recipe whose trained encoder it uses; empty for one of its own.
+        further_encoders: recipes whose embeddings its generator is taught, too, so that it serves their encoders as well.
         method: what Table II calls it; empty if it stands in no table of methods.
         label: in legends and tables of variants; `name` if empty.
         colour: in figures, as a hexadecimal code.
@@ -37,6 +38,7 @@ class Recipe:
     overrides: Values = field(default_factory=dict)
     profiles: Mapping[str, Values] = field(default_factory=dict)
     encoder_from: str = ""
+    further_encoders: tuple[str, ...] = ()
     method: str = ""
     label: str = ""
     colour: str = "#8a949b"
@@ -87,7 +89,9 @@ _LARGE_PICTURES: Values = {"gan": {"penalty_weight": 0.8}}
 _RECOMMENDED_PROFILES = {"small": _RECOMMENDED_SMALL, "large": _LARGE_PICTURES, "paper": _LARGE_PICTURES}
 
 
-def _extension(name: str, description: str, colour: str, epochs: int = 20, **encoder: Any) -> Recipe:
+def _extension(
+    name: str, description: str, colour: str, epochs: int = 20, datasets: tuple[str, ...] = ("birds",), **encoder: Any
+) -> Recipe:
     """`recommended` with other values for its encoder (chapter 20).
 
     Args:
@@ -97,7 +101,7 @@ def _extension(name: str, description: str, colour: str, epochs: int = 20, **enc
     small = {**_RECOMMENDED_SMALL, "encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": epochs}}
     overrides = {**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], **encoder}}
     profiles = {**_RECOMMENDED_PROFILES, "small": small}
-    return Recipe(name, description, "extension", overrides, profiles, colour=colour, datasets=("birds",))
+    return Recipe(name, description, "extension", overrides, profiles, colour=colour, datasets=datasets)
 
 
 _TABLE: tuple[Recipe, ...] = (
@@ -123,7 +127,7 @@ _TABLE: tuple[Recipe, ...] = (
     ),
     Recipe(
         "recommended_long",
-        "`recommended`, its generator trained for hours: what `models/` holds",
+        "the generator of `recommended`, taught by both front ends and for hours: what `models/` holds",
         kind="release",
         overrides=_RECOMMENDED,
         profiles={
@@ -131,6 +135,7 @@ _TABLE: tuple[Recipe, ...] = (
             "small": {"gan": {**_RECOMMENDED_SMALL["gan"], "steps": 40_000, "ema_decay": 0.999}},
         },
         encoder_from="recommended",
+        further_encoders=("whisper_many_voices",),
         colour="#0b3c5d",
     ),
     # The baselines of Section IV-B. They have the paper's generator, schedule and teacher; only what is encoded differs.
@@ -228,6 +233,7 @@ _TABLE: tuple[Recipe, ...] = (
         "`recommended`, its encoder taught by many voices in many conditions",
         "#6c5ce7",
         epochs=10,
+        datasets=("birds", "cub"),
         speech="many_voices",
     ),
     _extension(
@@ -235,6 +241,7 @@ _TABLE: tuple[Recipe, ...] = (
         "`recommended`, with Whisper's frozen encoder (which learned from transcripts) before a small network",
         "#d35d9c",
         epochs=40,
+        datasets=("birds", "cub"),
         front_end="whisper",
     ),
     _extension(
@@ -250,6 +257,7 @@ _TABLE: tuple[Recipe, ...] = (
         "`whisper`, taught by many voices in many conditions",
         "#b03060",
         epochs=20,
+        datasets=(),  # what is released for all
         front_end="whisper",
         speech="many_voices",
     ),

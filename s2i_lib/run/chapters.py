@@ -195,7 +195,7 @@ _TABLE: tuple[Chapter, ...] = (
         applies=_only("birds"),
         trains="encoder",
     ),
-    Chapter("25_many_voices", "data", ("03_log_mel",), (*DATA, "encoder"), HEARING, applies=_only("birds")),
+    Chapter("25_many_voices", "data", ("03_log_mel",), (*DATA, "encoder"), HEARING),
     Chapter("26_hearing", "recipe", ("03_log_mel", "04_teacher", "25_many_voices"), STUDENT, HEARING, trains="encoder"),
     # about `recommended` alone, but two hours: with all methods, not in the hour for two
     Chapter("27_sharpness", "comparison", needs=("05_speech_encoder",), recipes=METHODS, applies=_only("birds")),

@@ -3,7 +3,8 @@
     python -m s2i_lib.run.execute notebooks/06_gan.ipynb runs/.../06_gan.ipynb --parameters profile=small seed=0
 
 The executed notebook appears only when every cell has run. That of a failed run is kept beside it as NAME.failed.ipynb.
-Cells tagged `attributes` need to know what every picture shows; they are left out for photographs, of which nobody knows it.
+Cells tagged `rendered` draw, or need all that a picture shows; cells tagged `attributes` need what sentences mention. They are
+left out for photographs, of which that is not known.
 The run ends with the process that started it, however that ends.
 """
 
@@ -43,9 +44,9 @@ def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
     texts = {name for name in parameters if known[name]["inferred_type_name"] == "str"}  # seeds="0" is a list of one
     parameters = {name: str(value) if name in texts else value for name, value in parameters.items()}
     source = notebook
-    if not has_attributes(parameters):
+    if left_out := tags_left_out(parameters):
         source = output.with_name(f".{output.stem}.source.ipynb")
-        source.write_text(json.dumps(without_attributes(json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
+        source.write_text(json.dumps(without(left_out, json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
     try:
         _execute(source, output, parameters, notebook.parent)
     finally:
@@ -74,20 +75,31 @@ def _execute(notebook: Path, output: Path, parameters: Parameters, folder: Path,
         _execute(notebook, output, parameters, folder, attempts - 1)
 
 
-def has_attributes(parameters: Parameters) -> bool:
-    """Does anybody know what the pictures of the chapter's data sets show? A chapter about no data set has them all."""
+NOTES = {
+    "rendered": "*Left out: a photograph cannot be drawn.*",
+    "attributes": "*Left out: nobody knows what a photograph shows.*",
+}
+
+
+def tags_left_out(parameters: Parameters) -> set[str]:
+    """Which cells, by tag, a chapter about these data sets has no use for; a chapter about no data set has them all."""
     from s2i_lib.config import load_config
 
     names = str(parameters.get("dataset", parameters.get("datasets", ""))).split(",")
-    return all(load_config(str(parameters["profile"]), name).spec.knows_attributes for name in names if name)
+    specs = [load_config(str(parameters["profile"]), name).spec for name in names if name]
+    possible = {
+        "rendered": all(spec.rendered for spec in specs),
+        "attributes": all(spec.knows_attributes for spec in specs),
+    }
+    return {tag for tag, holds in possible.items() if not holds}
 
 
-def without_attributes(notebook: dict[str, Any]) -> dict[str, Any]:
-    """A notebook whose cells tagged `attributes` are left out; their places stay, so that cells count as in the source."""
+def without(left_out: set[str], notebook: dict[str, Any]) -> dict[str, Any]:
+    """A notebook whose cells with these tags are left out; their places stay, so that cells count as in the source."""
     cells = []
     for cell in notebook["cells"]:
-        if "attributes" in cell["metadata"].get("tags", []):
-            note = "*Left out: nobody knows what a photograph shows.*" if cell["cell_type"] == "code" else ""
+        if tags := sorted(left_out & set(cell["metadata"].get("tags", []))):
+            note = NOTES[tags[0]] if cell["cell_type"] == "code" else ""
             cell = {"cell_type": "markdown", "id": cell["id"], "metadata": {}, "source": note}
         cells.append(cell)
     return {**notebook, "cells": cells}

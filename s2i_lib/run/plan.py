@@ -126,7 +126,7 @@ def _is_wanted(chapter: Chapter, selection: Selection, dataset: str, seed: int, 
     zero_shot, chosen = new_classes(get_spec(dataset)), RECIPES[recipe]
     if chapter.recipes and chosen.datasets and dataset not in chosen.datasets:
         return False
-    if chapter.recipes and not zero_shot and recipe not in TABLE_3:
+    if chapter.recipes and not zero_shot and chosen.kind in ("method", "ablation") and recipe not in TABLE_3:
         return False  # Table III compares fewer methods
     if seed not in selection.seeds and not (zero_shot and chosen.further_seeds and chapter.runs_for_further_seeds):
         return False
@@ -148,10 +148,10 @@ def needs(job: Job, selection: Selection) -> list[Job]:
     recipes = (job.recipe,) if job.recipe else chapter.recipes or selection.recipes
     wanted = [(name, recipes) for name in chapter.needs]
     if chapter.needs_encoder:
-        encoder = RECIPES[job.recipe].encoder
-        trainer = encoder_chapter(encoder)
-        if (trainer, encoder) != (job.chapter, job.recipe):  # it does not wait for itself
-            wanted.append((trainer, (encoder,)))
+        for encoder in (RECIPES[job.recipe].encoder, *RECIPES[job.recipe].further_encoders):
+            trainer = encoder_chapter(encoder)
+            if (trainer, encoder) != (job.chapter, job.recipe):  # it does not wait for itself
+                wanted.append((trainer, (encoder,)))
     found: list[Job] = []
     for name, own in wanted:
         found += jobs_of(CHAPTERS[name], selection, datasets, seeds, [recipe for recipe in own if recipe in selection.recipes])

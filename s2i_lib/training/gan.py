@@ -9,11 +9,12 @@ from typing import cast
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from s2i_lib import metrics
 from s2i_lib.config import Config
-from s2i_lib.datasets import load_dataset
+from s2i_lib.datasets import SpokenImages, load_dataset
 from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device, to_device
 from s2i_lib.features import embeddings_path, load_images, positive_labels
 from s2i_lib.files import save_text
@@ -24,6 +25,7 @@ from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan import Discriminator, Generator
 from s2i_lib.models.teacher import load_teacher
 from s2i_lib.progress import bar
+from s2i_lib.recipes import RECIPES
 from s2i_lib.training import distributed
 from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, augment, averaged, seed_step
 from s2i_lib.training.consistency import SIZE, TeacherConsistency
@@ -57,13 +59,24 @@ class GanData:
 
 def load_gan_data(config: Config) -> GanData:
     """Training images at the generator's size and the embeddings that chapter 05 wrote."""
-    dataset = load_dataset(config.dataset, "train", config.data_dir)
-    embeddings = torch.from_numpy(np.load(embeddings_path(config, "train")))
+    dataset, recipe = load_dataset(config.dataset, "train", config.data_dir), RECIPES[config.recipe]
+    encoders = [config.model_copy(update={"recipe": name}) for name in (recipe.encoder, *recipe.further_encoders)]
+    embeddings = [caption_embeddings(np.load(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
     return GanData(
         load_images(dataset, config.gan.image_size),
         torch.from_numpy(positive_labels(config, dataset)),
-        embeddings.view(len(dataset), -1, embeddings.shape[1]),
+        torch.cat(embeddings, dim=1),
     )
+
+
+def caption_embeddings(embeddings: NDArray[np.float32], dataset: SpokenImages) -> torch.Tensor:
+    """(N, K, D) embeddings of the K spoken captions of N images, from (U, D) in the row order of ``SpeechData``.
+
+    Where captions are spoken several times, U counts all utterances of all images once, then all of them again.
+    """
+    images, captions = len(dataset), len(dataset.utterances) // len(dataset)
+    passes = torch.from_numpy(embeddings).view(-1, images, captions, embeddings.shape[1])
+    return passes.transpose(0, 1).flatten(1, 2)
 
 
 def compile_networks(networks: Networks) -> None:

@@ -141,7 +141,7 @@ def _statements(left: dict[str, str], rng: np.random.Generator) -> list[Statemen
     """What is said of each part, in any order; now and then, parts of one colour in one statement."""
     result, told = [], set()
     plain = [name for name in COLOUR_ATTRIBUTES if name in left and name in _PARTS and f"{name}_pattern" not in left]
-    for colour in {left[name] for name in plain}:
+    for colour in dict.fromkeys(left[name] for name in plain):  # a set differs by process
         alike = [name for name in plain if left[name] == colour]
         if len(alike) > 1 and rng.random() < 0.6:
             parts = listed([_PARTS[name][0] for name in alike])
