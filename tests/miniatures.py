@@ -12,6 +12,7 @@ from scipy.io import savemat
 from scipy.signal import lfilter
 
 from s2i_lib.datasets.photos import places
+from s2i_lib.datasets.photos.cub_attributes import QUESTIONS
 
 ODD_CAPTIONS = (
     b"this bird has a 6\xb0 tail and a \xef\xbf\xbd\xef\xbf\xbdred\xef\xbf\xbd\xef\xbf\xbd crown .\r\n\r\n"
@@ -60,6 +61,54 @@ def cub_files(names: tuple[str, ...] = CUB_NAMES) -> dict[str, bytes]:
     for k, name in enumerate(names):
         files[f"cvpr2016_cub/text_c10/{name}.txt"] = ODD_CAPTIONS if k == 0 else captions(k)
     return files
+
+
+# class 4 is for the test
+CUB_EXCERPT = {"002.Laysan_Albatross": 2, "004.Groove_billed_Ani": 1, "042.Vermilion_Flycatcher": 3}
+
+
+def cub_answers() -> list[str]:
+    """The answers that the annotators of CUB-200 could give, as the archive names them."""
+    return [f"{question}::{answer}" for question, answers in QUESTIONS.values() for answer in answers.values()]
+
+
+def cub_shares(number: int) -> list[float]:
+    """The percentages of annotators who gave each answer about a class: they agree on one answer to each question."""
+    rng, shares = np.random.default_rng(number), []
+    for _, answers in QUESTIONS.values():
+        chosen = rng.integers(len(answers))
+        shares += [80.0 if k == chosen else 5.0 for k in range(len(answers))]
+    return shares
+
+
+def cub_annotations(names: tuple[str, ...] = CUB_NAMES) -> dict[str, bytes]:
+    """What annotators saw on each photograph and class, as CUB-200's archive holds it: all saw what their class shows."""
+    answers = cub_answers()
+    lines = []
+    for image, name in enumerate(names, 1):
+        for answer, share in enumerate(cub_shares(int(name[:3])), 1):
+            lines.append(f"{image} {answer} {int(share > 50)} {4 if share > 50 else 1} 2.5")
+    lines[0] += " 0 0"  # some lines of the published file have more columns
+    table = "".join(" ".join(map(str, cub_shares(number))) + "\n" for number in range(1, 201))
+    return {
+        "attributes.txt": "".join(f"{k} {answer}\n" for k, answer in enumerate(answers, 1)).encode(),
+        "CUB_200_2011/attributes/image_attribute_labels.txt": ("\n".join(lines) + "\n").encode(),
+        "CUB_200_2011/attributes/class_attribute_labels_continuous.txt": table.encode(),
+    }
+
+
+def cub_excerpt_files() -> dict[str, bytes]:
+    """An excerpt of three classes of CUB-200."""
+    files, classes = {}, ["cub_class,name,photographs"]
+    shares = [",".join(["cub_class", *cub_answers()])]
+    for name, count in CUB_EXCERPT.items():
+        number, title = int(name[:3]), name[4:]
+        classes.append(f"{number},{title},{count}")
+        shares.append(",".join(map(str, [number, *cub_shares(number)])))
+        for k in range(count):
+            files[f"cub100/images/{name}/{k:04d}.jpg"] = picture(100 * number + k, label=number)
+    tables = {"classes.csv": classes, "class_attributes.csv": shares}
+    return files | {f"cub100/{table}": ("\n".join(rows) + "\n").encode() for table, rows in tables.items()}
 
 
 def oxford_files(classes: tuple[int, ...] = (77, 77, 3, 21)) -> dict[str, bytes]:
