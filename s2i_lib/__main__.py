@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,21 @@ if TYPE_CHECKING:
     from s2i_lib.inference import Drawing, Translation
 
 USER_ERROR, DATA_MISSING = 2, 3
+PIPE_CLOSED = 128 + 13  # as the shell reports a program that SIGPIPE has ended
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns 0, 2 after one sentence on standard error, or 3 if ``data check`` misses something."""
+    """Run one command; returns 0, 2 after one sentence on standard error, 3 if ``data check`` misses something, or 141 where
+    nobody reads the output to its end.
+    """
     options = _parser().parse_args(arguments)
     try:
         code: int | None = options.command(options)
+        sys.stdout.flush()  # here and not at exit, where nobody catches what a closed pipe raises
         return code or 0
+    except BrokenPipeError:  # whoever reads the output has read enough, as in `data status | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR

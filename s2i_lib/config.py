@@ -137,6 +137,11 @@ class GanConfig(_Section):
     compile: bool = False
 
     @property
+    def draws_conditions(self) -> bool:
+        """Does the generator draw random numbers beside its noise (conditioning augmentation)?"""
+        return self.augment_condition and self.model != "modulated"
+
+    @property
     def image_size(self) -> int:
         """Side of the largest image drawn, in pixels. StackGAN-v1 goes from the smallest to the largest of three scales."""
         return self.base_size * 2 ** (self.num_scales - 1)

@@ -1,5 +1,6 @@
 """Speech in, pictures out: a trained encoder and a trained generator behind one call (Eq. 15), on any device."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from torch import nn
 
 from s2i_lib.audio import SAMPLE_RATE, log_mel_spectrogram, set_level
@@ -54,22 +54,47 @@ def generate(
 ) -> torch.Tensor:
     """One image per (U, D) embedding: (U, 3, s, s) floats in [-1, 1] at the largest scale, the noise drawn from `seed`.
 
-    The generator must be in evaluation mode: with batch statistics, eight copies of one sentence would erase the sentence.
+    The noise of an image depends on `seed` and on its place, not on how many follow it. Any number of threads may draw at
+    once. The generator must be in evaluation mode: with batch statistics, eight copies of a sentence would erase the sentence.
+
+    Args:
+        batch_size: images drawn at a time. Processors sum a batch in an order of their own, so that images of batches of
+            another size may differ by a grey level; those drawn one by one never do.
 
     Raises:
         ValueError: the generator is in training mode.
     """
     if generator.training:
         raise ValueError("the generator is in training mode; call generator.eval() first")
-    device = next(generator.parameters()).device
-    with mixed_precision(config), torch.random.fork_rng():
-        torch.manual_seed(seed)
-        noise = torch.randn(len(embeddings), config.gan.noise_dim)  # conditioning augmentation draws what follows
-        parts = [
-            generator(z.to(device), e.to(device))[-1].float().cpu()
-            for z, e in zip(noise.split(batch_size), embeddings.split(batch_size), strict=True)
-        ]
+    device, parts = next(generator.parameters()).device, []
+    noise = noise_rows(len(embeddings), config.gan.noise_dim, seed)
+    with mixed_precision(config), _conditions_drawn_alone(config):
+        for number, (z, e) in enumerate(zip(noise.split(batch_size), embeddings.split(batch_size), strict=True)):
+            if config.gan.draws_conditions:
+                torch.manual_seed(1_000_003 * seed + number)
+            parts.append(generator(z.to(device), e.to(device))[-1].float().cpu())
     return torch.cat(parts)
+
+
+def noise_rows(count: int, dim: int, seed: int) -> torch.Tensor:
+    """(count, dim) standard normal noise; a row depends on `seed` and its number, not on `count`.
+
+    One call for all rows would draw the last numbers of an odd length anew, which are those of another row for another count.
+    """
+    source = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randn(dim, generator=source) for _ in range(count)])
+
+
+_GLOBAL_NUMBERS = threading.Lock()  # for networks that draw random numbers of their own, of which a process has one stream
+
+
+@contextmanager
+def _conditions_drawn_alone(config: Config) -> Iterator[None]:
+    if not config.gan.draws_conditions:
+        yield
+        return
+    with _GLOBAL_NUMBERS, torch.random.fork_rng():
+        yield
 
 
 class UnlikeTaughtError(ValueError):
@@ -155,7 +180,7 @@ class SpeechToImage:
 
         Raises:
             FileNotFoundError: the folder holds no finished run; the message says how to make one.
-            ValueError: the run was trained by a version with other settings, encodes text, or has a damaged reference.
+            ValueError: a file is damaged or of another version, or the run encodes text.
         """
         folder = Path(path) if path is not None else default_folder()
         needed = [folder / DESCRIPTION_FILE, folder / "speech_encoder.safetensors"]
@@ -164,10 +189,7 @@ class SpeechToImage:
         missing = [path for path in needed if not path.exists()]
         if missing or len(needed) < 3:
             raise FileNotFoundError(f"no trained model in {folder} ({missing[0].name} is missing): ./run_all.sh trains one")
-        try:
-            config = read_config(folder)
-        except ValidationError:
-            raise ValueError(f"{folder} was trained by another version of this project: train it again") from None
+        config = read_config(folder)
         if config.encoder.input != "speech":
             raise ValueError(f"{folder} holds a model that encodes text; give the run of a recipe that encodes speech")
         speech_model = load_speech_model(config, folder)
@@ -202,7 +224,7 @@ class SpeechToImage:
         return self.speech_model.embed(frames[None].to(self.device), torch.tensor([frames.shape[1]]))
 
     def _generate(self, embedding: torch.Tensor, num_images: int, seed: int) -> NDArray[np.uint8]:
-        images = to_pixels(generate(self.generator, embedding.expand(num_images, -1), self.config, seed))
+        images = to_pixels(generate(self.generator, embedding.expand(num_images, -1), self.config, seed, batch_size=1))
         pixels: NDArray[np.uint8] = images.permute(0, 2, 3, 1).numpy()
         return pixels
 

@@ -8,6 +8,9 @@ A folder holds what run folders hold, in half precision: ``model.json`` (the con
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from s2i_lib.config import Config
 from s2i_lib.files import repository, sha256
@@ -60,7 +63,10 @@ def _folders() -> list[Path]:
 
 
 def _read(folder: Path) -> Release:
-    expected = json.loads((folder / CHECKSUMS_FILE).read_text())
+    try:
+        expected = read_json(folder / CHECKSUMS_FILE)
+    except ValueError:
+        return Release(folder.name, folder, None, sum(path.stat().st_size for path in folder.iterdir()), [CHECKSUMS_FILE])
     damaged = [name for name, digest in expected.items() if not (folder / name).exists() or sha256(folder / name) != digest]
     config = None if DESCRIPTION_FILE in damaged else read_config(folder)
     if config and (other := drawing_folder(folder)) != folder and not (other / CHECKSUMS_FILE).exists():
@@ -68,12 +74,42 @@ def _read(folder: Path) -> Release:
     return Release(folder.name, folder, config, sum(path.stat().st_size for path in folder.iterdir()), damaged)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        ValueError: the file is cut short, no JSON, or JSON of another kind.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds no JSON object, or is cut short: get it again, or train the model again")
+    return values
+
+
 def drawing_folder(folder: Path) -> Path:
-    """Where the generator of a model lies: in its own folder, unless ``model.json`` names another release that has it."""
-    other = json.loads((folder / DESCRIPTION_FILE).read_text()).get("drawn_by")
+    """Where the generator of a model lies: in its own folder, unless ``model.json`` names another release that has it.
+
+    Raises:
+        ValueError: ``model.json`` is damaged, or names something else than a folder beside this one.
+    """
+    path = folder / DESCRIPTION_FILE
+    other = read_json(path).get("drawn_by", "")
+    if not isinstance(other, str) or Path(other).name != other:
+        raise ValueError(f"{path} names {other!r} as the release that draws, which is no folder beside it: get it again")
     return folder.with_name(other) if other else folder
 
 
 def read_config(folder: Path) -> Config:
-    """The configuration of a model in a folder."""
-    return Config.model_validate(json.loads((folder / DESCRIPTION_FILE).read_text())["config"])
+    """The configuration of a model in a folder.
+
+    Raises:
+        ValueError: ``model.json`` is damaged, or was written by another version of this project.
+    """
+    path = folder / DESCRIPTION_FILE
+    try:
+        return Config.model_validate(read_json(path).get("config"))
+    except ValidationError:
+        raise ValueError(f"{path} was written by another version of this project: train the model again") from None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from s2i_lib import metrics
 from s2i_lib.config import Config
@@ -28,6 +28,7 @@ from s2i_lib.models.checkpoint import (
     generator_path,
     load_generator,
     load_speech_model,
+    read_tensors,
 )
 from s2i_lib.novelty import REFERENCE_FILE
 from s2i_lib.released import CARD_FILE, CHECKSUMS_FILE, models_folder
@@ -130,7 +131,7 @@ def _release_with(name: str, digests: dict[str, str]) -> str:
 
 
 def _halve(source: Path, target: Path) -> None:
-    halves = {key: value.half() if value.is_floating_point() else value for key, value in load_file(source).items()}
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in read_tensors(source).items()}
     save_atomically(target, lambda file: file.write(save(halves)))
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import TypeVar
 
-from safetensors.torch import load_file, save
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import nn
 
 from s2i_lib.config import Config
@@ -28,15 +30,49 @@ def load_weights(module: Module, path: Path) -> Module:
 
     Raises:
         FileNotFoundError: no such file; the message names the chapter to run.
+        ValueError: the file is damaged, or holds the weights of another network.
     """
-    _require(path)
-    module.load_state_dict(load_file(path))
-    return module.eval()
+    return _fill(module, read_tensors(path), path)
 
 
-def _require(path: Path) -> None:
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file by name.
+
+    Raises:
+        FileNotFoundError: no such file; the message names the chapter to run.
+        ValueError: it is empty, cut short or something else.
+    """
     if not path.exists():
         raise FileNotFoundError(f"no model at {path}: run the chapter that trains it first (./run_all.sh)")
+    content = path.read_bytes()
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError):
+        raise ValueError(f"{path} {_instead_of_weights(content)}") from None
+
+
+def _instead_of_weights(content: bytes) -> str:
+    """What a file holds that is no safetensors file, and what to do."""
+    if not content:
+        return "is empty: get it again, or train it again"
+    if content.startswith(b"version https://git-lfs"):
+        return "stands for a file that git keeps elsewhere: run git lfs pull"
+    if content.lstrip()[:1] == b"<":
+        return "is a web page and no weights: download the file itself"
+    return "is cut short, or no safetensors file: get it again, or train it again"
+
+
+def _fill(module: Module, tensors: dict[str, torch.Tensor], path: Path) -> Module:
+    own = {name: value.shape for name, value in module.state_dict().items()}
+    wrong = [name for name in own if name not in tensors or tensors[name].shape != own[name]]
+    if wrong or len(own) != len(tensors):
+        unknown = next((name for name in tensors if name not in own), None)
+        example = f"{wrong[0]} is missing or has another size" if wrong else f"nothing here is called {unknown}"
+        raise ValueError(
+            f"{path} holds the weights of another network ({example}): give the folder of one run, or train it again"
+        )
+    module.load_state_dict(tensors)
+    return module.eval()
 
 
 def encoder_path(config: Config, folder: Path | None = None) -> Path:
@@ -59,13 +95,12 @@ def load_speech_model(config: Config, folder: Path | None = None) -> SpeechModel
 
     Raises:
         FileNotFoundError: the run has no trained student yet.
+        ValueError: its file is damaged, or holds the weights of another network.
     """
     path = encoder_path(config, folder)
-    _require(path)
-    state = load_file(path)
-    model = SpeechModel(config, len(state["targets.mean"]))
-    model.load_state_dict(state)
-    return model.eval()
+    tensors = read_tensors(path)
+    features = len(tensors["targets.mean"]) if tensors.get("targets.mean", torch.zeros(())).ndim == 1 else 1
+    return _fill(SpeechModel(config, features), tensors, path)
 
 
 def load_generator(config: Config, embedding_dim: int, folder: Path | None = None) -> AnyGenerator:

@@ -166,7 +166,11 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    result = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=repository(), capture_output=True, text=True)
+    """Of the code; None where it is unknown, outside a checkout or without git."""
+    try:
+        result = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=repository(), capture_output=True, text=True)
+    except OSError:
+        return None
     return result.stdout.strip() or None
 
 

@@ -170,7 +170,8 @@ def _datasets() -> str:
         return text
     rendered = ", ".join(name for name, spec in DATASETS.items() if spec.rendered)
     photos = ", ".join(name for name, spec in DATASETS.items() if not spec.rendered)
-    return f"{text}:\n  {rendered}; with profile paper {photos}"
+    composed = ", ".join(name for name, spec in DATASETS.items() if not spec.rendered and spec.attributes)
+    return f"{text}:\n  {rendered}; photographs: {composed}; with profile paper {photos}"
 
 
 if __name__ == "__main__":  # ./run_all.sh asks before it makes an environment

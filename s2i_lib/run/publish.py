@@ -178,7 +178,10 @@ def shrink_images(notebook: Notebook, max_bytes: int = MAX_BYTES) -> None:
 def _commit(root: Path) -> str:
     """The commit that the checkout is at, marked when files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    try:
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    except OSError:  # no git here
+        return "unknown"
 
 
 def _rewrite_readme(root: Path, profile: str) -> None:
