@@ -2,7 +2,8 @@
 # Runs every chapter of the companion in order; ./run_all.sh --help says how. Stop it at any time, with any signal; the next
 # start goes on from there. The work is done by `python -m s2i_lib run`, see s2i_lib/run.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+unset CDPATH
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" # where it lies, also if a link was called
 
 # Help and a wrong option need no packages, so they do not wait for an environment if some Python can read the options.
 for python in .venv/bin/python python3 python; do

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests the library, one whole workflow through papermill at its smallest size, and every chapter as it is committed.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+unset CDPATH
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" # where it lies, also if a link was called
 
 usage() {
     cat <<'TEXT'

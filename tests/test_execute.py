@@ -12,13 +12,15 @@ from s2i_lib.run import execute
 
 
 def test_it_writes_its_output_and_nothing_else(tmp_path):
+    folder = tmp_path / "v{1} + (x)"  # papermill puts values in place of what stands in braces
+    folder.mkdir()
     source = write_notebook(
-        tmp_path / "chapter.ipynb",
+        folder / "chapter.ipynb",
         "print(repr(profile), repr(seed), repr(seeds))",
         "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
         "from s2i_lib.progress import bar\nfor _ in bar(range(3), desc='work', unit='step'):\n    pass",
     )
-    output = tmp_path / "out" / "chapter.ipynb"
+    output = folder / "out" / "chapter.ipynb"
     done = run_script(source, output, "--parameters", "profile=small", "seed=3", "seeds=3")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in output.parent.iterdir()] == ["chapter.ipynb"]

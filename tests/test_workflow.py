@@ -14,7 +14,7 @@ from nbformat.v4 import new_output
 from stub_chapters import ROOT, edit, tree, write_notebook  # noqa: F401
 from test_chapters import DATA, executions
 
-from s2i_lib.run.command import ENVIRONMENT
+from s2i_lib.run.command import ENVIRONMENT, environment
 
 OURS = "recipes=paper,recommended"
 
@@ -278,4 +278,57 @@ def test_a_run_without_the_shell_script_has_the_same_environment():
     lines = (ROOT / "workflow" / "environment.sh").read_text().splitlines()
     exported = [line.partition("export ")[2].partition("  #")[0] for line in lines if "export " in line.partition("  #")[0]]
     values = dict(word.split("=", 1) for line in exported for word in line.split())
+    values = {name: value.replace("$PWD", str(ROOT)) for name, value in values.items()}
     assert values.pop("PYTHONPATH") and values == ENVIRONMENT
+
+
+def test_what_a_user_has_set_for_other_programs_stays_out(monkeypatch):
+    theirs = {
+        "PIP_USER": "1",
+        "PIP_TARGET": "/nowhere",
+        "PYTHONSTARTUP": "/nowhere.py",
+        "PYTHONOPTIMIZE": "1",
+        "SNAKEMAKE_PROFILE": "mine",
+        "IPYTHONDIR": "/nowhere",
+        "JUPYTER_CONFIG_PATH": "/nowhere",
+        "MATPLOTLIBRC": "/nowhere",
+        "CDPATH": "/",
+    }
+    kept = {
+        "PIP_INDEX_URL": "https://example.org/simple",
+        "PIP_CACHE_DIR": "/tmp/pip",
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    for name, value in (theirs | kept).items():
+        monkeypatch.setenv(name, value)
+    shown = subprocess.run(
+        ["bash", "-c", "source workflow/environment.sh; env -0"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = dict(entry.split("=", 1) for entry in shown.stdout.split("\0") if entry)
+    assert not [name for name, value in theirs.items() if found.get(name) == value]
+    assert {name: found.get(name) for name in kept} == kept
+    own = environment()
+    assert not [
+        name for name, value in theirs.items() if own.get(name) == value and not name.startswith("PIP") and name != "CDPATH"
+    ]
+
+
+def test_a_matplotlibrc_of_the_user_changes_no_figure(tmp_path):
+    (tmp_path / ".config" / "matplotlib").mkdir(parents=True)
+    (tmp_path / ".config" / "matplotlib" / "matplotlibrc").write_text("figure.dpi: 7\n")
+    show = "source workflow/environment.sh; $PYTHON -c 'import matplotlib; print(matplotlib.rcParams[\"figure.dpi\"])'"
+    variables = {name: value for name, value in os.environ.items() if name not in ("MATPLOTLIBRC", "MPLCONFIGDIR")}
+    variables |= {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
+    shown = subprocess.run(["bash", "-c", show], cwd=ROOT, env=variables, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "100.0"
+
+
+def test_a_link_to_the_script_and_a_search_path_for_folders_do_no_harm(tmp_path):
+    link = tmp_path / "everything.sh"
+    link.symlink_to(ROOT / "run_all.sh")
+    (tmp_path / "other").mkdir()
+    shown = subprocess.run(
+        [link, "--help"], cwd=tmp_path / "other", env=os.environ | {"CDPATH": "/:."}, capture_output=True, text=True
+    )
+    assert shown.returncode == 0 and shown.stdout.startswith("usage: ./run_all.sh")

@@ -1,6 +1,17 @@
 # Sourced by run_all.sh and run_tests.sh from the repository root: sets PYTHON to an interpreter whose packages are those
 # of requirements.lock. The active environment is used when it has them all; otherwise .venv is made.
 
+# What a user has set for programs of their own changes no result and stops no installation. Of pip's settings only those stay that
+# say where packages come from.
+for variable in $(compgen -e); do
+    case $variable in
+        PIP_*INDEX* | PIP_*HOST | PIP_*CERT | PIP_PROXY | PIP_*TIMEOUT | PIP_RETRIES | PIP_*CACHE* | PIP_FIND_LINKS | PIP_CONFIG_FILE) ;;
+        PYTHONPATH | PYTHONHASHSEED | PYTHONUNBUFFERED | PYTHONUTF8) ;;
+        PIP_* | PYTHON* | SNAKEMAKE_* | IPYTHON* | JUPYTER_CONFIG* | MATPLOTLIBRC | MPLSTYLE* | CDPATH) unset "$variable" ;;
+    esac
+done
+unset variable
+
 # True when every package that the lock asks of this interpreter is there in the locked version.
 satisfies_lock() {
     "$1" - 2>/dev/null <<'PYTHON_CODE'
@@ -53,8 +64,10 @@ make_environment() {
             "$python" -m venv --clear .venv
         fi
         rm -f "$stamp"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+        # a pip.conf may say that packages belong elsewhere
+        local here=(--quiet --disable-pip-version-check --no-user --target= --prefix= --root=)
+        .venv/bin/python -m pip install "${here[@]}" -r requirements.lock
+        .venv/bin/python -m pip install "${here[@]}" --no-deps --no-build-isolation -e .
         echo "$wanted" > "$stamp"
     fi
     exec 8>&-
@@ -77,6 +90,9 @@ fi
 export PYTHONHASHSEED=0                             # the same set order in every run
 export CUBLAS_WORKSPACE_CONFIG=:4096:8              # deterministic matrix products; must be set before CUDA starts
 export MPLBACKEND=agg                               # no display is needed
+export MATPLOTLIBRC=$PWD/workflow/matplotlibrc      # defaults, whatever the user's own says
+export IPYTHONDIR=$PWD/.snakemake/ipython           # no profile with code that runs in every kernel
+export JUPYTER_CONFIG_DIR=$PWD/.snakemake/jupyter
 export JUPYTER_PREFER_ENV_PATH=1                    # this environment's kernel `python3`, not one of the home folder
 # glibc keeps freed memory instead of faulting it in anew for every batch, which is half of the teacher's time on a virtual machine.
 export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8589934592

@@ -22,15 +22,28 @@ from s2i_lib.run.processes import die_with_parent, hold_lock
 USER_ERROR, DATA_MISSING = 2, 3
 SNAKEFILE = Path("workflow/Snakefile")
 STATE = Path(".snakemake")  # Snakemake's own folder, also of the lock and of the progress of the chapters
+REPOSITORY = Path(__file__).resolve().parents[2]
 # Those of workflow/environment.sh, for whoever starts Python without it.
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "MPLBACKEND": "agg",
+    "MATPLOTLIBRC": str(REPOSITORY / "workflow" / "matplotlibrc"),
+    "IPYTHONDIR": str(REPOSITORY / ".snakemake" / "ipython"),
+    "JUPYTER_CONFIG_DIR": str(REPOSITORY / ".snakemake" / "jupyter"),
     "JUPYTER_PREFER_ENV_PATH": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
 }
+# The user's own settings, which are not for the chapters.
+FOREIGN = ("SNAKEMAKE_", "JUPYTER_CONFIG", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS")
+
+
+def environment() -> dict[str, str]:
+    """The variables that a run gets: those of this process without the user's own settings, and those of ``ENVIRONMENT``."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)} | ENVIRONMENT
+
+
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -89,7 +102,7 @@ def run(arguments: list[str]) -> int:
     command = _snakemake(options)
     if options.dry_run:
         sys.stdout.flush()
-        os.execvpe(command[0], command, {**ENVIRONMENT, **os.environ})
+        os.execvpe(command[0], command, environment())
     lock = _lock()
     if options.profile != "smoke":
         _draw_galleries()
@@ -99,7 +112,7 @@ def run(arguments: list[str]) -> int:
 def _draw_galleries() -> None:
     """Begin with what needs no training: pictures by the released models. A run does not depend on them."""
     if any(Path("models").glob("*/checksums.json")):
-        subprocess.run([sys.executable, "-m", "s2i_lib", "gallery"], env={**ENVIRONMENT, **os.environ}, check=False)
+        subprocess.run([sys.executable, "-m", "s2i_lib", "gallery"], env=environment(), check=False)
 
 
 def _datasets_of(profile: str) -> tuple[str, ...]:
@@ -169,7 +182,7 @@ def _watch(command: list[str], lock: int) -> int:
     folder = (STATE / "progress").absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    process = _start(command, {**ENVIRONMENT, **os.environ, FOLDER_VARIABLE: str(folder)}, lock)
+    process = _start(command, {**environment(), FOLDER_VARIABLE: str(folder)}, lock)
     stopped = _forward_signals(process)
     watcher = Watcher(folder, Screen(sys.stdout), shutil.get_terminal_size().columns)
     _pass_lines(process, watcher)

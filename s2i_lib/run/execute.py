@@ -37,7 +37,7 @@ def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
 
-    known = papermill.inspect_notebook(str(notebook))
+    known = papermill.inspect_notebook(_literal(notebook))
     unknown = [name for name in parameters if name not in known]
     if unknown:
         raise ValueError(f"{notebook} has no parameter {unknown[0]!r}; its parameters cell declares {', '.join(known)}")
@@ -54,14 +54,19 @@ def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
             source.unlink()
 
 
+def _literal(path: Path) -> str:
+    """The path of a notebook for papermill, which would put values in place of what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 def _execute(notebook: Path, output: Path, parameters: Parameters, folder: Path, attempts: int = START_ATTEMPTS) -> None:
     import papermill
 
     # Kernels get the folder that Jupyter and nbval give them, and the name that all environments have.
     try:
         papermill.execute_notebook(
-            str(notebook),
-            str(output),
+            _literal(notebook),
+            _literal(output),
             parameters,
             kernel_name="python3",
             cwd=str(folder),
