@@ -1,6 +1,5 @@
 """Recordings of people: any sound file to the sentences that were spoken in it, each as the encoder expects it."""
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -175,7 +174,6 @@ def speech_stretches(waveform: torch.Tensor) -> list[tuple[int, int]]:
 @lru_cache(maxsize=1)
 def _voice_activity_detector() -> Any:
     """Silero VAD on onnxruntime, many frames at a time: the same package's TorchScript model takes six times as long."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime would leave an identifier of the device on disk
     threads = torch.get_num_threads()
     from silero_vad import load_silero_vad
 

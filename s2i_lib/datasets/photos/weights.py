@@ -15,8 +15,12 @@ TITLE = "Weights of pretrained networks"
 
 def _torch_hub() -> Path:
     """Where torchvision keeps what it downloads (``torch.hub.get_dir``, without importing torch)."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    return Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser() / "hub" / "checkpoints"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+    folder = Path(os.environ.get("TORCH_HOME", cache / "torch")) / "hub" / "checkpoints"
+    try:
+        return folder.expanduser()
+    except RuntimeError:  # a user without a home
+        return folder
 
 
 def _part(what: str, url: str, source: str, licence: str, size: int) -> Part:
