@@ -99,6 +99,11 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     data.add_argument(
         "--profile", default="paper", help="profile of the run to check, with --dataset LIST (default: %(default)s)"
     )
+    data.add_argument(
+        "--leave-out",
+        action="store_true",
+        help="verify: go on without the photographs that cannot be used, and write down which these are and why",
+    )
     data.set_defaults(command=_data)
 
 
@@ -226,9 +231,8 @@ def _speak(options: argparse.Namespace) -> None:
 
 
 def _data(options: argparse.Namespace) -> int | None:
-    from s2i_lib.datasets import PHOTOS, photo_spec
+    from s2i_lib.datasets import PHOTOS
     from s2i_lib.datasets.photos import availability, downloads, weights
-    from s2i_lib.datasets.photos.parts import raw_folder
 
     if options.action == "check":
         return check_data(options.profile, options.dataset.split(",") if options.dataset else list(PHOTOS))
@@ -240,13 +244,34 @@ def _data(options: argparse.Namespace) -> int | None:
         elif name == "weights":
             print(*weights.verify(), sep="\n")
         elif options.dataset or not availability.missing_parts(name):
-            counts, excerpt = availability.verify(name), photo_spec(name).excerpt(raw_folder(name))
-            sizes = " and ".join(f"{count} {split} images" for split, count in counts.items())
-            part = f" of {excerpt.num_classes} classes (an excerpt)" if excerpt else ""
-            print(f"{name}: complete, {sizes}{part}, captions: {availability.captions_at_hand(name)}")
+            _verify(name, options.leave_out)
         else:
             print(f"{name}: not checked, parts are missing (python -m s2i_lib data status)")
     return None
+
+
+def _verify(name: str, leave_out: bool) -> None:
+    from s2i_lib.datasets import DatasetError, photo_spec
+    from s2i_lib.datasets.photos import availability
+    from s2i_lib.datasets.photos import left_out as file
+    from s2i_lib.datasets.photos.parts import raw_folder
+
+    found, folder = availability.verify(name), raw_folder(name)
+    for reason in found.problems.values():
+        print(reason)
+    if found.problems and not leave_out:
+        first, more = next(iter(found.problems.values())), len(found.problems) - 1
+        raise DatasetError(
+            f"{first}{f'; and {more} more, see above' if more else ''}. Get {name} again, or go on without what cannot be "
+            f"used: python -m s2i_lib data verify --dataset {name} --leave-out"
+        )
+    if found.problems:
+        print(f"{name}: {len(found.problems)} photographs are left out, as {file.leave_out(folder, found.problems)} says")
+    excerpt, gone = photo_spec(name).excerpt(folder), found.left_out + len(found.problems)
+    sizes = " and ".join(f"{count} {split} images" for split, count in found.counts.items())
+    part = f" of {excerpt.num_classes} classes (an excerpt)" if excerpt else ""
+    without = f", without {gone} that cannot be used" if gone else ""
+    print(f"{name}: complete, {sizes}{part}{without}, captions: {availability.captions_at_hand(name)}")
 
 
 def check_data(profile: str, names: list[str]) -> int:

@@ -5,6 +5,7 @@ those of many voices are taught by several, and some are kept for tests only: no
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -73,7 +74,7 @@ def synthesize(text: str, seed: int = 0, voice: str = VOICE) -> NDArray[np.float
         (samples,) float32 waveform at 16 kHz with root mean square 0.05.
 
     Raises:
-        ValueError: `text` holds nothing that can be spoken, or the voice is unknown.
+        ValueError: `text` holds nothing that can be spoken, or letters of another script; or the voice is unknown.
         RuntimeError: the voice has to be downloaded and cannot be; the message says where to put the file. Or a synthesizer
             cannot be loaded; the message names its package.
     """
@@ -101,7 +102,8 @@ def synthesize_phonemes(phonemes: str, seed: int = 0, voice: str = VOICE) -> NDA
     Raises:
         ValueError, RuntimeError: see ``synthesize``.
     """
-    _check(phonemes)
+    if not any(character.isalnum() for character in phonemes):
+        raise ValueError(f"nothing to speak in {phonemes!r}")
     chosen = VOICES.get(voice, Voice("hibari", voice))
     if chosen.synthesizer == "espeak":
         return _finished(synthesizers.speak_with_espeak(sounds.for_espeak(phonemes), chosen.variant))
@@ -113,9 +115,26 @@ def synthesize_phonemes(phonemes: str, seed: int = 0, voice: str = VOICE) -> NDA
     return _finished(synthesizers.hibari_from_phonemes(letters, chosen.variant, seed))
 
 
+def why_unspeakable(sentence: str) -> str:
+    """What keeps the English voices from saying a sentence; empty if nothing does.
+
+    They say Latin letters, with or without accents, and digits; letters of other scripts they would pass over in silence.
+    """
+    letters = [character for character in sentence if character.isalnum()]
+    foreign = [one for one in letters if not unicodedata.normalize("NFKD", one)[0].isascii()]
+    if foreign:
+        return f"the voices speak English and cannot say {foreign[0]!r} in {shortened(sentence)!r}"
+    return "" if letters else f"nothing to speak in {shortened(sentence)!r}"
+
+
+def shortened(sentence: str, longest: int = 80) -> str:
+    """A sentence for a message."""
+    return sentence if len(sentence) <= longest else f"{sentence[:longest]} ..."
+
+
 def _check(sentence: str) -> None:
-    if not any(character.isalnum() for character in sentence):
-        raise ValueError(f"nothing to speak in {sentence!r}")
+    if reason := why_unspeakable(sentence):
+        raise ValueError(reason)
 
 
 def _kokoro_folder() -> Path:

@@ -122,7 +122,7 @@ def oxford_files(classes: tuple[int, ...] = (77, 77, 3, 21)) -> dict[str, bytes]
     return files
 
 
-def places_files(per_class: int = 2, seconds: float = 0.1) -> dict[str, bytes]:
+def places_files(per_class: int = 2, seconds: float = 0.7) -> dict[str, bytes]:
     """Places Audio with a few pairs of every class of rooms, a second recording of one photo, and a photo of another class."""
     base = "PlacesAudio_400k_distro"
     images = [f"{room[0]}/{room}/gsun_{k:04x}.jpg" for room in places.CLASSES for k in range(per_class)]

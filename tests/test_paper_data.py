@@ -13,6 +13,7 @@ from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
+import soundfile
 from conftest import tiny_config
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from s2i_lib.__main__ import main
+from s2i_lib.audio import load_audio
 from s2i_lib.datasets import PHOTOS, DatasetError, load_dataset, photo_spec, photos
 from s2i_lib.datasets.photos import cub, downloads, oxford, places
 from s2i_lib.datasets.photos.availability import missing_parts
@@ -375,7 +377,8 @@ def test_the_first_broken_file_is_named(data, capsys, damage):
     else:
         harm(data / name / path)
     code, out, sentence = command(capsys, "verify", "--dataset", name)
-    assert code == 2 and not out and path in sentence and re.search(r": [a-z].*$", sentence), sentence
+    assert code == 2 and path in sentence and re.search(r": [a-z].*$", sentence), sentence
+    assert len(out.splitlines()) <= 1 and "more, see above" not in sentence
 
 
 @pytest.mark.parametrize("name", PHOTOS)
@@ -393,6 +396,103 @@ def test_a_recording_outside_its_folder_is_refused(data, capsys):
     (data / "places" / "places_subset.json").write_text(json.dumps({"train": pairs[:10], "test": pairs[10:]}))
     code, _, sentence = command(capsys, "verify", "--dataset", "places")
     assert code == 2 and "../../secret.wav" in sentence and "leads out" in sentence
+
+
+# --- what cannot be used is left out ---
+
+
+def test_everything_that_cannot_be_used_is_listed_and_can_be_left_out(data, capsys):
+    base = data / "places" / "PlacesAudio_400k_distro"
+    pairs = sorted(f"wavs/{k}/utt{k}.wav" for k in range(14))
+    (data / "places" / "places_subset.json").write_text(json.dumps({"train": pairs[:10], "test": pairs[10:]}))
+    samples = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    broken = {
+        0: lambda path: path.write_bytes(path.read_bytes()[:3000]),  # cut
+        1: lambda path: soundfile.write(path, np.full(16_000, np.nan), 16_000, subtype="FLOAT"),
+        2: lambda path: soundfile.write(path, np.zeros(16_000), 16_000),
+        3: lambda path: soundfile.write(path, samples[:1600], 16_000),  # 0.1 s
+        4: lambda path: soundfile.write(path, samples[:8000], 16_000),  # long enough for nothing but load_audio
+    }
+    for number, harm in broken.items():
+        harm(base / f"wavs/{number}/utt{number}.wav")
+    good = np.stack([samples, -samples], axis=1)
+    soundfile.write(base / "wavs/5/utt5.wav", good, 16_000)  # channels that cancel each other out are no problem
+    code, out, sentence = command(capsys, "verify", "--dataset", "places")
+    assert code == 2 and len(out.splitlines()) == 5 and "and 4 more, see above" in sentence and "--leave-out" in sentence
+    for number in broken:
+        assert f"wavs/{number}/utt{number}.wav" in out
+    code, out, _ = command(capsys, "verify", "--dataset", "places", "--leave-out")
+    path = data / "places" / "left_out.csv"
+    assert code == 0 and "5 photographs are left out" in out and str(path) in out and len(path.read_text().splitlines()) == 6
+    code, out, _ = command(capsys, "verify", "--dataset", "places")
+    assert code == 0 and "places: complete, " in out and "without 5 that cannot be used" in out
+    settings = paper_config("places")
+    write_images(settings)
+    kept = [record for split in SIZES["places"] for record in load_dataset("places", split, settings.data_dir)]
+    assert len(kept) == 9
+    for record in kept:
+        assert len(load_audio(record.speech[0])) >= 0.64 * 16_000
+
+
+def test_a_caption_that_cannot_be_spoken_is_found_before_the_work_starts(data, capsys):
+    path = data / "cub" / "cvpr2016_cub" / "text_c10" / f"{CUB_NAMES[0]}.txt"
+    path.write_text("\n".join(["this bird is red .", "这只鸟是红色的", *["a small bird ."] * 8]), encoding="utf-8")
+    code, _, sentence = command(capsys, "verify", "--dataset", "cub")
+    assert code == 2 and CUB_NAMES[0] in sentence and "cannot say '这'" in sentence
+    settings = paper_config("cub")
+    write_images(settings)
+    with pytest.raises(DatasetError, match="cannot be spoken"):
+        write_speech(settings)
+    assert not (settings.data_dir / "speech").exists()
+
+
+def test_leaving_out_a_whole_split_is_refused(data):
+    put(data / "cub", {"left_out.csv": "\n".join(["photo,reason", *(f"{name},x" for name in CUB_NAMES)]).encode()})
+    with pytest.raises(DatasetError, match="every photo of a split"):
+        write_images(paper_config("cub"))
+    (data / "cub" / "left_out.csv").write_bytes(b"name\nx\n")
+    with pytest.raises(DatasetError, match="left_out.csv is damaged"):
+        write_images(paper_config("cub"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_captions_with_a_byte_order_mark_are_read(data, encoding):
+    path = data / "cub" / "cvpr2016_cub" / "text_c10" / f"{CUB_NAMES[0]}.txt"
+    path.write_text("\n".join(f"a bird number {k}" for k in range(10)), encoding=encoding)
+    photo = next(photo for photo in cub.read(data / "cub") if photo.name == CUB_NAMES[0])
+    assert photo.captions[0].text == "a bird number 0"
+    path.write_bytes(path.read_text(encoding=encoding).encode("utf-16-le"))  # without its mark
+    with pytest.raises(DatasetError, match=f"{CUB_NAMES[0]}.txt is no text in UTF-8"):
+        cub.read(data / "cub")
+
+
+def test_a_blank_line_in_a_table_is_harmless_and_an_endless_box_is_not(data):
+    boxes = data / "cub" / "CUB_200_2011" / "bounding_boxes.txt"
+    boxes.write_text(boxes.read_text().replace("\n", "\n\n") + "\n")
+    assert len(cub.read(data / "cub")) == 4
+    boxes.write_text(boxes.read_text().replace("32.0", "inf"))
+    with pytest.raises(DatasetError, match=r"bounding_boxes.txt holds a box inf 2.0"):
+        cub.read(data / "cub")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda text: text.replace('"there is a  room 3"', '["there", "is"]'),
+            "transcript that is no text, of 'wavs/3/utt3.wav'",
+        ),
+        (lambda text: text.replace("wavs/4/utt4.wav", "wavs/3/utt3.wav"), "two entries about 'wavs/3/utt3.wav'"),
+        (lambda text: "[" * 100_000, "is not the metadata"),
+        (lambda text: text.replace('"wav"', '"sound"'), "is not the metadata"),
+    ],
+)
+def test_odd_metadata_of_places_are_named(data, change, message):
+    path = data / "places" / "PlacesAudio_400k_distro" / "metadata" / "train.json"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(DatasetError, match="train.json") as caught:
+        places.read(data / "places")
+    assert message in str(caught.value)
 
 
 # --- StackGAN's pickles ---
@@ -652,12 +752,40 @@ def test_a_bad_archive_is_refused_and_leaves_nothing(root, capsys, kind):
     assert not list(root.rglob("outside.txt"))
 
 
-def test_an_archive_does_not_overwrite_a_folder(root, capsys):
-    folder = root / "data" / "cub"
-    put(folder, {"cvpr2016_cub.tar.gz": tar(TEXTS), "CUB_200_2011/images.txt": b"", "cvpr2016_cub/mine.txt": b"mine"})
-    code, _, sentence = command(capsys, "fetch", "--dataset", "cub")
-    assert code == 2 and "move it away" in sentence
-    assert [path.name for path in (folder / "cvpr2016_cub").iterdir()] == ["mine.txt"]
+def test_an_archive_does_not_overwrite_a_file(root, capsys):
+    folder, (path, content) = root / "data" / "cub", next(iter(TEXTS.items()))
+    downloads.unpack(archive_at(folder / "one.tar.gz", {path: content, "other.txt": b"1"}), folder, (path,))
+    downloads.unpack(archive_at(folder / "same.tar.gz", {path: content, "new.txt": b"2"}), folder, (path,))
+    assert (folder / "new.txt").read_bytes() == b"2"
+    with pytest.raises(DatasetError, match="other.txt would be overwritten by two.tar.gz: move it away"):
+        downloads.unpack(
+            archive_at(folder / "two.tar.gz", {path: content, "other.txt": b"3", "third.txt": b""}), folder, (path,)
+        )
+    assert (folder / "other.txt").read_bytes() == b"1" and not (folder / "third.txt").exists()
+
+
+def archive_at(path, files):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tar(files))
+    return path
+
+
+def test_what_macos_adds_to_archives_is_left_out(tmp_path):
+    archive = tmp_path / "birds.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("birds/text/a.txt", "__MACOSX/birds/text/._a.txt", "birds/.DS_Store"):
+            file.writestr(name, name)
+    downloads.unpack(archive, tmp_path / "out", ("birds/text",))
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_FILES"])
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(downloads, limit, 3)
+    archive = archive_at(tmp_path / "bomb.tar.gz", {f"a/{k}": b"12" for k in range(4)})
+    with pytest.raises(DatasetError, match="more than any of these data sets"):
+        downloads.unpack(archive, tmp_path / "out", ("a",))
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_an_interrupted_unpacking_starts_again(root, capsys):

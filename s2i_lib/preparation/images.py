@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from s2i_lib.config import Config
 from s2i_lib.datasets import DatasetError, RenderedSpec, get_spec, photo_spec, rendered_spec
+from s2i_lib.datasets.photos.left_out import without_left_out
 from s2i_lib.datasets.photos.parts import Photo, raw_folder
 from s2i_lib.datasets.photos.reading import read_pixels
 from s2i_lib.features import shrink
@@ -73,7 +74,8 @@ def _specimens(config: Config, plan: Plan) -> bytes:
 
 def _write_photos(config: Config) -> None:
     """What ``write_images`` does for a photo data set: read, crop and scale instead of draw."""
-    photos, size = photo_spec(config.dataset).read(raw_folder(config.dataset), config.data.captions), config.data.image_size
+    folder, size = raw_folder(config.dataset), config.data.image_size
+    photos = without_left_out(photo_spec(config.dataset).read(folder, config.data.captions), folder)
     content = [
         (photo.name, photo.label, photo.split, len(photo.recordings), [caption.text for caption in photo.captions])
         for photo in photos

@@ -27,7 +27,7 @@ def write_speech(config: Config) -> None:
     left alone.
 
     Raises:
-        DatasetError: such a recording is missing.
+        DatasetError: such a recording is missing, or a caption cannot be spoken; nothing has been spoken then.
     """
     datasets = {split: load_dataset(config.dataset, split, config.data_dir) for split in ("train", "test")}
     for path in (path for dataset in datasets.values() for record in dataset if record.recorded for path in record.speech):
@@ -39,6 +39,9 @@ def write_speech(config: Config) -> None:
         for utterance in dataset.utterances
         if not dataset[utterance.image].recorded
     ]
+    for text, path in jobs:
+        if reason := speech.why_unspeakable(text):
+            raise DatasetError(f"{path} cannot be spoken: {reason}")
     if config.data.speech == "clean":
         speech.speak_captions(jobs)
         return

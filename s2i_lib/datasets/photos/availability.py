@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
-import soundfile
 from tqdm import tqdm
 
+from s2i_lib.audio import SAMPLE_RATE, AudioError, load_audio
 from s2i_lib.datasets import photo_spec
 from s2i_lib.datasets.errors import DatasetError
 from s2i_lib.datasets.photos import weights
-from s2i_lib.datasets.photos.parts import Part, part_folder, raw_folder
+from s2i_lib.datasets.photos.left_out import key, without_left_out
+from s2i_lib.datasets.photos.parts import Part, Photo, part_folder, raw_folder
 from s2i_lib.datasets.photos.reading import read_pixels
 from s2i_lib.datasets.photos.stackgan_lists import check_stackgan_lists
 from s2i_lib.progress import bar
+from s2i_lib.recordings import SHORTEST_SENTENCE
+from s2i_lib.speech import why_unspeakable
 
 
 def title_and_parts(name: str) -> tuple[str, Sequence[Part]]:
@@ -89,42 +92,60 @@ def missing(captions: Mapping[str, str], networks: Sequence[Part]) -> list[str]:
     return lines + (status("weights", lacking) if lacking else [])
 
 
-def verify(name: str) -> dict[str, int]:
-    """Read every file of a data set.
+@dataclass(frozen=True)
+class Verified:
+    """What reading every file of a data set has found.
 
-    Returns:
-        How many images each split has.
+    Attributes:
+        counts: split -> images that can be used.
+        problems: photo, see ``left_out.key`` -> what is wrong with it, its recordings or its captions.
+        left_out: how many photos the data set is used without.
+    """
+
+    counts: dict[str, int]
+    problems: dict[str, str]
+    left_out: int
+
+
+def verify(name: str) -> Verified:
+    """Read every file of a data set, as the chapters do.
 
     Raises:
-        DatasetError: the first thing that is wrong, by file name: a missing part, a wrong count, a missing caption, an image or
-            recording that is not complete.
+        DatasetError: what keeps the data set from being read at all, by file name: a missing part, a damaged table, a wrong
+            count, a missing caption.
     """
     spec, folder = photo_spec(name), raw_folder(name)
     for part in missing_parts(name):
         part_folder(part, folder)
-    photos, excerpt = spec.read(folder, captions_at_hand(name)), spec.excerpt(folder)
-    counts = dict(Counter(photo.split for photo in photos))
+    everything, excerpt = spec.read(folder, captions_at_hand(name)), spec.excerpt(folder)
+    counts = Counter(photo.split for photo in everything)
     for split, expected in (excerpt.split_sizes if excerpt else spec.split_sizes).items():
-        if counts.get(split, 0) != expected:
+        if counts[split] != expected:
             raise DatasetError(
-                f"{folder} holds {counts.get(split, 0)} {split} images of {name} instead of {expected}"
+                f"{folder} holds {counts[split]} {split} images of {name} instead of {expected}"
                 f"{'' if excerpt else ' (Table I)'}: unpack it again"
             )
     for part in spec.parts:
         lists = part.find(folder) if part.lists_splits else None
         if lists is not None:
-            check_stackgan_lists(lists.parent, photos)
-    for photo in bar(photos, desc=f"reading {name}", unit="image"):
+            check_stackgan_lists(lists.parent, everything)
+    used, problems = without_left_out(everything, folder), {}
+    for photo in bar(used, desc=f"reading {name}", unit="image"):
+        if reason := _what_is_wrong(photo):
+            problems[key(photo)] = reason
+    sizes = Counter(photo.split for photo in used if key(photo) not in problems)
+    return Verified({split: sizes[split] for split in spec.split_sizes}, problems, len(everything) - len(used))
+
+
+def _what_is_wrong(photo: Photo) -> str:
+    """Why a photo cannot be used; empty if it can."""
+    try:
         read_pixels(photo, 32)
         for recording in photo.recordings:
-            _check_recording(recording)
-    return {split: counts.get(split, 0) for split in spec.split_sizes}
-
-
-def _check_recording(path: Path) -> None:
-    try:
-        frames = len(soundfile.read(path)[0])
-    except (OSError, RuntimeError):
-        frames = 0
-    if not frames:
-        raise DatasetError(f"recording {path} cannot be read: unpack the recordings again")
+            seconds = len(load_audio(recording)) / SAMPLE_RATE
+            if seconds < SHORTEST_SENTENCE:
+                return f"recording {recording} lasts {seconds:.2f} s and has to last {SHORTEST_SENTENCE} s"
+    except (DatasetError, AudioError) as error:
+        return str(error)
+    unspeakable = "" if photo.recordings else next(filter(None, (why_unspeakable(one.text) for one in photo.captions)), "")
+    return f"caption of {photo.path}: {unspeakable}" if unspeakable else ""

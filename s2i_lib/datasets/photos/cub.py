@@ -6,6 +6,7 @@ and 50 test classes. An excerpt of complete classes, laid in one folder with a l
 """
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +23,7 @@ from s2i_lib.datasets.photos.cub_attributes import (
 )
 from s2i_lib.datasets.photos.cub_captions import compose_caption
 from s2i_lib.datasets.photos.parts import Excerpt, Part, Photo, inside, part_folder
-from s2i_lib.datasets.photos.reading import CAPTIONS_PER_PHOTO, composed_captions, labels_and_splits, read_captions
+from s2i_lib.datasets.photos.reading import CAPTIONS_PER_PHOTO, composed_captions, decoded, labels_and_splits, read_captions
 from s2i_lib.datasets.spec import PhotoSpec
 
 # class ids as published, 1 to 200
@@ -245,7 +246,9 @@ def _table(path: Path, columns: int) -> dict[str, list[str]]:
     if not path.is_file():
         raise DatasetError(f"{path} is missing: unpack the images again")
     rows = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(decoded(path).splitlines(), 1):
+        if not line.strip():
+            continue
         image, *values = line.split()
         if len(values) != columns or image in rows:
             raise DatasetError(f"line {number} of {path} is damaged: unpack the images again")
@@ -256,6 +259,8 @@ def _table(path: Path, columns: int) -> dict[str, list[str]]:
 def _box(values: list[str], images: Path) -> tuple[float, float, float, float]:
     try:
         left, top, width, height = map(float, values)
+        if not all(map(math.isfinite, (left, top, width, height))):
+            raise ValueError
         return left, top, width, height
     except ValueError:
         raise DatasetError(f"{images / 'bounding_boxes.txt'} holds a box {' '.join(values)}: unpack the images again") from None

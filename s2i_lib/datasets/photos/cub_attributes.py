@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets.photos.reading import decoded
 
 COLOURS = (
     "black",
@@ -202,7 +203,7 @@ def _answer_names(folder: Path) -> list[str]:
     """The answers in the order of their numbers. The archive holds the file beside its folder, some copies inside."""
     for path in (folder.parent / "attributes.txt", folder / "attributes.txt", folder / "attributes" / "attributes.txt"):
         if path.is_file():
-            return [line.split()[-1] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            return [line.split()[-1] for line in decoded(path).splitlines() if line.strip()]
     raise DatasetError(f"{folder.parent / 'attributes.txt'} is missing: unpack the images again")
 
 

@@ -4,6 +4,7 @@ Archives come from strangers: a member that would be written elsewhere is refuse
 torchvision can download and check, but start again from the first byte when a connection breaks; these files are too large.
 """
 
+import filecmp
 import gzip
 import hashlib
 import http.client
@@ -17,7 +18,7 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from s2i_lib.datasets.errors import DatasetError
@@ -26,6 +27,7 @@ from s2i_lib.datasets.photos.parts import inside, raw_folder
 from s2i_lib.progress import bar
 
 ATTEMPTS, PAUSE_SECONDS, TIMEOUT_SECONDS = 5, 2.0, 60
+MOST_BYTES, MOST_FILES = 300 * 2**30, 5_000_000  # of Places 205, the largest: 132 GB and 2.5 million files
 _CHUNK = 1 << 20
 _DAMAGED_ARCHIVE = (tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 
@@ -71,6 +73,7 @@ def download(url: str, path: Path, checksum: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial, by_hand = path.with_name(f".{path.name}.part"), f"or put {path.name} into {path.parent} by hand"
+    reason = "the connection was closed"
     for attempt in range(ATTEMPTS):
         try:
             if _receive(url, partial):
@@ -81,12 +84,12 @@ def download(url: str, path: Path, checksum: str) -> None:
                     f"{url} answers {error.code} ({error.reason}): look for the file elsewhere and put "
                     f"{path.name} into {path.parent} by hand"
                 ) from None
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
-            pass
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            reason = str(getattr(error, "reason", "") or error) or type(error).__name__
         time.sleep(PAUSE_SECONDS * (attempt + 1 < ATTEMPTS))
     else:
         raise DatasetError(
-            f"{url} could not be fetched to its end: check the network and run this command again, it goes on "
+            f"{url} could not be fetched to its end ({reason}): check the network and run this command again, it goes on "
             f"where it stopped, {by_hand}"
         )
     kind, _, digits = checksum.partition(":")
@@ -130,32 +133,39 @@ def _receive(url: str, partial: Path) -> bool:
 
 
 def unpack(archive: Path, folder: Path, expected: tuple[str, ...]) -> None:
-    """Unpack a tar or zip archive into `folder`, all of it or nothing.
+    """Unpack a tar or zip archive into `folder`, all of it or nothing. Folders that are there get what they lack.
 
     Args:
         expected: paths, any of which the archive has to hold.
 
     Raises:
-        DatasetError: the archive is damaged or another one, a member is a link or device or would be written outside `folder`,
-            or something else is in its place.
+        DatasetError: the archive is damaged or another one, or too large; a member is a link or device or would be written
+            outside `folder`; or another file is in the place of one.
     """
     partial = folder / f".{archive.name}.unpacking"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
+        files = size = 0
         for name, content in bar(_members(archive), desc=f"unpacking {archive.name}", unit="file"):
-            path = inside(partial, name, archive)
+            path, files = inside(partial, name, archive), files + 1
             path.parent.mkdir(parents=True, exist_ok=True)
             with content, open(path, "wb") as file:
-                shutil.copyfileobj(content, file, _CHUNK)
+                while chunk := content.read(_CHUNK):
+                    size += file.write(chunk)
+                    if size > MOST_BYTES or files > MOST_FILES:
+                        raise DatasetError(f"{archive} unpacks to more than any of these data sets: do not use this archive")
         if not any((partial / path).exists() for path in expected):
             raise DatasetError(f"{archive} holds no {' or '.join(expected)}: it is another archive, remove it")
-        entries = [folder / entry.name for entry in partial.iterdir()]
-        for entry in entries:
-            if entry.is_dir():
-                raise DatasetError(f"{entry} would be overwritten by {archive.name}: move it away and run this command again")
-        for entry in entries:
-            os.replace(partial / entry.name, entry)
+        unpacked = [path.relative_to(partial) for path in partial.rglob("*") if path.is_file()]
+        for path in unpacked:
+            if (folder / path).exists() and not filecmp.cmp(partial / path, folder / path, shallow=False):
+                raise DatasetError(
+                    f"{folder / path} would be overwritten by {archive.name}: move it away and run this command again"
+                )
+        for path in unpacked:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(partial / path, folder / path)
     except _DAMAGED_ARCHIVE as error:
         raise DatasetError(f"{archive} is damaged ({error}): remove it and get it again") from None
     finally:
@@ -163,7 +173,13 @@ def unpack(archive: Path, folder: Path, expected: tuple[str, ...]) -> None:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """The name and the open content of every file in an archive; folders are skipped."""
+    """The name and the open content of every file in an archive; folders, and what macOS adds to archives, are skipped."""
+    for name, content in _all_members(archive):
+        if not {"__MACOSX", ".DS_Store"} & set(PurePosixPath(name).parts):
+            yield name, content
+
+
+def _all_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             for member in file.infolist():

@@ -93,11 +93,17 @@ def read_pairs(metadata: Path) -> dict[str, dict[str, Any]]:
         path = metadata / name
         try:
             entries = json.loads(path.read_text(encoding="utf-8", errors="replace"))["data"]
-            pairs |= {str(entry["wav"]): entry for entry in entries if _room(entry) in CLASSES}
+            found = [(str(entry["wav"]), entry) for entry in entries if _room(entry) in CLASSES]
+            wrong = [wav for wav, entry in found if not isinstance(entry.get("asr_text") or "", str)]
         except FileNotFoundError:
             raise DatasetError(f"{path} is missing: unpack the recordings again") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise DatasetError(f"{path} is not the metadata of Places Audio Captions: unpack the recordings again") from None
+        if wrong:
+            raise DatasetError(f"{path} has a transcript that is no text, of {wrong[0]!r}: unpack the recordings again")
+        for wav, entry in found:
+            if pairs.setdefault(wav, entry) is not entry:
+                raise DatasetError(f"{path} has two entries about {wav!r}: unpack the recordings again")
     return pairs
 
 

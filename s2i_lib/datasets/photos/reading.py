@@ -1,5 +1,6 @@
 """How the files of the photo data sets are read, and when they are refused."""
 
+import codecs
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,16 +32,31 @@ def read_captions(path: Path, count: int = CAPTIONS_PER_PHOTO) -> tuple[Caption,
     stand for quotation marks, degree signs and the like and are dropped. Empty lines are skipped. What is mentioned is unknown.
 
     Raises:
-        DatasetError: no such file, or fewer captions than that.
+        DatasetError: no such file, no text, or fewer captions than that.
     """
     if not path.is_file():
         raise DatasetError(f"caption file {path} is missing: unpack the captions again")
-    text = path.read_bytes().decode("utf-8", errors="replace").replace("\ufffd", " ")
+    text = decoded(path).replace("\ufffd", " ")
     lines = [" ".join(line.split()) for line in re.split(r"[\r\n]+", text)]
     captions = [line for line in lines if any(character.isalnum() for character in line)]
     if len(captions) < count:
         raise DatasetError(f"caption file {path} holds {len(captions)} captions instead of {count}: unpack the captions again")
     return tuple(Caption(text, {}) for text in captions[:count])
+
+
+def decoded(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 if it begins with its byte order mark; bytes that are neither are replaced.
+
+    Raises:
+        DatasetError: it holds zero bytes, so that it is no text, or UTF-16 or 32 without a mark.
+    """
+    content = path.read_bytes()
+    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace")
+    if b"\0" in content:
+        raise DatasetError(f"{path} is no text in UTF-8: unpack it again")
+    return content.decode("utf-8", errors="replace")
 
 
 def composed_captions(describe: Describe, attributes: Mapping[str, str], seed: Sequence[int]) -> tuple[Caption, ...]:
