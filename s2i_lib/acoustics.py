@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torchaudio import functional as AF
 
-from s2i_lib.audio import SAMPLE_RATE, load_audio, save_whole_audio, set_level
+from s2i_lib.audio import SAMPLE_RATE, load_audio, save_audio, set_level
 from s2i_lib.voices import RATES, change_rate, check_waveform, shift_voice
 from s2i_lib.workers import write_missing_files
 
@@ -353,4 +353,4 @@ def write_degraded_speech(
 
 def _record_to_file(paths: list[Path], seed: int, job: tuple[int, Conditions, Path]) -> None:
     row, conditions, target = job
-    save_whole_audio(target, record(paths, row, conditions, seed))
+    save_audio(target, record(paths, row, conditions, seed))

@@ -1,7 +1,7 @@
 """Sound files and the log-mel front end (Section III-F of the paper)."""
 
+import io
 import math
-import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from s2i_lib.decoding import AudioError as AudioError
 from s2i_lib.decoding import decode, mix
+from s2i_lib.files import save_atomically
 
 SAMPLE_RATE = 16_000
 NUM_MELS = 40
@@ -58,22 +59,19 @@ def _resample(waveform: torch.Tensor, rate: int, sample_rate: int) -> torch.Tens
 
 
 def save_audio(path: str | Path, waveform: ArrayLike, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write a (samples,) waveform in [-1, 1] as 16-bit wav or flac, by the suffix of `path`.
+    """Write a (samples,) waveform in [-1, 1] as 16-bit wav or flac, by the suffix of `path`, as a whole or not at all.
 
     Raises:
-        AudioError: the folder does not exist, or the suffix names no such format.
+        AudioError: the folder does not exist, the suffix names no such format, or the file cannot be written.
     """
+    path, content = Path(path), io.BytesIO()
+    if path.suffix.lower() not in (".wav", ".flac") or not path.parent.is_dir() or path.is_dir():
+        raise AudioError(f"{path}: cannot be written; give an existing folder and a name that ends in .wav or .flac")
+    soundfile.write(content, np.asarray(waveform), sample_rate, subtype="PCM_16", format=path.suffix[1:].upper())
     try:
-        soundfile.write(path, np.asarray(waveform), sample_rate, subtype="PCM_16")
-    except (TypeError, ValueError, soundfile.LibsndfileError):
-        raise AudioError(f"{path}: cannot be written; give an existing folder and a name that ends in .wav or .flac") from None
-
-
-def save_whole_audio(path: Path, waveform: ArrayLike) -> None:
-    """Write beside `path` and rename, so that a killed worker leaves no half recording; see ``save_audio``."""
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    save_audio(part, waveform)
-    os.replace(part, path)
+        save_atomically(path, lambda file: file.write(content.getvalue()))
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def set_level(waveform: torch.Tensor, level: float = LEVEL) -> torch.Tensor:

@@ -47,12 +47,16 @@ def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> st
     if recognizer not in RECOGNIZERS:
         raise ValueError(f"recognizer {recognizer!r} is unknown; choose from {', '.join(RECOGNIZERS)}")
     samples, engine = np.asarray(waveform, dtype=np.float32), _recognizer(recognizer)
+    if not len(samples):
+        return ""
     if recognizer == "whisper_tiny_en":
         segments, _ = engine.transcribe(samples, language="en", beam_size=1, without_timestamps=True)
         return plain_words(" ".join(segment.text for segment in segments))
     engine.start_utt()
-    engine.process_raw((samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes(), full_utt=True)
-    engine.end_utt()
+    try:
+        engine.process_raw((samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes(), full_utt=True)
+    finally:  # an utterance that stays open makes every later one fail
+        engine.end_utt()
     return plain_words(engine.hyp().hypstr) if engine.hyp() else ""
 
 

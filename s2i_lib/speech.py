@@ -18,7 +18,7 @@ import torchaudio
 from numpy.typing import NDArray
 
 from s2i_lib import synthesizers
-from s2i_lib.audio import SAMPLE_RATE, save_whole_audio, set_level
+from s2i_lib.audio import SAMPLE_RATE, save_audio, set_level
 from s2i_lib.files import project_root
 from s2i_lib.invented import sounds
 from s2i_lib.workers import write_missing_files
@@ -154,7 +154,7 @@ def seed_of(text: str) -> int:
 
 def _speak_to_file(voice: str, job: tuple[str, Path]) -> None:
     text, path = job
-    save_whole_audio(path, synthesize(text, seed_of(text), voice))
+    save_audio(path, synthesize(text, seed_of(text), voice))
 
 
 def speak_captions(jobs: list[tuple[str, Path]], processes: int | None = None, voice: str = VOICE) -> int:

@@ -194,3 +194,13 @@ def test_a_recorder_that_does_not_know_the_length_is_believed(tmp_path):
     content[4:8] = b"\xff\xff\xff\xff"
     path.write_bytes(content)
     assert len(load_audio(path)) == 8000
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("s2i_lib.files.os.replace", full)
+    with pytest.raises(AudioError, match=r"speech.wav: cannot be written \(No space left on device\)"):
+        audio.save_audio(tmp_path / "speech.wav", tone(440, 1.0))
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from s2i_lib import audio, recognition, speech
 
@@ -49,3 +50,12 @@ def test_without_errors_there_is_nothing_to_imitate():
     with pytest.raises(ValueError, match="none to imitate"):
         none = {"substitute": 0.0, "delete": 0.0, "insert": 0.0}
         recognition.corrupt_words("a bird", 0.5, none, {}, np.random.default_rng(0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recognition.RECOGNIZERS)
+def test_an_empty_utterance_leaves_the_recognizer_as_it_was(name):
+    spoken = torch.from_numpy(speech.synthesize("this bird has a red crown and black wings."))
+    before = recognition.recognize(spoken, name)
+    assert recognition.recognize(torch.zeros(0), name) == ""
+    assert recognition.recognize(spoken, name) == before

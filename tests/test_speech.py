@@ -126,3 +126,24 @@ def test_the_unseen_synthesizer_speaks_into_files_too(tmp_path):
     assert speech.speak_captions([(SENTENCE, path)], processes=1, voice=speech.UNSEEN_SYNTHESIZER) == 1
     spoken = torch.from_numpy(speech.synthesize(SENTENCE, voice=speech.UNSEEN_SYNTHESIZER))
     assert torch.allclose(audio.load_audio(path), spoken, atol=1e-3)  # 16 bits
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("一只红色的鸟", "cannot say '一'"),
+        ("a red bird 鸟", "cannot say '鸟'"),
+        ("красная птица", "cannot say"),
+        ("🐦 !", "nothing to speak"),
+    ],
+)
+def test_what_the_voices_cannot_say_is_named(text, reason):
+    assert reason in speech.why_unspeakable(text)
+    with pytest.raises(ValueError, match=reason):
+        speech.synthesize(text)
+
+
+def test_accents_digits_and_punctuation_can_be_said():
+    for text in ("a café brown back.", "2 wing bars", "naïve: “grey”, 50 % white"):
+        assert speech.why_unspeakable(text) == ""
+    assert "..." in speech.why_unspeakable("鸟" * 500) and len(speech.why_unspeakable("鸟" * 500)) < 200

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2i_lib import speech
-from s2i_lib.audio import save_whole_audio
+from s2i_lib.audio import save_audio
 from s2i_lib.config import Config
 from s2i_lib.datasets import load_dataset
 from s2i_lib.invented.sentences import Sentence, compose
@@ -102,9 +102,9 @@ def _speak(
 
 def _speak_text_to_file(job: tuple[str, str, Path]) -> None:
     text, voice, path = job
-    save_whole_audio(path, speech.synthesize(text, speech.seed_of(text), voice))
+    save_audio(path, speech.synthesize(text, speech.seed_of(text), voice))
 
 
 def _speak_to_file(job: tuple[str, str, Path]) -> None:
     phonemes, voice, path = job
-    save_whole_audio(path, speech.synthesize_phonemes(phonemes, speech.seed_of(phonemes), voice))
+    save_audio(path, speech.synthesize_phonemes(phonemes, speech.seed_of(phonemes), voice))

@@ -165,7 +165,7 @@ def as_conditions(table: pd.DataFrame) -> list[Conditions]:
 def _record_voice(job: tuple[str, Conditions, int, Path]) -> None:
     text, conditions, row, path = job
     spoken = torch.from_numpy(speech.synthesize(text, speech.seed_of(text), conditions.speaker))
-    audio.save_whole_audio(path, acoustics.degrade(spoken, conditions, np.random.default_rng([2, row])))
+    audio.save_audio(path, acoustics.degrade(spoken, conditions, np.random.default_rng([2, row])))
 
 
 # --- the robustness study ---
