@@ -15,6 +15,7 @@ LONGEST = 600.0  # seconds; what is longer is refused before it fills the memory
 RATES = (4000, 192_000)  # hertz; a file that says something else is broken
 BLOCK = 1 << 18  # samples of all channels that are decoded at a time: 1 MB
 LARGEST_PIPE = 1 << 29  # bytes read from a pipe, whose length nobody knows: ten minutes of the largest usual kind
+LARGEST_SAMPLE = 1e10  # full scale is 1, of whole numbers that nobody has scaled 2e9; larger ones are no sound
 CANCELLED = 0.01  # power of the mix over power of the loudest channel, below which channels cancel each other out
 # Containers of telephones and browsers. Formats that name other files or addresses, such as playlists, are left out.
 CONTAINERS = "mov,matroska,ogg,aac,amr,wav,w64,mp3,flac,aiff,caf,asf,ac3,avi,mpegts"
@@ -63,8 +64,8 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
         frames += len(samples)
         if frames > LONGEST * rate:
             raise AudioError(_too_long(path))
-        if not np.isfinite(samples).all():
-            raise AudioError(f"{path}: the recording holds values that are not numbers")
+        if not (np.abs(samples) <= LARGEST_SAMPLE).all():  # also where they are no numbers
+            raise AudioError(f"{path}: the recording holds values that are not numbers, or far too large ones")
         if len(samples):
             yield Block(samples, rate)
     if frames == 0:

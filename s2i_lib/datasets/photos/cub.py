@@ -181,9 +181,9 @@ def _classes_of(images: Path) -> list[tuple[int, str, int]]:
     """Published number, name and count of photographs of the classes of an excerpt."""
     path = images / "classes.csv"
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [(int(row["cub_class"]), row["name"], int(row["photographs"])) for row in csv.DictReader(file)]
-    except (KeyError, TypeError, ValueError):
+        table = csv.DictReader(decoded(path).splitlines())
+        rows = [(int(row["cub_class"]), str(row["name"]), int(row["photographs"])) for row in table]
+    except (KeyError, TypeError, ValueError, csv.Error):
         rows = []
     numbers = [number for number, *_ in rows]
     if not rows or len(set(numbers)) < len(rows) or not set(numbers) <= set(range(1, NUM_CLASSES + 1)):

@@ -159,13 +159,12 @@ def read_shares(folder: Path) -> dict[int, Shares]:
         DatasetError: the file is missing or damaged.
     """
     if (path := folder / "class_attributes.csv").is_file():
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
         try:
+            rows = list(csv.DictReader(decoded(path).splitlines()))
             found: dict[int, Shares] = {
                 int(row.pop("cub_class")): {answer: float(share) for answer, share in row.items()} for row in rows
             }
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, csv.Error):
             raise DatasetError(f"{path} is damaged: copy the excerpt again") from None
     else:
         path, names = folder / "attributes" / "class_attribute_labels_continuous.txt", _answer_names(folder)

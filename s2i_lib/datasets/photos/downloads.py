@@ -4,6 +4,7 @@ Archives come from strangers: a member that would be written elsewhere is refuse
 torchvision can download and check, but start again from the first byte when a connection breaks; these files are too large.
 """
 
+import errno
 import filecmp
 import gzip
 import hashlib
@@ -11,6 +12,7 @@ import http.client
 import lzma
 import os
 import shutil
+import struct
 import tarfile
 import time
 import urllib.error
@@ -29,7 +31,11 @@ from s2i_lib.progress import bar
 ATTEMPTS, PAUSE_SECONDS, TIMEOUT_SECONDS = 5, 2.0, 60
 MOST_BYTES, MOST_FILES = 300 * 2**30, 5_000_000  # of Places 205, the largest: 132 GB and 2.5 million files
 _CHUNK = 1 << 20
-_DAMAGED_ARCHIVE = (tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+_DAMAGED_ARCHIVE = (
+    *(tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, RuntimeError, ValueError, OverflowError, IndexError, KeyError, struct.error),
+)
+_OF_THIS_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE)
 
 
 def fetch(name: str) -> list[str]:
@@ -166,8 +172,13 @@ def unpack(archive: Path, folder: Path, expected: tuple[str, ...]) -> None:
         for path in unpacked:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             os.replace(partial / path, folder / path)
-    except _DAMAGED_ARCHIVE as error:
-        raise DatasetError(f"{archive} is damaged ({error}): remove it and get it again") from None
+    except DatasetError:
+        raise
+    except (OSError, *_DAMAGED_ARCHIVE) as error:
+        if isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE:
+            raise
+        reason = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
+        raise DatasetError(f"{archive} is damaged ({reason}): remove it and get it again") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

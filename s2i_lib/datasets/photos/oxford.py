@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from s2i_lib.datasets.errors import DatasetError
+from s2i_lib.datasets.photos.matlab import read_array
 from s2i_lib.datasets.photos.oxford_captions import ATTRIBUTES, COLOUR_ATTRIBUTES, compose_caption, species_attributes
 from s2i_lib.datasets.photos.parts import Part, Photo, part_folder
 from s2i_lib.datasets.photos.reading import CAPTIONS_PER_PHOTO, composed_captions, labels_and_splits, read_captions
@@ -94,13 +95,11 @@ def read(folder: Path, captions: str = "reed") -> list[Photo]:
 
 def _read_classes(path: Path) -> list[int]:
     """Class id of image 1, 2, ..."""
-    from scipy.io import loadmat  # imported here: who draws a picture needs no scipy
-
     try:
-        numbers = np.asarray(loadmat(path)["labels"]).ravel()
-    except Exception as error:  # scipy raises whatever its parser stumbles over
+        numbers = read_array(path, "labels")
+    except ValueError as error:
         raise DatasetError(f"{path} cannot be read ({error}): fetch it again") from None
-    if numbers.dtype.kind not in "iuf" or not np.isin(numbers, TRAIN_CLASSES + TEST_CLASSES).all():
+    if not np.isin(numbers, TRAIN_CLASSES + TEST_CLASSES).all():
         raise DatasetError(f"{path} holds other classes than 1 to {NUM_CLASSES}: fetch it again")
     return [int(number) for number in numbers]
 
