@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_gallery(commands)
     _add_data(commands)
+    _add_drill(commands)
     add_config_parser(commands)
     add_parser(commands)
     return parser
@@ -105,6 +106,24 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="verify: go on without the photographs that cannot be used, and write down which these are and why",
     )
     data.set_defaults(command=_data)
+
+
+def _add_drill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    drill = commands.add_parser("drill", help="kill, starve and damage runs on purpose, and see what becomes of them")
+    drill.add_argument("names", nargs="*", help="killed, twice, full_disk, little_memory, read_only, moved_clock, cut_files")
+    drill.set_defaults(command=_drill)
+
+
+def _drill(options: argparse.Namespace) -> int:
+    import tempfile
+
+    from s2i_lib.run.drill import DRILLS, drill
+
+    known = [one.__name__ for one in DRILLS]
+    if unknown := [name for name in options.names if name not in known]:
+        raise ValueError(f"there is no drill {unknown[0]!r}; choose from {', '.join(known)}")
+    with tempfile.TemporaryDirectory(prefix="s2i-drill-") as folder:
+        return drill(Path(folder), tuple(options.names))
 
 
 def _translate(options: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ from s2i_lib.features import (
     to_pixels,
     to_signed,
 )
+from s2i_lib.files import load_array
 from s2i_lib.inference import embed_inputs, generate
 from s2i_lib.models.checkpoint import load_classifier, load_speech_model
 from s2i_lib.models.classifiers import most_probable, predict_with_features
@@ -282,7 +283,7 @@ def method_embeddings(config: Config, evaluator: Evaluator) -> dict[str, Floats]
 
     The recipe ``text`` gives a row per recognizer: the transcripts that chapter 12 kept, encoded by the text encoder.
     """
-    own = {RECIPES[config.recipe].method: np.load(embeddings_path(config, "test"))[evaluator.rows]}
+    own = {RECIPES[config.recipe].method: load_array(embeddings_path(config, "test"))[evaluator.rows]}
     if config.recipe == "text":
         model = load_speech_model(config).to(pick_device())
         for name in RECOGNIZERS:

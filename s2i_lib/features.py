@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from s2i_lib import audio
 from s2i_lib.config import Config
 from s2i_lib.datasets import Caption, SpokenImages, load_dataset
-from s2i_lib.files import save_array
+from s2i_lib.files import load_array, save_array
 from s2i_lib.models.pretrained import FidInception
 from s2i_lib.models.teacher import Teacher
 from s2i_lib.models.text_encoder import encode_characters
@@ -116,7 +116,7 @@ def states_path(config: Config, source: str) -> Path:
 
 
 def _load_frames(path: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    return np.load(path, mmap_mode="r"), np.load(path.with_name(f"{path.stem}_offsets.npy"))
+    return load_array(path, in_memory=False), load_array(path.with_name(f"{path.stem}_offsets.npy"))
 
 
 def speech_source(config: Config, split: str) -> str:
@@ -134,7 +134,7 @@ def image_shards(dataset: SpokenImages) -> Iterator[torch.Tensor]:
     """The (n, 3, size, size) uint8 images of a split, one class at a time."""
     for shard, records in itertools.groupby(dataset, key=lambda record: record.shard):
         rows = [record.row for record in records]
-        yield torch.from_numpy(np.load(shard)[rows]).permute(0, 3, 1, 2)
+        yield torch.from_numpy(load_array(shard)[rows]).permute(0, 3, 1, 2)
 
 
 def load_images(dataset: SpokenImages, size: int) -> torch.Tensor:
@@ -188,7 +188,7 @@ def cached_features(teacher: Teacher | FidInception, images: torch.Tensor, folde
     if not path.exists():
         features = np.concatenate([extract_features(teacher, part) for part in images.split(256)])
         save_array(path, features)
-    return np.load(path)
+    return load_array(path)
 
 
 def teacher_path(config: Config, split: str, stages: str = "") -> Path:
@@ -200,7 +200,7 @@ def teacher_path(config: Config, split: str, stages: str = "") -> Path:
 
 def load_teacher_features(config: Config, split: str) -> Floats:
     """(N, V, D) float32 teacher features of a split, one row per view; the first is the image as it is."""
-    return np.load(teacher_path(config, split))
+    return load_array(teacher_path(config, split))
 
 
 # --- speech beside pictures ---

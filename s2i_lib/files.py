@@ -50,6 +50,20 @@ def save_text(path: Path, text: str) -> None:
     save_atomically(path, lambda file: file.write(text.encode()))
 
 
+def load_array(path: Path, in_memory: bool = True) -> NDArray[Any]:
+    """What ``save_array`` wrote, or without `in_memory` a view of the file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is cut short or no array; the message says what to do.
+    """
+    try:
+        values: NDArray[Any] = np.load(path, mmap_mode=None if in_memory else "r")
+    except (ValueError, EOFError):
+        raise ValueError(f"{path} is cut short, or no array: remove it and start again, what it held is made anew") from None
+    return values
+
+
 def save_array(path: Path, values: NDArray[Any]) -> None:
     """``save_atomically`` for an array, as ``.npy``."""
     save_atomically(path, lambda file: np.save(file, values))

@@ -10,6 +10,8 @@ from typing import Any, SupportsIndex, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from s2i_lib.files import load_array
+
 
 @dataclass(frozen=True)
 class Caption:
@@ -71,7 +73,7 @@ class Record:
 
 @lru_cache(maxsize=512)
 def _open_shard(path: Path) -> NDArray[np.uint8]:
-    shard: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    shard: NDArray[np.uint8] = load_array(path, in_memory=False)
     return shard
 
 

@@ -12,6 +12,7 @@ from s2i_lib.config import Config
 from s2i_lib.datasets import SpokenImages, get_spec, load_dataset
 from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device
 from s2i_lib.features import load_images, to_signed
+from s2i_lib.files import load_array
 from s2i_lib.models.checkpoint import classifier_path, load_classifier, save_weights
 from s2i_lib.models.classifiers import build_classifier, classifier_heads, predict_attributes
 from s2i_lib.preparation.images import write_classifier_images
@@ -36,7 +37,7 @@ def _classifier_training_set(config: Config, kind: str) -> tuple[torch.Tensor, d
     elif kind == "attributes":
         write_classifier_images(config)
         folder = config.data_dir / "classifiers"
-        images = torch.from_numpy(np.load(folder / f"images_{config.classifier_size}.npy"))
+        images = torch.from_numpy(load_array(folder / f"images_{config.classifier_size}.npy"))
         answers = json.loads((folder / "attributes.json").read_text())
     else:
         dataset = load_dataset(config.dataset, "test" if photos else "classifier", config.data_dir)

@@ -5,6 +5,7 @@ killed ends with the same numbers as one that was not. Nothing is selected by a 
 """
 
 import math
+import pickle
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,7 +56,7 @@ class Checkpoint:
     """Everything a loop needs to go on: modules, optimisers, position and history, in one file replaced atomically.
 
     Raises:
-        ValueError: the file was written under another configuration.
+        ValueError: the file was written under another configuration, or is damaged.
     """
 
     def __init__(self, path: Path, fingerprint: str, **parts: _Stateful):
@@ -64,7 +65,10 @@ class Checkpoint:
         self.fingerprint, self._saved = fingerprint, time.monotonic()
         if not path.exists():
             return
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError):
+            raise ValueError(f"{path} is cut short, or no checkpoint: remove it to train again") from None
         if state["fingerprint"] != self.fingerprint:
             raise ValueError(f"{path} was written under another configuration: remove it to train again")
         self.position, self.history = state["position"], state["history"]

@@ -17,7 +17,7 @@ from s2i_lib.config import Config
 from s2i_lib.datasets import SpokenImages, load_dataset
 from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device, to_device
 from s2i_lib.features import embeddings_path, load_images, positive_labels
-from s2i_lib.files import save_text
+from s2i_lib.files import load_array, save_text
 from s2i_lib.inference import generate
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE, generator_path, load_classifier, save_weights
 from s2i_lib.models.classifiers import predict_attributes
@@ -61,7 +61,7 @@ def load_gan_data(config: Config) -> GanData:
     """Training images at the generator's size and the embeddings that chapter 05 wrote."""
     dataset, recipe = load_dataset(config.dataset, "train", config.data_dir), RECIPES[config.recipe]
     encoders = [config.model_copy(update={"recipe": name}) for name in (recipe.encoder, *recipe.further_encoders)]
-    embeddings = [caption_embeddings(np.load(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
+    embeddings = [caption_embeddings(load_array(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
     return GanData(
         load_images(dataset, config.gan.image_size),
         torch.from_numpy(positive_labels(config, dataset)),
@@ -174,7 +174,7 @@ def _attribute_probe(config: Config, generator: nn.Module, sentences: int = 200)
     if not spec.knows_attributes:
         return None
     dataset = load_dataset(config.dataset, "test", config.data_dir)
-    embeddings = torch.from_numpy(np.load(embeddings_path(config, "test")))
+    embeddings = torch.from_numpy(load_array(embeddings_path(config, "test")))
     rows = np.random.default_rng(0).permutation(len(embeddings))[:sentences]
     mentioned = [dataset.utterances[row].caption.mentioned for row in rows]
     classifier, colours = load_classifier(config, "attributes"), spec.colour_attributes
