@@ -45,9 +45,9 @@ def load_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> torch.Tensor
     samples, rate = decode(path)
     waveform = torch.from_numpy(mix(samples))
     if len(waveform) < SHORTEST * rate:
-        raise AudioError(f"{path}: {len(waveform) / rate:.2f} s of sound is too short to hold a description")
+        raise AudioError(f"{path}: {len(waveform) / rate:.2f} s of sound is too short; say a whole sentence")
     if waveform.abs().max() < SILENCE:
-        raise AudioError(f"{path}: the recording is silent")
+        raise AudioError(f"{path}: the recording is silent; record it again")
     return set_level(_resample(waveform, rate, sample_rate))
 
 

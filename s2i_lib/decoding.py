@@ -65,11 +65,11 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
         if frames > LONGEST * rate:
             raise AudioError(_too_long(path))
         if not (np.abs(samples) <= LARGEST_SAMPLE).all():  # also where they are no numbers
-            raise AudioError(f"{path}: the recording holds values that are not numbers, or far too large ones")
+            raise AudioError(f"{path}: the recording holds values that are not numbers, or far too large ones; record it again")
         if len(samples):
             yield Block(samples, rate)
     if frames == 0:
-        raise AudioError(f"{path}: the file holds no samples")
+        raise AudioError(f"{path}: the file holds no samples; record it again")
 
 
 def decode(path: str | Path) -> Block:
@@ -98,7 +98,7 @@ def _blocks(path: Path) -> Iterator[Block]:
     content = None if path.is_file() else _read_pipe(path)
     try:
         if (path.stat().st_size if content is None else len(content)) == 0:
-            raise AudioError(f"{path}: the file is empty")
+            raise AudioError(f"{path}: the file is empty; record it again")
         # bytes, since a name need not be text; with a name, libsndfile reads faster than through Python
         with soundfile.SoundFile(os.fsencode(path) if content is None else io.BytesIO(content)) as file:
             if file.frames:
@@ -139,7 +139,7 @@ def _check_complete(path: Path) -> None:
     streamed = promised >= 0x7FFF0000  # recorders that write to a pipe do not know the length: 2 or 4 GB stand for that
     # Some count the eight bytes of the header in, and an odd length is padded.
     if header[:4] == b"RIFF" and not streamed and promised > size + 9:
-        raise AudioError(f"{path}: the file is truncated ({size} of {promised} bytes)")
+        raise AudioError(f"{path}: the file is truncated ({size} of {promised} bytes); copy it again")
 
 
 def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes]) -> Iterator[Block]:

@@ -100,10 +100,10 @@ def read_recording(path: str | Path) -> Recording:
     parts.append(resampler.resample_chunk(np.zeros((0, channels), dtype=np.float32), last=True))
     waveform = torch.from_numpy(mix(np.concatenate(parts)))
     if len(waveform) < SHORTEST * SAMPLE_RATE:
-        raise AudioError(f"{path}: {len(waveform) / SAMPLE_RATE:.2f} s of sound is too short to hold a description")
+        raise AudioError(f"{path}: {len(waveform) / SAMPLE_RATE:.2f} s of sound is too short; say a whole sentence")
     waveform = _without_rumble(waveform - waveform.mean())
     if waveform.abs().max() < SILENCE:
-        raise AudioError(f"{path}: the recording is silent")
+        raise AudioError(f"{path}: the recording is silent; record it again")
     return Recording(path, waveform, first.rate, channels, at_full_scale / count)
 
 
