@@ -8,8 +8,11 @@ The notebooks are the product; this package holds what more than one of them nee
 
 import os
 
+from s2i_lib import home
+
 __version__ = "0.1.0"
 
 # Nothing leaves this machine unasked, and no library keeps an identifier of it. Set before the first of them is imported.
 for _variable in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ.setdefault(_variable, "1")
+home.prepare()

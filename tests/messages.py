@@ -1,6 +1,6 @@
 """A pytest plugin that writes down every sentence with which a command refuses its user, as the tests provoke them.
 
-PYTHONPATH=tests python -m pytest -q -p messages --messages docs/messages.md tests`` does it.
+``PYTHONPATH=tests python -m pytest -p messages --messages docs/messages.md tests`` does it.
 """
 
 import contextlib
