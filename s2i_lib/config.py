@@ -12,12 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from s2i_lib.datasets import DatasetSpec, class_counts, get_spec
 from s2i_lib.files import project_root
 from s2i_lib.profiles import PROFILES
 from s2i_lib.recipes import RECIPES
+from s2i_lib.sections import (
+    NEWER,
+    ClassifierConfig,
+    DataConfig,
+    EncoderConfig,
+    GanConfig,
+    ScoreConfig,
+    Section,
+    TeacherConfig,
+)
 
 OVERRIDES_FILE = "overrides.json"  # in the project's folder: values of one's own for every run there
 
@@ -26,163 +36,7 @@ class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the key and the cure."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataConfig(_Section):
-    """How much of the data set is made. Counts are per class; `images_for_classifier` more images of each test class, used for
-    nothing else, train the class classifier behind the inception score. `renditions` is how often, for recipes of many voices,
-    as many captions of every training picture are spoken: each time further captions, by other voices in other conditions.
-    `speech` is what is recorded: the synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
-    `captions` says where sentences come from: composed from `attributes`, those of rendered pictures or what annotators saw;
-    written by people for `reed` et al. (2016); or `transcripts` of what people said.
-    """
-
-    num_classes: int = 200
-    num_train_classes: int = 150
-    images_per_train_class: int = 30
-    images_per_test_class: int = 20
-    images_for_classifier: int = 40
-    spoken_captions: int = 2
-    renditions: int = 2
-    speech: Literal["clean", "degraded"] = "clean"
-    captions: Literal["attributes", "reed", "transcripts"] = "attributes"
-    image_size: int = 256
-    seed: int = 0
-
-
-class TeacherConfig(_Section):
-    """The frozen image encoder (Eq. 3). `power` is the exponent of the generalised mean over its grid, 1 for the mean.
-
-    `views` says what it is shown of a picture, see ``models.teacher.teacher_views``: the `whole` of it (Section III-B, "a
-    resolution of 256 x 256"), the whole and its `mirror` image (ours), its `centre` (how these networks are usually tested) or
-    ten crops as in the `released` code. `stages` says which features a student is taught: those of the `last` grid (Eq. 3), or
-    of what `all` stages of the network end with, see ``models.pretrained``.
-    """
-
-    name: Literal["efficientnet_lite0", "googlenet"] = "efficientnet_lite0"
-    views: Literal["whole", "mirror", "centre", "released"] = "mirror"
-    image_size: int = 224
-    power: float = 3.0
-    stages: Literal["last", "all"] = "last"
-    batch_size: int = 32
-
-
-class EncoderConfig(_Section):
-    """The speech encoder (Eq. 2), or the text encoder of the baselines, and its training (Eq. 6).
-
-    `splice` joins halves of two utterances, `class_mean_targets` lets the student aim at class means; both belong to the
-    recommended recipe. `positives` says which pictures one sentence describes equally well, so that they share their target and
-    are no negatives for each other's sentences: those of a class, or none but the picture itself. `speech` is what is learned
-    from: the recordings; many voices in many conditions that say more captions (a text encoder reads those); several voices
-    that say each once, in quiet; or what the captions mention, said by these voices in the `invented` language, in which the
-    test is heard, too. `front_end` `whisper` puts the frozen encoder of a recognizer before a small network, which reads its
-    last layer or a learned sum of all `layers`; `whisper_weights` is a file of it, by default the one in a package. `pooling`
-    makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
-    exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last
-    weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that
-    the student is taught, None for all features; it is the dimension D of the embedding.
-    """
-
-    input: Literal["speech", "text"] = "speech"
-    front_end: Literal["log_mel", "whisper"] = "log_mel"
-    layers: Literal["last", "all"] = "last"
-    whisper_weights: str = ""
-    speech: Literal["recorded", "many_voices", "several_voices", "invented"] = "recorded"
-    target_dim: int | None = 128
-    width: int = 32
-    rnn_dim: int | None = 512
-    pooling: Literal["mean", "all_steps", "last"] = "mean"
-    loss: Literal["teacher_student", "norm", "norm_jel", "released", "contrastive", "classifier"] = "teacher_student"
-    weights: Literal["balanced", "paper"] = "balanced"
-    epochs: int = 40
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-5
-    ema_decay: float = 0.0
-    splice: bool = False
-    class_mean_targets: bool = False
-    positives: Literal["class", "image"] = "class"
-
-
-class GanConfig(_Section):
-    """The generator, its discriminators and their training (Eqs. 10-14).
-
-    `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
-    Of the modulated generator's loss, `consistency_weight` is that of the frozen teacher (``training.consistency``) and
-    `patch_weight` that of the discriminator's opinion about patches.
-    """
-
-    model: Literal["stackgan_v2", "stackgan_v1", "modulated"] = "stackgan_v2"
-    base_size: int = 16
-    num_scales: int = 3
-    noise_dim: int = 100
-    condition_dim: int = 128
-    generator_width: int = 32
-    discriminator_width: int = 32
-    augment_condition: bool = True
-    kl_weight: float = 2.0
-    penalty_weight: float = 2.0
-    penalty_every: int = 4
-    matching_weight: float = 1.0
-    steps: int = 4000
-    batch_size: int = 24
-    generator_learning_rate: float = 2e-4
-    discriminator_learning_rate: float = 2e-4
-    beta1: float = 0.5
-    ema_decay: float = 0.999
-    consistency_weight: float = 0.0
-    patch_weight: float = 0.0
-    compile: bool = False
-
-    @property
-    def draws_conditions(self) -> bool:
-        """Does the generator draw random numbers beside its noise (conditioning augmentation)?"""
-        return self.augment_condition and self.model != "modulated"
-
-    @property
-    def image_size(self) -> int:
-        """Side of the largest image drawn, in pixels. StackGAN-v1 goes from the smallest to the largest of three scales."""
-        return self.base_size * 2 ** (self.num_scales - 1)
-
-
-class ClassifierConfig(_Section):
-    """The classifiers that score generated images; they never see a generated image in training. The attribute classifier
-    learns from `images` pictures of random attribute combinations. `network` is that of the class classifier: a small residual
-    network or a pretrained Inception-v3 (Section IV-A, chapter 22).
-    """
-
-    network: Literal["residual", "inception"] = "residual"
-    images: int = 4000
-    width: int = 32
-    epochs: int = 12
-    batch_size: int = 64
-    learning_rate: float = 2e-3
-
-
-class ScoreConfig(_Section):
-    """How many images are generated for the scores, and by which `network` the distances see them: EfficientNet-Lite0, or the
-    Inception-v3 that FID is defined with.
-    """
-
-    network: Literal["lite0", "inception"] = "lite0"
-    captions: int = 1000
-    gallery_sentences: int = 5
-    gallery_samples: int = 8
-    inception_splits: int = 10
-
-
-# Fields that committed records were made without.
-NEWER = {
-    "data": ("renditions", "captions"),
-    "teacher": ("stages",),
-    "encoder": ("front_end", "layers", "whisper_weights"),
-    "gan": ("consistency_weight", "patch_weight"),
-}
-
-
-class Config(_Section):
+class Config(Section):
     """Everything that a run depends on. Frozen; its hash names the run in every result record."""
 
     profile: str

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from s2i_lib import metrics
-from s2i_lib.config import GanConfig, load_config
+from s2i_lib.config import load_config
 from s2i_lib.datasets import DATASETS
 from s2i_lib.datasets.rendered import RENDERED
 from s2i_lib.datasets.rendered.captions import one_word_changes
@@ -22,6 +22,7 @@ from s2i_lib.run import chapters, plan
 from s2i_lib.run.chapters import CHAPTERS, Chapter
 from s2i_lib.run.options import parse
 from s2i_lib.run.plan import Job, Selection
+from s2i_lib.sections import GanConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from s2i_lib.config import GanConfig
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.modulated import ModulatedGenerator, ProjectionDiscriminator
 from s2i_lib.models.stackgan import ConditionedConvolution, ConditioningAugmentation, Discriminator, Generator
 from s2i_lib.models.stackgan_v1 import StackGANv1
+from s2i_lib.sections import GanConfig
 
 EMBEDDING, NOISE = 10, 7
 SMALL = {"noise_dim": NOISE, "condition_dim": 6, "generator_width": 8, "discriminator_width": 4}
@@ -92,7 +92,7 @@ def test_the_pixels_of_a_place_begin_as_equals():
     assert torch.equal(details, details[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
-def test_a_patch_of_twenty_pixels_is_judged_by_these_alone():
+def test_a_patch_of_twenty_pixels_is_scored_by_these_alone():
     torch.manual_seed(0)
     discriminator = ProjectionDiscriminator(EMBEDDING, 64, 8)
     images = torch.randn(1, 3, 64, 64, requires_grad=True)

@@ -6,10 +6,10 @@ first.
 
 from torch import nn
 
-from s2i_lib.config import GanConfig
 from s2i_lib.models.modulated import ModulatedGenerator, ProjectionDiscriminator
 from s2i_lib.models.stackgan import Discriminator, Generator
 from s2i_lib.models.stackgan_v1 import StackGANv1
+from s2i_lib.sections import GanConfig
 
 AnyGenerator = Generator | StackGANv1 | ModulatedGenerator
 

@@ -123,7 +123,7 @@ class ProjectionDiscriminator(nn.Module):
 
     (B, 3, size, size) images and (B, D) embeddings to (B,) logits. The second part is an inner product of two 256-d
     vectors, the look of the image and the sentence (Miyato and Koyama, 2018). Beside it, every patch of 20 x 20 pixels is
-    judged for itself (as in PatchGAN, Isola et al., 2017): the few training classes are soon known by heart, their contours and
+    scored for itself (as in PatchGAN, Isola et al., 2017): the few training classes are soon known by heart, their contours and
     feathers are not.
     """
 

@@ -6,10 +6,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from s2i_lib import losses
-from s2i_lib.config import Config, EncoderConfig
+from s2i_lib.config import Config
 from s2i_lib.models.speech_encoder import SpeechEncoder
 from s2i_lib.models.state_encoder import StateEncoder
 from s2i_lib.models.text_encoder import TextEncoder
+from s2i_lib.sections import EncoderConfig
 
 
 class TargetSpace(nn.Module):

@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from s2i_lib import losses
-from s2i_lib.config import GanConfig
 from s2i_lib.models.modulated import ModulatedGenerator, ProjectionDiscriminator
 from s2i_lib.models.stackgan import Discriminator, Generator
 from s2i_lib.models.stackgan_v1 import StackGANv1
+from s2i_lib.sections import GanConfig
 from s2i_lib.training import distributed
 from s2i_lib.training.consistency import TeacherConsistency, mixed_sentences
 
