@@ -225,7 +225,8 @@ def _listen(recognizer: str, path: Path) -> str:
 def write_held_out(config: Config, count: int = 200) -> list[Path]:
     """Let the first voice say captions of training images that are spoken nowhere else: of the kind that is taught, and new.
 
-    Writes ``held_out/<row>.flac``, at most `count` of them, one caption an image; those that exist are kept.
+    Where all of them are spoken, captions of the further pictures that the class classifier learns from stand in. Writes
+    ``held_out/<row>.flac``, at most `count` of them, one caption an image; those that exist are kept.
 
     Raises:
         DatasetError: every caption is spoken.
@@ -233,6 +234,8 @@ def write_held_out(config: Config, count: int = 200) -> list[Path]:
     dataset = load_dataset(config.dataset, "train", config.data_dir)
     taught = config.data.spoken_captions * (config.data.renditions if config.encoder.speech == "many_voices" else 1)
     texts = [record.captions[-1].text for record in dataset if len(record.captions) > taught]
+    if not texts and config.spec.rendered:
+        texts = [record.captions[-1].text for record in load_dataset(config.dataset, "classifier", config.data_dir)]
     if not texts:
         raise DatasetError(f"every caption of {config.dataset} is spoken in training: there is none to hold out")
     chosen = [texts[row] for row in np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int)]
