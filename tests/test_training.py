@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import nn
 
-from s2i_lib import losses
+from s2i_lib import devices, losses
 from s2i_lib.config import load_config
 from s2i_lib.devices import mixed_precision, pick_device
 from s2i_lib.features import load_log_mels, load_speech_data, to_signed
@@ -588,6 +589,29 @@ def test_mixed_precision_follows_the_configuration():
         with mixed_precision(tiny_config(precision=precision)):
             product = torch.ones(2, 2, device=pick_device()) @ torch.ones(2, 2, device=pick_device())
         assert product.dtype == expected
+
+
+@pytest.mark.parametrize(("gain", "fast"), [(2.0, True), (1.05, False), (0.7, False)])
+def test_bfloat16_is_chosen_where_it_was_measured_to_pay_and_the_measurement_kept(tmp_path, monkeypatch, gain, fast):
+    if pick_device().type == "cuda" or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("a GPU, or a processor that has none")
+    measured = []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    monkeypatch.setattr(devices, "bfloat16_gain", lambda: measured.append(1) or gain)
+    choose = devices.has_fast_bfloat16.__wrapped__
+    assert choose() == choose() == fast and len(measured) == 1
+    (kept,) = tmp_path.iterdir()
+    kept.write_text("damaged")
+    assert choose() == fast and len(measured) == 2
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert not choose() and len(measured) == 2
+
+
+def test_the_gain_is_that_of_a_stopwatch(monkeypatch):
+    ticks = iter([value for low in range(6) for value in (0, 4, 10, 12)])  # 4 s in float32, 2 s in bfloat16
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: next(ticks))
+    assert devices.bfloat16_gain() == 2.0
 
 
 def test_in_mixed_precision_too_an_update_is_seen_by_what_follows_in_the_same_step():
