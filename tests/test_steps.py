@@ -12,7 +12,7 @@ from s2i_lib import losses
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.teacher import load_teacher
 from s2i_lib.training.common import adam
-from s2i_lib.training.consistency import SIZE, TeacherConsistency, mixed_sentences
+from s2i_lib.training.consistency import SIZE, TeacherConsistency, mixed_sentences, random_part
 from s2i_lib.training.gan import compile_networks
 from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, stackgan_step
 
@@ -212,6 +212,19 @@ def test_the_gradient_of_the_teacher_exists_where_its_channels_are_silent(consis
     pictures = torch.full((4, 3, 16, 16), value, requires_grad=True)
     network(pictures, sentences[:4]).backward()
     assert pictures.grad.isfinite().all() and pictures.grad.abs().max() > 0
+
+
+def test_the_teacher_sees_another_part_each_time():
+    torch.manual_seed(0)
+    ramp = torch.linspace(-1, 1, 20).expand(1, 3, 20, 20)
+    parts = [random_part(ramp) for _ in range(40)]
+    assert {part.shape for part in parts} == {ramp.shape}
+    slopes = [float((part[0, 0, 0, -5] - part[0, 0, 0, 5]) / (ramp[0, 0, 0, -5] - ramp[0, 0, 0, 5])) for part in parts]
+    assert 0.78 < min(slopes) < 0.85 and max(slopes) == pytest.approx(1) and len({round(slope, 3) for slope in slopes}) == 5
+    assert len({round(float(part[0, 0, 0, 10]), 4) for part in parts}) > 8  # at other places, too
+    images = torch.randn(2, 3, 20, 20, requires_grad=True)
+    random_part(images).sum().backward()
+    assert images.grad.abs().sum() > 0
 
 
 def test_mixed_sentences_lie_between_two_and_are_as_long():

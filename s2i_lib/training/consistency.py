@@ -15,6 +15,7 @@ from s2i_lib.features import to_signed
 from s2i_lib.models.teacher import Teacher, resize
 
 SIZE = 64  # pixels that the teacher sees: a quarter of the cost of 128, and enough to tell combinations apart
+CUT = 0.2  # share of the side that is cut off at most
 RIDGE = 300.0  # of several tried on validation classes, where 30 and 3,000 were a little worse
 
 
@@ -47,10 +48,25 @@ class TeacherConsistency(nn.Module):
         return F.pad((features - self.mean) / self.std, (0, 1), value=1.0)
 
     def forward(self, images: torch.Tensor, sentences: torch.Tensor) -> torch.Tensor:
-        """The contrastive loss of (B, 3, s, s) pictures in [-1, 1] with the (B, D) sentences that they were drawn for."""
-        identified = self._inputs(self.features(images)) @ self.map
+        """The contrastive loss of (B, 3, s, s) pictures in [-1, 1] with the (B, D) sentences that they were drawn for.
+
+        Each call shows the teacher another part of them.
+        """
+        identified = self._inputs(self.features(random_part(images))) @ self.map
         labels = torch.arange(len(images), device=images.device)
         return losses.contrastive_loss(identified, sentences.float(), labels, temperature=0.1)
+
+
+def random_part(images: torch.Tensor) -> torch.Tensor:
+    """A random square of (B, 3, s, s) images with at least four fifths of their side, scaled to the size of the whole.
+
+    If the teacher always saw the same pixels, the generator would learn patterns of dots that only the teacher understands.
+    """
+    size = images.shape[-1]
+    side = size - int(torch.randint(int(CUT * size) + 1, ()))
+    top, left = (int(torch.randint(size - side + 1, ())) for _ in range(2))
+    part = images[..., top : top + side, left : left + side].float()
+    return F.interpolate(part, size=size, mode="bicubic", align_corners=False)
 
 
 def _class_means(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
