@@ -171,7 +171,8 @@ def test_hosted_tests_are_those_of_the_readme():
         yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text()) for name in ("tests.yml", "nightly.yml")
     )
     (job,) = tests["jobs"].values()
-    (every_night,) = nightly["jobs"].values()
+    every_night = nightly["jobs"]["all"]
+    assert "pip-audit --requirement requirements.lock" in commands(nightly["jobs"]["audit"])[0]
     assert job["strategy"]["matrix"]["python"] == PYTHON_VERSIONS
     assert commands(job) == ["./run_tests.sh"] and commands(every_night) == ["./run_tests.sh --all"]
     assert set(tests[True]) == {"push", "pull_request"} and "schedule" in nightly[True]  # YAML reads the key `on` as true

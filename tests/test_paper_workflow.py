@@ -251,7 +251,7 @@ def test_a_run_without_data_stops_at_once_with_the_same_list(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "profile, dataset", [("small", "cub"), ("paper", "birds"), ("smoke", "birds,places"), ("paper", "cubs")]
+    "profile, dataset", [("small", "places"), ("paper", "birds"), ("smoke", "birds,places"), ("paper", "cubs")]
 )
 def test_profiles_and_data_sets_that_do_not_belong_together(tmp_path, profile, dataset):
     done = run_all(tmp_path, "--profile", profile, "--dataset", dataset, "--dry-run")
