@@ -48,6 +48,7 @@ def has_fast_bfloat16() -> bool:
     return gain > WORTHWHILE
 
 
+@torch.enable_grad()  # also where it is asked for first by who draws a picture
 def bfloat16_gain(repetitions: int = 5) -> float:
     """How many times faster than in float32 this machine computes a convolution of the generator and its gradients in bfloat16;
     about a fifth of a second. The quickest of some repetitions in turns counts, since other programs run beside.

@@ -609,6 +609,11 @@ def test_bfloat16_is_chosen_where_it_was_measured_to_pay_and_the_measurement_kep
     assert not choose() and len(measured) == 2
 
 
+@torch.no_grad()
+def test_the_gain_is_measured_with_gradients_wherever_it_is_asked_for():
+    assert 0 < devices.bfloat16_gain(1) < 1000
+
+
 def test_the_gain_is_that_of_a_stopwatch(monkeypatch):
     ticks = iter([value for low in range(6) for value in (0, 4, 10, 12)])  # 4 s in float32, 2 s in bfloat16
     monkeypatch.setattr(devices.time, "perf_counter", lambda: next(ticks))
