@@ -109,8 +109,10 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_drill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from s2i_lib.run.drill import DRILLS
+
     drill = commands.add_parser("drill", help="kill, starve and damage runs on purpose, and see what becomes of them")
-    drill.add_argument("names", nargs="*", help="killed, twice, full_disk, little_memory, read_only, moved_clock, cut_files")
+    drill.add_argument("names", nargs="*", help=f"default: {', '.join(one.__name__ for one in DRILLS)}")
     drill.set_defaults(command=_drill)
 
 

@@ -44,11 +44,9 @@ def save_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(file)
         os.replace(temporary, path)
     except OSError as error:  # that of a write to a full disk names no file
-        temporary.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    except BaseException:
+    finally:  # it is gone where all went well
         temporary.unlink(missing_ok=True)
-        raise
 
 
 def save_text(path: Path, text: str) -> None:

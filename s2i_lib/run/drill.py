@@ -91,7 +91,8 @@ class Project:
         code, printed = self.finish()
         if code:
             raise DrillError(f"it did not go on: {_last(printed)}")
-        different = [name for name in expected.keys() | self.numbers() if expected.get(name) != self.numbers().get(name)]
+        found = self.numbers()
+        different = [name for name in expected.keys() | found if expected.get(name) != found.get(name)]
         if different:
             raise DrillError(f"{len(different)} numbers are others, such as {min(different)}")
 

@@ -7,8 +7,7 @@ and 50 test classes. An excerpt of complete classes, laid in one folder with a l
 
 import csv
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,10 +166,18 @@ def excerpt(folder: Path) -> Excerpt | None:
     if images is None or not _is_excerpt(images):
         return None
     counts = {number: count for number, _, count in _classes_of(images)}
-    sizes = Counter({"train": 0, "test": 0})
-    for number, count in counts.items():
-        sizes["test" if number in TEST_CLASSES else "train"] += count
-    return Excerpt(len(counts), sum(number not in TEST_CLASSES for number in counts), sizes)
+    train, test = _by_split(counts)
+    sizes = {split: sum(counts[number] for number in numbers) for split, numbers in (("train", train), ("test", test))}
+    return Excerpt(len(counts), len(train), sizes)
+
+
+def _by_split(numbers: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Published numbers of classes for training, and for the test."""
+    train: list[int] = []
+    test: list[int] = []
+    for number in numbers:
+        (test if number in TEST_CLASSES else train).append(number)
+    return tuple(train), tuple(test)
 
 
 def _is_excerpt(images: Path) -> bool:
@@ -194,11 +201,7 @@ def _classes_of(images: Path) -> list[tuple[int, str, int]]:
 def _from_excerpt(images: Path) -> list[Photo]:
     """The photos of an excerpt, without captions; their annotations are those of their species."""
     rows, shares, photos = _classes_of(images), read_shares(images), []
-    numbers = [number for number, *_ in rows]
-    of = labels_and_splits(
-        tuple(number for number in numbers if number not in TEST_CLASSES),
-        tuple(number for number in numbers if number in TEST_CLASSES),
-    )
+    of = labels_and_splits(*_by_split(number for number, *_ in rows))
     for number, name, count in rows:
         folder = inside(images / "images", f"{number:03d}.{name}", images / "classes.csv")
         paths = sorted(folder.glob("*.jpg"))

@@ -128,7 +128,7 @@ def _compose(mentioned: dict[str, str], rng: np.random.Generator) -> str:
     left = dict(mentioned)
     adjectives = [one_of(rng, _SIZES[left.pop("size")])] if "size" in left else []
     if "primary" in left:
-        adjectives.append(_colour(left.pop("primary"), rng))
+        adjectives.append(_word("primary", left.pop("primary"), rng))
     noun = " ".join([*adjectives, _SHAPES[left.pop("shape")] if "shape" in left else "bird"])
     statements = _statements(left, rng)
     if not statements:
@@ -145,7 +145,7 @@ def _statements(left: dict[str, str], rng: np.random.Generator) -> list[Statemen
         alike = [name for name in plain if left[name] == colour]
         if len(alike) > 1 and rng.random() < 0.6:
             parts = listed([_PARTS[name][0] for name in alike])
-            word = _colour(colour, rng)
+            word = _word(alike[0], colour, rng)
             phrase = f"{word} {parts}"
             first_plural = _PARTS[alike[0]][0] in _PLURAL
             result.append(Statement(phrase if first_plural else with_article(phrase), f"its {parts} are {word}", shared=True))
@@ -162,10 +162,6 @@ def _statements(left: dict[str, str], rng: np.random.Generator) -> list[Statemen
 
 def _word(name: str, value: str, rng: np.random.Generator) -> str:
     return one_of(rng, _WORDS.get(name, _PATTERN_WORDS if name.endswith("_pattern") else _COLOUR_WORDS).get(value, (value,)))
-
-
-def _colour(value: str, rng: np.random.Generator) -> str:
-    return one_of(rng, _COLOUR_WORDS.get(value, (value,)))
 
 
 def _about_part(noun: str, words: list[str], rng: np.random.Generator) -> Statement:
