@@ -611,7 +611,9 @@ def test_bfloat16_is_chosen_where_it_was_measured_to_pay_and_the_measurement_kep
 
 @torch.no_grad()
 def test_the_gain_is_measured_with_gradients_wherever_it_is_asked_for():
+    before = torch.random.get_rng_state()
     assert 0 < devices.bfloat16_gain(1) < 1000
+    assert torch.equal(before, torch.random.get_rng_state()), "whether it was measured before would change results"
 
 
 def test_the_gain_is_that_of_a_stopwatch(monkeypatch):
