@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -322,6 +323,41 @@ def test_a_matplotlibrc_of_the_user_changes_no_figure(tmp_path):
     variables |= {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
     shown = subprocess.run(["bash", "-c", show], cwd=ROOT, env=variables, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "100.0"
+
+
+def small_wheel(folder, name="small_package"):
+    """A package with one empty module, as pip installs it."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    files = {
+        f"{name}.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(path, "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(file, text)
+    return path
+
+
+@pytest.mark.parametrize("elsewhere", [None, "prefix", "root", "target", "user"])
+def test_packages_are_installed_into_the_environment_whatever_a_pip_configuration_says(tmp_path, elsewhere):
+    pip = pytest.importorskip("pip")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    configuration = tmp_path / "pip.conf"
+    value = "true" if elsewhere == "user" else tmp_path / "elsewhere"
+    configuration.write_text(f"[install]\n{elsewhere} = {value}\n" if elsewhere else "")
+    # pip of this environment, so that no second one need be installed
+    variables = os.environ | {"PIP_CONFIG_FILE": str(configuration), "PYTHONPATH": str(Path(pip.__file__).parents[1])}
+    install = 'source workflow/environment.sh; install_into "$1" --no-index --no-deps "$2"'
+    subprocess.run(
+        ["bash", "-euc", install, "bash", tmp_path / "env", small_wheel(tmp_path)], cwd=ROOT, env=variables, check=True
+    )
+    [module] = tmp_path.rglob("small_package.py")
+    assert module.is_relative_to(tmp_path / "env") and not (tmp_path / "elsewhere").exists()
+    subprocess.run([tmp_path / "env" / "bin" / "python", "-c", "import small_package"], check=True)
+    assert not (ROOT / "lib").exists() and not (ROOT / "bin").exists()
 
 
 def test_a_link_to_the_script_and_a_search_path_for_folders_do_no_harm(tmp_path):

@@ -49,6 +49,12 @@ find_python() {
     return 1
 }
 
+# Installs into this environment, given as a full path, what the other arguments name. A pip.conf may say that packages belong
+# elsewhere; of the options against that only an empty --target means none (an empty --prefix or --root is the current folder).
+install_into() {
+    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-user --target= --prefix="$1" --root=/ "${@:2}"
+}
+
 # Makes or updates .venv. The stamp is written last, so an interrupted installation is done again from the start.
 make_environment() {
     local stamp=.venv/requirements.sha256 wanted python
@@ -64,10 +70,8 @@ make_environment() {
             "$python" -m venv --clear .venv
         fi
         rm -f "$stamp"
-        # a pip.conf may say that packages belong elsewhere
-        local here=(--quiet --disable-pip-version-check --no-user --target= --prefix= --root=)
-        .venv/bin/python -m pip install "${here[@]}" -r requirements.lock
-        .venv/bin/python -m pip install "${here[@]}" --no-deps --no-build-isolation -e .
+        install_into "$PWD/.venv" -r requirements.lock
+        install_into "$PWD/.venv" --no-deps --no-build-isolation -e .
         echo "$wanted" > "$stamp"
     fi
     exec 8>&-
