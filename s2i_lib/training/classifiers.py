@@ -14,7 +14,7 @@ from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_
 from s2i_lib.features import load_images, to_signed
 from s2i_lib.files import load_array
 from s2i_lib.models.checkpoint import classifier_path, load_classifier, save_weights
-from s2i_lib.models.classifiers import build_classifier, classifier_heads, predict_attributes
+from s2i_lib.models.classifiers import FrozenClassifier, build_classifier, classifier_heads, predict_attributes
 from s2i_lib.preparation.images import write_classifier_images
 from s2i_lib.progress import bar
 from s2i_lib.training.common import augment, epoch_batches, rate_schedule, seed_step
@@ -72,6 +72,7 @@ def _fit(config: Config, kind: str) -> None:
     images, targets = _classifier_training_set(config, kind)
     torch.manual_seed(0)
     classifier = channels_last(build_classifier(config, kind, pretrained=True), device).train()
+    frozen = _frozen_views(classifier, images) if isinstance(classifier, FrozenClassifier) else None
     optimizer = torch.optim.AdamW(classifier.parameters(), settings.learning_rate, weight_decay=1e-2)
     schedule = rate_schedule(optimizer, settings.epochs * max(1, len(images) // settings.batch_size))
     turns = get_spec(config.dataset).quarter_turns
@@ -79,13 +80,26 @@ def _fit(config: Config, kind: str) -> None:
         for step, rows in enumerate(epoch_batches(len(images), settings.batch_size, 0, epoch)):
             rng = seed_step(0, epoch * 100_000 + step)
             with mixed_precision(config):
-                logits = classifier(augment(images[rows], rng, turns).to(device))
+                if isinstance(classifier, FrozenClassifier) and frozen is not None:
+                    seen = frozen[rng.integers(2, size=len(rows)), rows].float().to(device)
+                    logits = classifier.answer(classifier.reduced(seen))
+                else:
+                    logits = classifier(augment(images[rows], rng, turns).to(device))
                 loss = sum_of_answers(logits, {q: targets[q][rows].to(device) for q in heads})
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             schedule.step()
     save_weights(classifier, classifier_path(config, kind))
+
+
+def _frozen_views(classifier: FrozenClassifier, images: torch.Tensor) -> torch.Tensor:
+    """(2, N, C, h, w) float16 frozen features of (N, 3, H, W) uint8 images and of their mirror images, computed once."""
+    device, views = next(classifier.parameters()).device, []
+    for view in (images, images.flip(-1)):
+        shown = bar(view.split(64), desc="frozen features", unit="batch")
+        views.append(torch.cat([classifier.frozen(to_signed(batch).to(device)).half().cpu() for batch in shown]))
+    return torch.stack(views)
 
 
 def sum_of_answers(logits: dict[str, torch.Tensor], targets: dict[str, torch.Tensor]) -> torch.Tensor:
