@@ -1,4 +1,4 @@
-"""What the released models draw of sentences about birds, flowers and rooms that they never saw: ``python -m s2i_lib gallery``.
+"""What the released models draw of sentences about things that they never saw: ``python -m s2i_lib gallery``.
 
 Needs no data, no run and no training, so ``./run_all.sh`` begins with it.
 """
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from s2i_lib import figures, speech
 from s2i_lib.config import Config
-from s2i_lib.datasets import rendered_spec
+from s2i_lib.datasets import get_spec, rendered_spec
 from s2i_lib.files import project_root, save_atomically
 from s2i_lib.inference import SpeechToImage
+from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 from s2i_lib.preparation.images import attributes_of_test_images
-from s2i_lib.released import Release, list_releases
+from s2i_lib.released import Release, list_releases, read_json
 
 SENTENCES, PICTURES = 5, 8
 
@@ -37,23 +38,28 @@ def draw_galleries() -> list[Path]:
 
 
 def draw_gallery(release: Release, voice: str = speech.VOICE) -> Path:
-    """Five sentences about unseen classes, spoken by a synthetic voice: what is meant, and eight pictures of each.
+    """Five sentences about unseen classes, spoken by a synthetic voice, and eight pictures of each; where pictures can be made
+    here and now, what is meant as well.
 
     Args:
-        release: a released model of a rendered data set.
+        release: a released model.
         voice: who speaks, see ``speech.VOICES``.
 
     Returns:
         The PNG file.
     """
     model = SpeechToImage.load(release.folder)
-    spec, config = rendered_spec(model.config.dataset), model.config
-    meant, captions = example_captions(config)
+    spec = get_spec(model.config.dataset)
+    meant, captions = (
+        example_captions(model.config) if spec.rendered else ([], read_json(release.folder / DESCRIPTION_FILE)["examples"])
+    )
     drawn = [model.translate(torch.from_numpy(speech.synthesize(text, voice=voice)), PICTURES) for text in captions]
-    shown = [picture for real, images in zip(meant, drawn, strict=True) for picture in (real, *images)]
+    rows = [[real, *images] for real, images in zip(meant, drawn, strict=True)] if meant else [list(images) for images in drawn]
+    titles = (["meant"] if meant else []) + ["drawn"]
+    titles += [""] * (len(rows) * len(rows[0]) - len(titles))
     labels = [figures.wrap(text, 30) for text in captions]
-    titles = ["meant"] + ["drawn"] + [""] * (PICTURES - 1) + [""] * (PICTURES + 1) * (SENTENCES - 1)
-    figure = figures.image_grid(shown, PICTURES + 1, titles=titles, row_labels=labels, cell=1.2)
+    shown = [picture for row in rows for picture in row]
+    figure = figures.image_grid(shown, len(rows[0]), titles=titles, row_labels=labels, cell=1.2)
     figure.suptitle(f"Released model “{release.name}”: {spec.noun}s that it never saw, described by a synthetic voice")
     path = gallery_folder() / f"{release.name}.png"
     save_atomically(path, lambda file: figure.savefig(file, format="png", dpi=110))

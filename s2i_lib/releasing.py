@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 from s2i_lib import metrics
 from s2i_lib.config import Config
-from s2i_lib.datasets import get_spec
+from s2i_lib.datasets import get_spec, load_dataset
 from s2i_lib.evaluation import Evaluator
 from s2i_lib.features import load_speech_data
 from s2i_lib.files import save_atomically, save_text, sha256
@@ -108,6 +108,8 @@ def release(name: str, encoder: Config, generator: Config, scores: pd.DataFrame)
             described["drawn_by"] = other
             for shared in SHARED:
                 (prepared / shared).unlink(missing_ok=True)
+        if not get_spec(encoder.dataset).rendered:
+            described["examples"] = unseen_captions(encoder)
         save_text(prepared / DESCRIPTION_FILE, json.dumps(described, indent=1) + "\n")
         if (encoder.encoder_dir / REFERENCE_FILE).exists():
             shutil.copyfile(encoder.encoder_dir / REFERENCE_FILE, prepared / REFERENCE_FILE)
@@ -120,6 +122,15 @@ def release(name: str, encoder: Config, generator: Config, scores: pd.DataFrame)
     finally:
         shutil.rmtree(prepared, ignore_errors=True)
     return target
+
+
+def unseen_captions(config: Config, count: int = 5) -> list[str]:
+    """Captions of test pictures, each of another class as far as there are so many: what a gallery lets a voice say where the
+    pictures themselves must not be passed on.
+    """
+    test = load_dataset(config.dataset, "test", config.data_dir)
+    rows = np.linspace(0, len(test) - 1, count).round().astype(int)
+    return [test[row].captions[0].text for row in rows]
 
 
 def _release_with(name: str, digests: dict[str, str]) -> str:
@@ -166,6 +177,17 @@ HEARD = {
 }
 
 
+MATERIAL = {  # of what it learned, by whether that is rendered
+    True: "rendered {noun}s",
+    False: "photographs of {noun}s from {title}, which are not passed on, with captions composed from annotations",
+}
+LIMITS = {
+    True: "- The {noun}s are drawings. Small pictures of one style; nothing here says what it would do with photographs.",
+    False: "- The {noun}s were photographed by people and described by what annotators saw, not by anybody's words. Generated "
+    "pictures are no evidence of what a species looks like.",
+}
+
+
 def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFrame, shared: str = "") -> str:
     """The model card in Markdown: what it is, what it learned from, how long, its scores and its limits.
 
@@ -175,7 +197,10 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         scores: records of ``measure``.
         shared: the release that holds the generator, if it is another one.
     """
-    spec, machine, frozen = get_spec(encoder.dataset), hardware(), encoder.encoder.front_end == "whisper"
+    spec, machine, shifted = get_spec(encoder.dataset), hardware(), encoder.encoder.speech == "many_voices"
+    images = encoder.data.num_train_classes * encoder.data.images_per_train_class
+    if not spec.rendered:
+        images = len(load_dataset(encoder.dataset, "train", encoder.data_dir))
     template = Path(__file__).with_name("model_card.md").read_text()
     return template.format(
         name=name,
@@ -186,7 +211,8 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         generator=generator.recipe,
         shared=f", which lies in [{shared}](../{shared}/)" if shared else "",
         dataset=encoder.dataset,
-        images=encoder.data.num_train_classes * encoder.data.images_per_train_class,
+        material=MATERIAL[spec.rendered].format(noun=spec.noun, title=spec.title),
+        images=images,
         classes=encoder.data.num_train_classes,
         voices=f"{len(TRAINING_VOICES)} synthetic voices" if encoder.encoder.speech == "many_voices" else "one synthetic voice",
         epochs=encoder.encoder.epochs,
@@ -201,7 +227,8 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         unseen="Classes" if spec.has_new_classes else "Pictures",
         scores=_score_rows(encoder.dataset, scores),
         classifier=CLASSIFIER_FILE,
-        simulated="; shifted voices, rooms and telephones are simulated" if frozen else "",
+        limits=LIMITS[spec.rendered].format(noun=spec.noun),
+        simulated="; shifted voices, rooms and telephones are simulated" if shifted else "",
         attributes=", ".join(attribute.replace("_", " ") for attribute in spec.attributes),
     )
 

@@ -152,6 +152,32 @@ def test_every_complete_release_draws_a_gallery_without_data(models, finished, c
         assert picture.width > 800 and picture.height > 500 and picture.convert("L").entropy() > 1, "the sheet is blank"
 
 
+@pytest.fixture
+def of_photographs(finished, monkeypatch):
+    """The same weights as a finished run of photographs."""
+    config = finished.model_copy(update={"dataset": "cub"})
+    shutil.copytree(finished.run_dir, config.run_dir)
+    save_weights(build_classifier(config, "attributes"), classifier_path(config, "attributes"))
+    monkeypatch.setattr(releasing, "load_dataset", lambda _, split, __: load_dataset("birds", split, finished.data_dir))
+    yield config
+    shutil.rmtree(config.seed_dir)
+    shutil.rmtree(config.data_dir)
+
+
+def test_a_release_of_photographs_carries_sentences_in_place_of_pictures(models, of_photographs, tmp_path, monkeypatch):
+    folder = release("photos", of_photographs, of_photographs, SCORES)
+    examples = json.loads((folder / "model.json").read_text())["examples"]
+    test = releasing.load_dataset("cub", "test", tmp_path)
+    assert len(examples) == 5 and set(examples) <= {record.captions[0].text for record in test}
+    card = " ".join((folder / "README.md").read_text().split())
+    assert "photographs of birds from Caltech-UCSD Birds-200-2011, which are not passed on" in card and "drawings" not in card
+    assert f"{len(releasing.load_dataset('cub', 'train', tmp_path)):,} training pictures" in card
+    monkeypatch.setattr(gallery, "gallery_folder", lambda: tmp_path / "gallery")
+    (path,) = gallery.draw_galleries()
+    with Image.open(path) as picture:
+        assert picture.width > 800 and picture.convert("L").entropy() > 1
+
+
 def test_the_sentences_of_a_gallery_are_about_classes_of_the_test_split(finished):
     pictures, captions = gallery.example_captions(finished, count=3)
     assert len(pictures) == len(captions) == 3
