@@ -4,10 +4,10 @@ embeddings.
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -53,6 +53,11 @@ class LogMels:
         """Some utterances as one padded batch, see ``audio.collate_log_mels``."""
         return audio.collate_log_mels([self[i] for i in indices], self.padding)
 
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """Some utterances, in the given order."""
+        frames = [self.frames[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+        return type(self)(np.concatenate(frames), np.cumsum([0, *map(len, frames)]))
+
 
 class States(LogMels):
     """States of a frozen speech encoder (``models.whisper``): (total steps, C) float16, 80 ms a step."""
@@ -76,8 +81,12 @@ class Sentences:
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         """Some sentences as (B, longest) characters, 0 where they have ended, and (B,) lengths."""
-        rows = [encode_characters(self.texts[i] or " ") for i in indices]  # a recognizer may have found no words
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
+        encoded = [encode_characters(self.texts[i] or " ") for i in indices]  # a recognizer may have found no words
+        return torch.nn.utils.rnn.pad_sequence(encoded, batch_first=True), torch.tensor([len(row) for row in encoded])
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """Some sentences, in the given order."""
+        return type(self)([self.texts[row] for row in rows])
 
 
 def load_sentences(dataset: SpokenImages) -> Sentences:
@@ -223,6 +232,27 @@ class SpeechData:
     labels: NDArray[np.int64]
     positives: NDArray[np.int64]
     features: torch.Tensor
+
+    def of_classes(self, labels: Collection[int]) -> "SpeechData":
+        """The pictures of some classes and what is said of them.
+
+        Raises:
+            ValueError: there are none.
+        """
+        kept = np.isin(self.labels, list(labels))
+        if not kept.any():
+            raise ValueError(f"{self.dataset} has no pictures of the classes {sorted(labels)}")
+        rows, number = np.flatnonzero(kept[self.image_of]), np.cumsum(kept) - 1
+        part = self.dataset
+        records = [record for record, keep in zip(part.records, kept, strict=True) if keep]
+        return SpeechData(
+            SpokenImages(part.name, part.split, part.root, records),
+            self.inputs.take(rows),
+            number[self.image_of[rows]],
+            self.labels[kept],
+            self.positives[kept],
+            self.features[torch.from_numpy(kept)],
+        )
 
 
 def load_speech_data(config: Config, split: str) -> SpeechData:

@@ -39,6 +39,7 @@ from s2i_lib.training.common import (
     seed_step,
 )
 from s2i_lib.training.encoder import (
+    EncoderTraining,
     _encoder_batches,
     class_mean_features,
     disturb_states,
@@ -491,6 +492,27 @@ def test_where_every_image_is_described_by_itself_it_is_its_own_class(project):
     torch.testing.assert_close(class_mean_features(data)[:, 0], data.features.mean(1))
     *_, labels = next(_encoder_batches(data, tiny_config(encoder={"positives": "image"}), epoch=0))
     assert set(labels.tolist()) <= set(range(len(data.labels))) and len(set(labels.tolist())) > len(set(data.labels))
+
+
+@pytest.mark.parametrize("reads", [{}, {"input": "text"}])
+def test_a_part_of_the_classes_is_a_smaller_training_set_of_the_same_pictures_and_sentences(project, reads):
+    data = load_speech_data(tiny_config(encoder=reads), "train")
+    labels = sorted(set(data.labels))[1::2]
+    part = data.of_classes(labels)
+    assert sorted(set(part.labels)) == labels
+    assert len(part.features) == len(part.labels) == len(part.dataset) < len(data.dataset)
+    assert part.inputs.lengths.tolist() == data.inputs.lengths[np.isin(data.labels[data.image_of], labels)].tolist()
+    for row in (0, len(part.image_of) - 1):
+        image = part.image_of[row]
+        original = data.dataset.records.index(part.dataset[image])
+        source = np.flatnonzero(data.image_of == original)[list(np.flatnonzero(part.image_of == image)).index(row)]
+        torch.testing.assert_close(part.inputs.batch([row])[0], data.inputs.batch([source])[0])
+        torch.testing.assert_close(part.features[image], data.features[original])
+        assert part.labels[image] == data.labels[original]
+    training = EncoderTraining(tiny_config(encoder={**reads, "epochs": 1, "target_dim": 1}), part, data)
+    assert np.isfinite(training.run_epoch(0)) and "zero_shot" in training.scores()
+    with pytest.raises(ValueError, match="no pictures of the classes"):
+        data.of_classes([999])
 
 
 def test_a_class_classifier_knows_all_classes_where_none_is_new():

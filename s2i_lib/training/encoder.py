@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -115,11 +116,16 @@ def _encoder_batches(
 
 
 class EncoderTraining:
-    """Everything that ``train_encoder`` works with: the data of both splits, the student, its average and its optimiser."""
+    """Everything that ``train_encoder`` works with: the data of both splits, the student, its average and its optimiser.
 
-    def __init__(self, config: Config):
+    Args:
+        config: of the run.
+        data: what is learned from.  unseen: what the learning curve is scored on.
+    """
+
+    def __init__(self, config: Config, data: SpeechData, unseen: SpeechData):
         self.config, self.settings, self.device = config, config.encoder, pick_device()
-        self.data, self.unseen = load_speech_data(config, "train"), load_speech_data(config, "test")
+        self.data, self.unseen = data, unseen
         torch.manual_seed(config.seed)
         model = SpeechModel(config, self.data.features.shape[-1])
         model.targets.fit(self.data.features, self.data.labels)
@@ -133,9 +139,11 @@ class EncoderTraining:
         self.steps_per_epoch = max(1, len(self.data.image_of) // self.settings.batch_size)
         total = self.settings.epochs * self.steps_per_epoch
         self.schedule = rate_schedule(self.optimizer, total, constant=self.settings.ema_decay > 0)
-        self.checkpoint = Checkpoint(
-            encoder_path(config).with_suffix(".ckpt"),
-            config.fingerprint(*STUDENT_SECTIONS),
+    def checkpoint(self, path: Path) -> Checkpoint:
+        """All that changes in training, in a file; what is there already is read from it."""
+        return Checkpoint(
+            path,
+            self.config.fingerprint(*STUDENT_SECTIONS),
             model=self.model,
             average=self.average,
             optimizer=self.optimizer,
@@ -180,8 +188,8 @@ def train_encoder(config: Config) -> pd.DataFrame:
         terms of Eq. 6, their unweighted gradient magnitudes ``gradient_jel``, ``gradient_norm`` and ``gradient_kdl``.
     """
     configure_gpu(config)
-    training, epochs = EncoderTraining(config), config.encoder.epochs
-    checkpoint = training.checkpoint
+    training = EncoderTraining(config, load_speech_data(config, "train"), load_speech_data(config, "test"))
+    checkpoint, epochs = training.checkpoint(encoder_path(config).with_suffix(".ckpt")), config.encoder.epochs
     distributed.barrier()  # until all have read it: none may go ahead and write the next one
     with bar(
         total=epochs, initial=checkpoint.position, desc=f"{config.encoder.input} encoder ({config.recipe})", unit="epoch"
