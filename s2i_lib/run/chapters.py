@@ -110,6 +110,9 @@ LANGUAGES = _chosen("extension", lambda recipe: recipe.overrides["encoder"].get(
 STUDENTS = _chosen("method", lambda recipe: not (_reads_text(recipe) or _classifies(recipe) or recipe.encoder_from))
 HEARING = _chosen("extension", lambda recipe: not _reads_text(recipe) and recipe.name not in LANGUAGES)
 READING = _chosen("extension", _reads_text)
+FROZEN = tuple(
+    name for name in HEARING if RECIPES[name].overrides["encoder"].keys() & {"front_end", "speech", "layers"} == {"front_end"}
+)
 VARIANTS = _chosen("ablation", lambda recipe: not recipe.encoder_from)  # with an encoder of their own
 DATA = ("dataset", "data")
 STUDENT = (*DATA, "recipe", "seed", "precision", "teacher", "encoder")
@@ -199,6 +202,7 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter("26_hearing", "recipe", ("03_log_mel", "04_teacher", "25_many_voices"), STUDENT, HEARING, trains="encoder"),
     # about `recommended` alone, but two hours: with all methods, not in the hour for two
     Chapter("27_sharpness", "comparison", needs=("05_speech_encoder",), recipes=METHODS, applies=_only("birds")),
+    Chapter("28_photographs", "recipe", ("04_teacher", "26_hearing"), STUDENT, FROZEN, applies=new_classes),
 )
 
 CHAPTERS: Mapping[str, Chapter] = {chapter.name: chapter for chapter in _TABLE}

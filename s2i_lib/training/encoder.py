@@ -139,6 +139,7 @@ class EncoderTraining:
         self.steps_per_epoch = max(1, len(self.data.image_of) // self.settings.batch_size)
         total = self.settings.epochs * self.steps_per_epoch
         self.schedule = rate_schedule(self.optimizer, total, constant=self.settings.ema_decay > 0)
+
     def checkpoint(self, path: Path) -> Checkpoint:
         """All that changes in training, in a file; what is there already is read from it."""
         return Checkpoint(
