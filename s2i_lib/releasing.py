@@ -53,7 +53,7 @@ def make_release(name: str, encoder: Config, generator: Config) -> Path:
 
     Raises:
         FileNotFoundError: a run is not finished.
-        ValueError: the files would be too large, see ``release``.
+        ValueError: the runs do not belong together, or the files would be too large, see ``release``.
     """
     for part, path in {"encoder": encoder_path(encoder), "generator": generator_path(generator)}.items():
         if not path.exists():
@@ -61,9 +61,27 @@ def make_release(name: str, encoder: Config, generator: Config) -> Path:
     return release(name, encoder, generator, measure(encoder, generator))
 
 
+def _joined(encoder: Config, generator: Config) -> Config:
+    """The configuration of a model that hears with the one run and draws with the other.
+
+    Raises:
+        ValueError: the embeddings of the one are not what the other has learned to draw.
+    """
+    for section in ("dataset", "profile", "data", "teacher"):
+        if getattr(encoder, section) != getattr(generator, section):
+            raise ValueError(
+                f"{encoder.recipe} and {generator.recipe} have not the same {section}: choose runs that belong together"
+            )
+    if encoder.encoder.target_dim != generator.encoder.target_dim:
+        raise ValueError(
+            f"{encoder.recipe} and {generator.recipe} have embeddings of different length: choose runs that belong together"
+        )
+    return encoder.model_copy(update={"gan": generator.gan})
+
+
 def measure(encoder: Config, generator: Config) -> pd.DataFrame:
     """Score the encoder on all test sentences and the pictures for the sentences of chapter 07; returns the records."""
-    run = Run(encoder.model_copy(update={"gan": generator.gan}), chapter="release")
+    run = Run(_joined(encoder, generator), chapter="release")
     model, unseen = load_speech_model(encoder), load_speech_data(encoder, "test")
     embeddings = embed_inputs(model, unseen.inputs, encoder)
     with torch.no_grad():
@@ -103,7 +121,7 @@ def release(name: str, encoder: Config, generator: Config, scores: pd.DataFrame)
             _halve(weights, prepared / weights.name)
         if get_spec(encoder.dataset).knows_attributes:
             _halve(classifier_path(generator, "attributes"), prepared / CLASSIFIER_FILE)
-        described: dict[str, Any] = {"config": encoder.model_copy(update={"gan": generator.gan}).model_dump()}
+        described: dict[str, Any] = {"config": _joined(encoder, generator).model_dump()}
         if other := _release_with(name, {path.name: sha256(path) for path in prepared.iterdir() if path.name in SHARED}):
             described["drawn_by"] = other
             for shared in SHARED:

@@ -45,7 +45,8 @@ def pytest_sessionfinish(session) -> None:
     if target is None:
         return
     plain = {re.sub(r"(?<![\w.:/'])/([^\s/:,;()']+/)+|(?<=')/([^\s/:,;()']+/)+", "", line) for line in _found}
-    shorter = {re.sub(r"test_[a-z0-9_]+/", "", re.sub(r"[0-9a-f]{40,}", "…", line)) for line in plain}
+    shorter = {re.sub(r"test_[a-z0-9_]+/", "", re.sub(r"\b[0-9a-f]{32,}\b", "…", line)) for line in plain}
+    shorter = {re.sub(r"http://127\.0\.0\.1:\d+", "https://example.org", line) for line in shorter}
     kinds = {re.sub(r"\d+(\.\d+)?", "0", line): line for line in sorted(shorter)}
     target.parent.mkdir(exist_ok=True)
     target.write_text(HEAD + "".join(f"- {line}\n" for line in sorted(kinds.values(), key=str.lower)), encoding="utf-8")

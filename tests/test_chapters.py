@@ -63,7 +63,11 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
     planned = executions(datasets=("birds", "flowers"))
     both = {name: 2 for name in NAMES if name[:2] in ("01", "02", "03", "04", "07", "08", "10", "12", "17")}
     expected = {
-        **{name: 1 for name in NAMES if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "27", "28")},
+        **{
+            name: 1
+            for name in NAMES
+            if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "27", "28")
+        },
         "19_table_3": 0,
         "05_speech_encoder": 4,
         "25_many_voices": 2,

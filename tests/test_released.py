@@ -122,6 +122,15 @@ def test_releases_with_one_generator_keep_it_once(models, finished):
         SpeechToImage.load(second)
 
 
+def test_a_release_of_runs_that_do_not_belong_together_is_refused(models, finished):
+    other_teacher = finished.model_copy(update={"teacher": finished.teacher.model_copy(update={"stages": "all"})})
+    other_length = finished.model_copy(update={"encoder": finished.encoder.model_copy(update={"target_dim": 7})})
+    for other, reason in ((other_teacher, "have not the same teacher"), (other_length, "embeddings of different length")):
+        with pytest.raises(ValueError, match=f"{reason}: choose runs that belong together"):
+            release("birds", finished, other, SCORES)
+    assert not list_releases()
+
+
 @pytest.mark.parametrize(("limit", "message"), [("LARGEST", "a released file may have"), ("LARGEST_OF_ALL", "all released")])
 def test_a_release_that_is_too_large_is_refused(models, finished, monkeypatch, limit, message):
     monkeypatch.setattr(releasing, limit, 100)
