@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -18,6 +18,8 @@ class DataConfig(Section):
     `speech` is what is recorded: the synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
     `captions` says where sentences come from: composed from `attributes`, those of rendered pictures or what annotators saw;
     written by people for `reed` et al. (2016); or `transcripts` of what people said.
+    `validation_share` of the training classes (of the training images, where the test has no new classes) is set aside:
+    learning curves and all choices are about these, no encoder and no generator learns from them.
     """
 
     num_classes: int = 200
@@ -29,8 +31,14 @@ class DataConfig(Section):
     renditions: int = 2
     speech: Literal["clean", "degraded"] = "clean"
     captions: Literal["attributes", "reed", "transcripts"] = "attributes"
+    validation_share: float = Field(default=0.0, ge=0.0, le=0.5)
     image_size: int = 256
     seed: int = 0
+
+    @property
+    def validation_every(self) -> int:
+        """Every how many-th training class is set aside; 0 for none."""
+        return round(1 / self.validation_share) if self.validation_share else 0
 
 
 class TeacherConfig(Section):
@@ -156,7 +164,7 @@ class ScoreConfig(Section):
 
 # Fields that committed records were made without.
 NEWER = {
-    "data": ("renditions", "captions"),
+    "data": ("renditions", "captions", "validation_share"),
     "teacher": ("stages",),
     "encoder": ("front_end", "layers", "whisper_weights"),
     "gan": ("consistency_weight", "patch_weight"),

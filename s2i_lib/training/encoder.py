@@ -16,7 +16,7 @@ from s2i_lib import losses, metrics
 from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
-from s2i_lib.features import LogMels, SpeechData, States, embeddings_path, load_speech_data
+from s2i_lib.features import LogMels, SpeechData, States, embeddings_path, load_speech_data, set_aside
 from s2i_lib.files import save_array
 from s2i_lib.inference import embed_inputs
 from s2i_lib.models.checkpoint import encoder_path, save_weights
@@ -120,10 +120,10 @@ class EncoderTraining:
 
     Args:
         config: of the run.
-        data: what is learned from.  unseen: what the learning curve is scored on.
+        data: what is learned from.  unseen: what the learning curve is scored on, if anything.
     """
 
-    def __init__(self, config: Config, data: SpeechData, unseen: SpeechData):
+    def __init__(self, config: Config, data: SpeechData, unseen: SpeechData | None):
         self.config, self.settings, self.device = config, config.encoder, pick_device()
         self.data, self.unseen = data, unseen
         torch.manual_seed(config.seed)
@@ -170,8 +170,8 @@ class EncoderTraining:
         return total.item() / self.steps_per_epoch
 
     def scores(self) -> dict[str, float]:
-        """For the learning curve: accuracy on unseen classes, and the gradient magnitudes of the terms of Eq. 6."""
-        row = score_unseen(cast(SpeechModel, self.average.module), self.unseen, self.config)
+        """For the learning curve: accuracy on what was set aside, and the gradient magnitudes of the terms of Eq. 6."""
+        row = score_unseen(cast(SpeechModel, self.average.module), self.unseen, self.config) if self.unseen else {}
         if self.settings.loss in losses.TERMS:
             magnitudes = gradient_magnitudes(self.model, self.data, self.config, batches=2)
             row |= {f"gradient_{name}": size for name, size in magnitudes.items()}
@@ -181,15 +181,17 @@ class EncoderTraining:
 def train_encoder(config: Config) -> pd.DataFrame:
     """Train the speech (or text) encoder of a run and write ``<input>_encoder.safetensors`` into its folder.
 
-    Unseen classes are scored along the way for the learning curve only. What is scored and kept is the exponential moving
-    average of the weights where the configuration asks for one (``ema_decay``), else the last weights.
+    The classes set aside are scored along the way for the learning curve; the test split is not read. What is scored and kept
+    is the exponential moving average of the weights where the configuration asks for one (``ema_decay``), else the last weights.
 
     Returns:
         One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot``, ``class_mean`` and, for the
         terms of Eq. 6, their unweighted gradient magnitudes ``gradient_jel``, ``gradient_norm`` and ``gradient_kdl``.
     """
     configure_gpu(config)
-    training = EncoderTraining(config, load_speech_data(config, "train"), load_speech_data(config, "test"))
+    data = load_speech_data(config, "train")
+    aside = set_aside(config, data.dataset)
+    training = EncoderTraining(config, data.of_images(~aside), data.of_images(aside) if aside.any() else None)
     checkpoint, epochs = training.checkpoint(encoder_path(config).with_suffix(".ckpt")), config.encoder.epochs
     distributed.barrier()  # until all have read it: none may go ahead and write the next one
     with bar(
