@@ -166,8 +166,8 @@ _TABLE: tuple[Recipe, ...] = (
         kind="method",
         # It draws twice, the second picture four times as large.
         overrides={"encoder": {"input": "text"}, "gan": {"model": "stackgan_v1", "num_scales": 3}},
-        # It trains one network at a time: its second stage, which works at 16 px throughout, is narrower to cost as much per
-        # step, and its only discriminator wider.
+        # It trains one network at a time, each for `steps`. Its second stage, which works at 16 px throughout, is narrower to
+        # cost as much per step, and its only discriminator wider.
         profiles={"small": {"gan": {"generator_width": 32, "discriminator_width": 32}}},
         encoder_from="text",
         method="StackGAN-v1",

@@ -98,6 +98,7 @@ class EncoderConfig(Section):
 class GanConfig(Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
+    `steps` are those of each network that is trained by itself, the only one or each stage of a StackGAN-v1.
     `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     Of the modulated generator's loss, `consistency_weight` is that of the frozen teacher (``training.consistency``) and
     `patch_weight` that of the discriminator's opinion about patches.
@@ -124,6 +125,11 @@ class GanConfig(Section):
     consistency_weight: float = 0.0
     patch_weight: float = 0.0
     compile: bool = False
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training: a StackGAN-v1 trains its two stages one after the other."""
+        return self.steps * (2 if self.model == "stackgan_v1" else 1)
 
     @property
     def draws_conditions(self) -> bool:

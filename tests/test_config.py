@@ -240,6 +240,12 @@ def test_a_newer_field_at_its_default_leaves_fingerprints_as_they_were():
         assert other.fingerprint() != config.fingerprint() != other.fingerprint(section)
 
 
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+def test_each_stage_of_stackgan_v1_has_as_many_steps_as_stackgan_v2(profile):
+    first, second = (load_config(profile, recipe=name).gan for name in ("text_v1", "text"))
+    assert first.total_steps == 2 * second.total_steps == 2 * second.steps
+
+
 def test_classifiers_see_the_largest_size_whatever_is_drawn():
     sizes = {recipe: load_config(recipe=recipe) for recipe in ("one_scale", "two_scales", "paper")}
     assert [each.gan.image_size for each in sizes.values()] == [16, 32, 64]

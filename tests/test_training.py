@@ -219,7 +219,7 @@ def test_the_classifier_learns_the_training_classes_and_is_not_scored_in_the_spa
 
 
 def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monkeypatch):
-    run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "steps": 6})
+    run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "steps": 3})
     write_embeddings(run)
     stages, generate_stage = [], StackGANv1.generate_stage
     monkeypatch.setattr(

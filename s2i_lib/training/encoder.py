@@ -182,7 +182,8 @@ def train_encoder(config: Config) -> pd.DataFrame:
     """Train the speech (or text) encoder of a run and write ``<input>_encoder.safetensors`` into its folder.
 
     The classes set aside are scored along the way for the learning curve; the test split is not read. What is scored and kept
-    is the exponential moving average of the weights where the configuration asks for one (``ema_decay``), else the last weights.
+    is the exponential moving average of the weights where the configuration asks for one (``ema_decay``), else the last
+    weights.
 
     Returns:
         One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot``, ``class_mean`` and, for the

@@ -146,10 +146,11 @@ def train_gan(config: Config) -> pd.DataFrame:
     distributed.barrier()  # until all have read it: none may go ahead and write the next one
     compile_networks(networks)
     run_step, score = GAN_STEPS[settings.model], _attribute_probe(config, average.module)
-    every, started = max(1, settings.steps // 100), time.monotonic()
+    total = settings.total_steps
+    every, started = max(1, total // 100), time.monotonic()
     seconds = checkpoint.history[-1]["seconds"] if checkpoint.history else 0.0
-    with bar(total=settings.steps, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step") as shown:
-        while checkpoint.position < settings.steps:
+    with bar(total=total, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step") as shown:
+        while checkpoint.position < total:
             step = checkpoint.position
             batch = data.batch(settings.batch_size, seed_step(config.seed, step))
             with mixed_precision(config):
@@ -162,7 +163,7 @@ def train_gan(config: Config) -> pd.DataFrame:
                     row["attribute_accuracy"] = score()
                     shown.set_postfix(attribute_accuracy=f"{row['attribute_accuracy']:.2f}")
                 checkpoint.history.append(row)
-            checkpoint.save(step + 1, force=step + 1 == settings.steps)
+            checkpoint.save(step + 1, force=step + 1 == total)
             shown.update()
     if distributed.rank() == 0:
         save_weights(average.module, generator_path(config))

@@ -135,12 +135,12 @@ def _generator_update(networks: Networks, loss: torch.Tensor, mean: torch.Tensor
 
 
 def stackgan_v1_step(networks: Networks, batch: Batch, step: int) -> Losses:
-    """StackGAN-v1: the first half of the steps trains stage I, the second half stage II on pictures of the finished first.
+    """StackGAN-v1: the first `steps` train stage I, as many more stage II on pictures of the finished first.
 
     Its discriminators know no unconditional term; generated and mismatched pairs share the weight of "fake".
     """
     settings, generator = networks.settings, cast(StackGANv1, networks.generator)
-    stage = int(step >= settings.steps // 2)
+    stage = int(step >= settings.steps)
     fake, mean, log_variance = generator.generate_stage(batch.noise(settings.noise_dim), batch.embedding, stage)
     discriminator, condition = cast(Discriminator, networks.discriminators[stage]), mean.detach()
     features = discriminator.features(F.avg_pool2d(batch.images, batch.images.shape[-1] // fake.shape[-1]))
