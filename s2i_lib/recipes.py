@@ -197,6 +197,16 @@ _TABLE: tuple[Recipe, ...] = (
         overrides={"encoder": {"loss": "released"}},
         label="released code",
     ),
+    # Whatever is ours in `paper` and that the paper does not mention, left out at once.
+    Recipe(
+        "as_printed",
+        "`paper` without what is ours: raw weights and targets, no masking, clipping or embeddings of one length",
+        overrides={
+            "encoder": {"weights": "paper", "target_dim": None, "masking": False, "clipping": 0.0, "normalise": False},
+            "gan": {"mismatched": 1},
+        },
+        label="as printed",
+    ),
     Recipe("contrastive", "a contrastive loss alone", overrides={"encoder": {"loss": "contrastive"}}),
     # How the time steps of an utterance become one vector: over silent ones too, as released, or the last states of the LSTM.
     Recipe(

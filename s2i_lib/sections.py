@@ -71,7 +71,9 @@ class EncoderConfig(Section):
     makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
     exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last
     weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that
-    the student is taught, None for all features; it is the dimension D of the embedding.
+    the student is taught, None for all features; it is the dimension D of the embedding. `masking` silences short stretches of
+    what is learned from, of sentences as of sound; `clipping` is the largest norm of a gradient, 0 for any; `normalise` gives
+    all embeddings one length before a generator sees them. The paper mentions none of the three.
     """
 
     input: Literal["speech", "text"] = "speech"
@@ -93,12 +95,16 @@ class EncoderConfig(Section):
     splice: bool = False
     class_mean_targets: bool = False
     positives: Literal["class", "image"] = "class"
+    masking: bool = True
+    clipping: float = 5.0
+    normalise: bool = True
 
 
 class GanConfig(Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
     `steps` are those of each network that is trained by itself, the only one or each stage of a StackGAN-v1.
+    `mismatched` is how many wrong sentences every real picture of a StackGAN is shown with in a step (Eq. 13).
     `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     Of the modulated generator's loss, `consistency_weight` is that of the frozen teacher (``training.consistency``) and
     `patch_weight` that of the discriminator's opinion about patches.
@@ -124,6 +130,7 @@ class GanConfig(Section):
     ema_decay: float = 0.999
     consistency_weight: float = 0.0
     patch_weight: float = 0.0
+    mismatched: int = 3
     compile: bool = False
 
     @property
@@ -172,6 +179,6 @@ class ScoreConfig(Section):
 NEWER = {
     "data": ("renditions", "captions", "validation_share"),
     "teacher": ("stages",),
-    "encoder": ("front_end", "layers", "whisper_weights"),
-    "gan": ("consistency_weight", "patch_weight"),
+    "encoder": ("front_end", "layers", "whisper_weights", "masking", "clipping", "normalise"),
+    "gan": ("consistency_weight", "patch_weight", "mismatched"),
 }

@@ -22,13 +22,14 @@ from torch import nn
 from s2i_lib import devices, losses
 from s2i_lib.config import load_config
 from s2i_lib.devices import mixed_precision, pick_device
-from s2i_lib.features import load_log_mels, load_speech_data, set_aside, to_signed
+from s2i_lib.features import Sentences, load_log_mels, load_speech_data, set_aside, to_signed
 from s2i_lib.inference import embed_inputs, generate
 from s2i_lib.models.checkpoint import classifier_path, load_speech_model
 from s2i_lib.models.classifiers import classifier_heads
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan_v1 import StackGANv1
 from s2i_lib.models.student import SpeechModel, TargetSpace
+from s2i_lib.models.text_encoder import encode_characters
 from s2i_lib.training.classifiers import train_classifier
 from s2i_lib.training.common import (
     STUDENT_SECTIONS,
@@ -40,6 +41,7 @@ from s2i_lib.training.common import (
     seed_step,
 )
 from s2i_lib.training.encoder import (
+    MASKS,
     EncoderTraining,
     _encoder_batches,
     class_mean_features,
@@ -439,6 +441,30 @@ def test_time_masks_silence_short_stretches():
     changed = (masked != original).any(1).sum(1)
     assert changed.max() <= 40 and changed.sum() > 0
     assert torch.equal(mask_time(log_mel, lengths, masks=0), original)
+
+
+def test_stretches_of_sentences_are_masked_too():
+    batch, lengths = Sentences(["a red bird", "white wings and a black tail"]).batch([0, 1])
+    torch.manual_seed(0)
+    masked = [mask_time(batch, lengths, *MASKS[Sentences]) for _ in range(20)]
+    blank = int(encode_characters(" "))
+    changed = torch.stack([each != batch for each in masked])
+    assert changed.any() and all((each == blank)[other].all() for each, other in zip(masked, changed))
+    assert changed.sum(2).max() <= 6 and not changed[:, 0, 10:].any()  # two stretches of three, none behind the end
+
+
+def test_what_is_ours_can_be_left_out(project):
+    run = tiny_config(recipe="as_printed", encoder={"target_dim": None})
+    history = train_encoder(run)
+    assert np.isfinite(history.loss).all()
+    data, model = load_speech_data(run, "train"), load_speech_model(run)
+    lengths = np.linalg.norm(embed_inputs(model, data.inputs, run), axis=1)
+    assert lengths.std() > 1e-3 * lengths.mean()  # not all alike
+    paper = tiny_config(encoder={"target_dim": None})
+    torch.testing.assert_close(
+        next(_encoder_batches(data, run, epoch=0))[0], data.inputs.batch(epoch_batches(len(data.image_of), 8, 0, 0)[0])[0]
+    )
+    assert not torch.equal(next(_encoder_batches(data, paper, epoch=0))[0], next(_encoder_batches(data, run, epoch=0))[0])
 
 
 def test_states_are_disturbed_in_bands_of_channels_and_by_noise():

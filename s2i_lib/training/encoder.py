@@ -16,16 +16,18 @@ from s2i_lib import losses, metrics
 from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
-from s2i_lib.features import LogMels, SpeechData, States, embeddings_path, load_speech_data, set_aside
+from s2i_lib.features import LogMels, Sentences, SpeechData, States, embeddings_path, load_speech_data, set_aside
 from s2i_lib.files import save_array
 from s2i_lib.inference import embed_inputs
 from s2i_lib.models.checkpoint import encoder_path, save_weights
 from s2i_lib.models.student import SpeechModel
+from s2i_lib.models.text_encoder import encode_characters
 from s2i_lib.progress import bar
 from s2i_lib.training import distributed
 from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, averaged, epoch_batches, rate_schedule, seed_step
 
-MASKED_STATES = 3  # of 80 ms: about as long as the 20 frames of a spectrogram
+# two stretches of each utterance, about as long as two tenths of a second, and what stands for silence
+MASKS = {LogMels: (20, None), States: (3, States.padding), Sentences: (3, int(encode_characters(" ")))}
 MASKED_SHARE, STATE_NOISE = 0.2, 0.3  # of the channels, at most; in deviations of the states
 
 
@@ -41,9 +43,10 @@ def class_mean_features(data: SpeechData) -> torch.Tensor:
 
 
 def mask_time(
-    batch: torch.Tensor, lengths: torch.Tensor, masks: int = 2, width: int = 20, silence: float | None = None
+    batch: torch.Tensor, lengths: torch.Tensor, width: int = 20, silence: float | None = None, masks: int = 2
 ) -> torch.Tensor:
-    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, C, T) batch (SpecAugment).
+    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, C, T) batch (SpecAugment), or of
+    characters in each sentence of a (B, T) batch.
 
     `silence` is what stands for it, by default the smallest value of the batch.
     """
@@ -51,7 +54,7 @@ def mask_time(
     for row, length in zip(batch, lengths.tolist()):
         for _ in range(masks):
             start = int(torch.randint(0, length, ()))
-            row[:, start : start + int(torch.randint(0, width + 1, ()))] = silent
+            row[..., start : min(start + int(torch.randint(0, width + 1, ())), length)] = silent
     return batch
 
 
@@ -106,9 +109,9 @@ def _encoder_batches(
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
         labels = torch.from_numpy(data.positives[images])
         if isinstance(data.inputs, States):
-            inputs = mask_time(disturb_states(inputs), lengths, width=MASKED_STATES, silence=padding)
-        elif config.encoder.input == "speech":
-            inputs = mask_time(inputs, lengths)
+            inputs = disturb_states(inputs)
+        if config.encoder.masking:
+            inputs = mask_time(inputs, lengths, *MASKS[type(data.inputs)])
         if config.encoder.splice and step % 2:
             inputs, lengths, features = splice_inputs(inputs, lengths, features, padding)
             labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
@@ -162,7 +165,8 @@ class EncoderTraining:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             distributed.all_reduce_gradients(self.model.parameters())
-            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            if self.settings.clipping:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clipping)
             self.optimizer.step()
             self.schedule.step()
             self.average.update_parameters(self.model)
