@@ -131,7 +131,7 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
     """
     chosen = RECIPES[_choose("recipe", recipe, RECIPES)]
     values, spec = PROFILES[_choose("profile", profile, PROFILES)], get_spec(dataset)
-    sizes = _sizes_of(spec)
+    sizes = _sizes_of(spec, DataConfig(**values.get("data", {})).validation_every)
     found = [
         Layer(f"data set {dataset}", sizes),
         Layer(f"profile {profile}", values),
@@ -146,10 +146,10 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
     return [layer for layer in found if layer.values]
 
 
-def _sizes_of(spec: DatasetSpec) -> dict[str, Any]:
-    """How many classes of a data set are here and, if these are few, how many directions the student is taught.
+def _sizes_of(spec: DatasetSpec, validation_every: int) -> dict[str, Any]:
+    """How many classes of a data set are here and, if few are learned from, how many directions the student is taught.
 
-    Fewer directions than training classes tell these apart, and the last of them are mostly noise, so that five sixths are
+    Fewer directions than these classes tell them apart, and the last of them are mostly noise, so that five sixths are
     kept, about as many as of birds. Where the test has the same classes, captions say more than the class, so that all features
     are taught.
     """
@@ -157,8 +157,10 @@ def _sizes_of(spec: DatasetSpec) -> dict[str, Any]:
     sizes: dict[str, Any] = {"data": {"num_classes": num_classes, "num_train_classes": num_train_classes}}
     if not spec.has_new_classes:
         sizes["encoder"] = {"target_dim": None}
-    elif num_train_classes <= (EncoderConfig().target_dim or 0):
-        sizes["encoder"] = {"target_dim": num_train_classes * 5 // 6}
+        return sizes
+    taught = num_train_classes - (num_train_classes // validation_every if validation_every else 0)
+    if taught <= (EncoderConfig().target_dim or 0):
+        sizes["encoder"] = {"target_dim": taught * 5 // 6}
     return sizes
 
 

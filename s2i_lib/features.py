@@ -4,7 +4,7 @@ embeddings.
 
 import hashlib
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -233,15 +233,14 @@ class SpeechData:
     positives: NDArray[np.int64]
     features: torch.Tensor
 
-    def of_classes(self, labels: Collection[int]) -> "SpeechData":
-        """The pictures of some classes and what is said of them.
+    def of_images(self, kept: NDArray[np.bool_]) -> "SpeechData":
+        """Some of the images, by an (N,) mask, and what is said of them.
 
         Raises:
             ValueError: there are none.
         """
-        kept = np.isin(self.labels, list(labels))
         if not kept.any():
-            raise ValueError(f"{self.dataset} has no pictures of the classes {sorted(labels)}")
+            raise ValueError(f"nothing is left of {self.dataset}")
         rows, number = np.flatnonzero(kept[self.image_of]), np.cumsum(kept) - 1
         part = self.dataset
         records = [record for record, keep in zip(part.records, kept, strict=True) if keep]
@@ -253,6 +252,15 @@ class SpeechData:
             self.positives[kept],
             self.features[torch.from_numpy(kept)],
         )
+
+
+def set_aside(config: Config, dataset: SpokenImages) -> NDArray[np.bool_]:
+    """(N,) Which images of the training split are for validation: learning curves and choices are about them, and no encoder
+    and no generator learns from them. They are every sixth class or so (``DataConfig.validation_share``), or every sixth image
+    where the test has no new classes.
+    """
+    every, numbers = config.data.validation_every, dataset.labels if config.spec.has_new_classes else np.arange(len(dataset))
+    return numbers % every == every - 1 if every else np.zeros(len(dataset), dtype=bool)
 
 
 def load_speech_data(config: Config, split: str) -> SpeechData:

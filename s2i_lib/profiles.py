@@ -13,6 +13,7 @@ PROFILES: dict[str, dict[str, Any]] = {
             "images_for_classifier": 6,
             "spoken_captions": 1,
             "renditions": 1,
+            "validation_share": 1 / 6,
         },
         "teacher": {"image_size": 96},
         "encoder": {"target_dim": 12, "rnn_dim": 64, "width": 8, "epochs": 3, "batch_size": 24},
@@ -25,6 +26,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     # weights do. No conditioning augmentation, which the paper does not mention: in so few steps its noise hides the sentence.
     # Narrow discriminators: wider ones soon tell every picture from a real one and then teach nothing about the sentence.
     "small": {
+        "data": {"validation_share": 1 / 6},
         "encoder": {"epochs": 6, "learning_rate": 1.5e-3, "weight_decay": 1e-4, "ema_decay": 0.995},
         "gan": {
             "steps": 2000,
@@ -39,7 +41,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
     # One GPU, hours: the network sizes of the paper on the rendered data.
     "large": {
-        "data": {"images_per_train_class": 60, "images_per_test_class": 58, "spoken_captions": 10},
+        "data": {"images_per_train_class": 60, "images_per_test_class": 58, "spoken_captions": 10, "validation_share": 1 / 6},
         "encoder": {"width": 64, "rnn_dim": None, "epochs": 100},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 100_000},
         "classifier": {"images": 20_000, "width": 64, "epochs": 20},

@@ -15,7 +15,6 @@ from s2i_lib.datasets import DATASETS, PHOTOS
 from s2i_lib.datasets.photos import places, reading
 from s2i_lib.files import repository
 from s2i_lib.models import speech_encoder
-from s2i_lib.training import gan_steps
 
 STATUSES = ("match", "differs", "silent")
 
@@ -46,7 +45,6 @@ def hyperparameters(settings: Config) -> pd.DataFrame:
         "speech_encoder": speech_encoder,
         "losses": losses,
         "speech": speech,
-        "gan_steps": gan_steps,
         "reading": reading,
         "subset": places,
         **{name: DATASETS[name] for name in PHOTOS},

@@ -166,8 +166,8 @@ _TABLE: tuple[Recipe, ...] = (
         kind="method",
         # It draws twice, the second picture four times as large.
         overrides={"encoder": {"input": "text"}, "gan": {"model": "stackgan_v1", "num_scales": 3}},
-        # It trains one network at a time: its second stage, which works at 16 px throughout, is narrower to cost as much per
-        # step, and its only discriminator wider.
+        # It trains one network at a time, each for `steps`. Its second stage, which works at 16 px throughout, is narrower to
+        # cost as much per step, and its only discriminator wider.
         profiles={"small": {"gan": {"generator_width": 32, "discriminator_width": 32}}},
         encoder_from="text",
         method="StackGAN-v1",
@@ -196,6 +196,16 @@ _TABLE: tuple[Recipe, ...] = (
         "the loss that the released code minimises",
         overrides={"encoder": {"loss": "released"}},
         label="released code",
+    ),
+    # Whatever is ours in `paper` and that the paper does not mention, left out at once.
+    Recipe(
+        "as_printed",
+        "`paper` without what is ours: raw weights and targets, no masking, clipping or embeddings of one length",
+        overrides={
+            "encoder": {"weights": "paper", "target_dim": None, "masking": False, "clipping": 0.0, "normalise": False},
+            "gan": {"mismatched": 1},
+        },
+        label="as printed",
     ),
     Recipe("contrastive", "a contrastive loss alone", overrides={"encoder": {"loss": "contrastive"}}),
     # How the time steps of an utterance become one vector: over silent ones too, as released, or the last states of the LSTM.

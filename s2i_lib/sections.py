@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -18,6 +18,8 @@ class DataConfig(Section):
     `speech` is what is recorded: the synthetic voice itself, or simulated degraded speech made from it (``acoustics``).
     `captions` says where sentences come from: composed from `attributes`, those of rendered pictures or what annotators saw;
     written by people for `reed` et al. (2016); or `transcripts` of what people said.
+    `validation_share` of the training classes (of the training images, where the test has no new classes) is set aside:
+    learning curves and all choices are about these, no encoder and no generator learns from them.
     """
 
     num_classes: int = 200
@@ -29,8 +31,14 @@ class DataConfig(Section):
     renditions: int = 2
     speech: Literal["clean", "degraded"] = "clean"
     captions: Literal["attributes", "reed", "transcripts"] = "attributes"
+    validation_share: float = Field(default=0.0, ge=0.0, le=0.5)
     image_size: int = 256
     seed: int = 0
+
+    @property
+    def validation_every(self) -> int:
+        """Every how many-th training class is set aside; 0 for none."""
+        return round(1 / self.validation_share) if self.validation_share else 0
 
 
 class TeacherConfig(Section):
@@ -63,7 +71,9 @@ class EncoderConfig(Section):
     makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
     exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last
     weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that
-    the student is taught, None for all features; it is the dimension D of the embedding.
+    the student is taught, None for all features; it is the dimension D of the embedding. `masking` silences short stretches of
+    what is learned from, of sentences as of sound; `clipping` is the largest norm of a gradient, 0 for any; `normalise` gives
+    all embeddings one length before a generator sees them. The paper mentions none of the three.
     """
 
     input: Literal["speech", "text"] = "speech"
@@ -85,11 +95,16 @@ class EncoderConfig(Section):
     splice: bool = False
     class_mean_targets: bool = False
     positives: Literal["class", "image"] = "class"
+    masking: bool = True
+    clipping: float = 5.0
+    normalise: bool = True
 
 
 class GanConfig(Section):
     """The generator, its discriminators and their training (Eqs. 10-14).
 
+    `steps` are those of each network that is trained by itself, the only one or each stage of a StackGAN-v1.
+    `mismatched` is how many wrong sentences every real picture of a StackGAN is shown with in a step (Eq. 13).
     `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     Of the modulated generator's loss, `consistency_weight` is that of the frozen teacher (``training.consistency``) and
     `patch_weight` that of the discriminator's opinion about patches.
@@ -115,7 +130,13 @@ class GanConfig(Section):
     ema_decay: float = 0.999
     consistency_weight: float = 0.0
     patch_weight: float = 0.0
+    mismatched: int = 3
     compile: bool = False
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training: a StackGAN-v1 trains its two stages one after the other."""
+        return self.steps * (2 if self.model == "stackgan_v1" else 1)
 
     @property
     def draws_conditions(self) -> bool:
@@ -156,8 +177,8 @@ class ScoreConfig(Section):
 
 # Fields that committed records were made without.
 NEWER = {
-    "data": ("renditions", "captions"),
+    "data": ("renditions", "captions", "validation_share"),
     "teacher": ("stages",),
-    "encoder": ("front_end", "layers", "whisper_weights"),
-    "gan": ("consistency_weight", "patch_weight"),
+    "encoder": ("front_end", "layers", "whisper_weights", "masking", "clipping", "normalise"),
+    "gan": ("consistency_weight", "patch_weight", "mismatched"),
 }

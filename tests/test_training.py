@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,13 +22,14 @@ from torch import nn
 from s2i_lib import devices, losses
 from s2i_lib.config import load_config
 from s2i_lib.devices import mixed_precision, pick_device
-from s2i_lib.features import load_log_mels, load_speech_data, to_signed
+from s2i_lib.features import Sentences, load_log_mels, load_speech_data, set_aside, to_signed
 from s2i_lib.inference import embed_inputs, generate
 from s2i_lib.models.checkpoint import classifier_path, load_speech_model
 from s2i_lib.models.classifiers import classifier_heads
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan_v1 import StackGANv1
 from s2i_lib.models.student import SpeechModel, TargetSpace
+from s2i_lib.models.text_encoder import encode_characters
 from s2i_lib.training.classifiers import train_classifier
 from s2i_lib.training.common import (
     STUDENT_SECTIONS,
@@ -39,6 +41,7 @@ from s2i_lib.training.common import (
     seed_step,
 )
 from s2i_lib.training.encoder import (
+    MASKS,
     EncoderTraining,
     _encoder_batches,
     class_mean_features,
@@ -50,6 +53,7 @@ from s2i_lib.training.encoder import (
     splice_inputs,
     train_encoder,
 )
+from s2i_lib.training.encoder import write_embeddings as embed_split
 from s2i_lib.training.gan import load_gan_data, train_gan
 from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, image_pyramid, stackgan_step
 
@@ -217,7 +221,7 @@ def test_the_classifier_learns_the_training_classes_and_is_not_scored_in_the_spa
 
 
 def test_stackgan_v1_trains_one_stage_after_the_other_and_resumes(project, monkeypatch):
-    run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "steps": 6})
+    run = tiny_config(recipe="text_v1", gan={"num_scales": 3, "steps": 3})
     write_embeddings(run)
     stages, generate_stage = [], StackGANv1.generate_stage
     monkeypatch.setattr(
@@ -439,6 +443,30 @@ def test_time_masks_silence_short_stretches():
     assert torch.equal(mask_time(log_mel, lengths, masks=0), original)
 
 
+def test_stretches_of_sentences_are_masked_too():
+    batch, lengths = Sentences(["a red bird", "white wings and a black tail"]).batch([0, 1])
+    torch.manual_seed(0)
+    masked = [mask_time(batch, lengths, *MASKS[Sentences]) for _ in range(20)]
+    blank = int(encode_characters(" "))
+    changed = torch.stack([each != batch for each in masked])
+    assert changed.any() and all((each == blank)[other].all() for each, other in zip(masked, changed))
+    assert changed.sum(2).max() <= 6 and not changed[:, 0, 10:].any()  # two stretches of three, none behind the end
+
+
+def test_what_is_ours_can_be_left_out(project):
+    run = tiny_config(recipe="as_printed", encoder={"target_dim": None})
+    history = train_encoder(run)
+    assert np.isfinite(history.loss).all()
+    data, model = load_speech_data(run, "train"), load_speech_model(run)
+    lengths = np.linalg.norm(embed_inputs(model, data.inputs, run), axis=1)
+    assert lengths.std() > 1e-3 * lengths.mean()  # not all alike
+    paper = tiny_config(encoder={"target_dim": None})
+    torch.testing.assert_close(
+        next(_encoder_batches(data, run, epoch=0))[0], data.inputs.batch(epoch_batches(len(data.image_of), 8, 0, 0)[0])[0]
+    )
+    assert not torch.equal(next(_encoder_batches(data, paper, epoch=0))[0], next(_encoder_batches(data, run, epoch=0))[0])
+
+
 def test_states_are_disturbed_in_bands_of_channels_and_by_noise():
     torch.manual_seed(0)
     states = torch.randn(16, 384, 12)
@@ -495,10 +523,10 @@ def test_where_every_image_is_described_by_itself_it_is_its_own_class(project):
 
 
 @pytest.mark.parametrize("reads", [{}, {"input": "text"}])
-def test_a_part_of_the_classes_is_a_smaller_training_set_of_the_same_pictures_and_sentences(project, reads):
+def test_a_part_of_the_images_is_a_smaller_training_set_of_the_same_pictures_and_sentences(project, reads):
     data = load_speech_data(tiny_config(encoder=reads), "train")
     labels = sorted(set(data.labels))[1::2]
-    part = data.of_classes(labels)
+    part = data.of_images(np.isin(data.labels, labels))
     assert sorted(set(part.labels)) == labels
     assert len(part.features) == len(part.labels) == len(part.dataset) < len(data.dataset)
     assert part.inputs.lengths.tolist() == data.inputs.lengths[np.isin(data.labels[data.image_of], labels)].tolist()
@@ -511,8 +539,52 @@ def test_a_part_of_the_classes_is_a_smaller_training_set_of_the_same_pictures_an
         assert part.labels[image] == data.labels[original]
     training = EncoderTraining(tiny_config(encoder={**reads, "epochs": 1, "target_dim": 1}), part, data)
     assert np.isfinite(training.run_epoch(0)) and "zero_shot" in training.scores()
-    with pytest.raises(ValueError, match="no pictures of the classes"):
-        data.of_classes([999])
+    with pytest.raises(ValueError, match="nothing is left of birds train"):
+        data.of_images(data.labels < 0)
+
+
+def test_a_share_of_the_training_classes_is_set_aside(project):
+    dataset = load_speech_data(tiny_config(), "train").dataset
+    assert not set_aside(tiny_config(), dataset).any()
+    halved = tiny_config(data={"validation_share": 0.5})
+    assert sorted(set(dataset.labels[set_aside(halved, dataset)])) == [1, 3]  # of 0 to 3
+    assert len(load_config("small", "birds").spec.attributes) and load_config("small", "birds").data.validation_every == 6
+    taught = {name: load_config("small", name).encoder.target_dim for name in ("birds", "flowers", "rooms")}
+    assert taught == {"birds": 125 * 5 // 6, "flowers": (82 - 13) * 5 // 6, "rooms": None}
+
+
+def test_training_does_not_depend_on_the_test_split_nor_on_what_is_set_aside(project):
+    """What is learned is the same when there is no test split, and when the classes set aside say and show something else."""
+    run = tiny_config(
+        recipe="recommended", data={"validation_share": 0.5}, encoder={"target_dim": 1, "epochs": 2}, gan={"steps": 10}
+    )
+    files = [run.run_dir / name for name in ("speech_encoder.safetensors", "generator.safetensors")]
+
+    def learned() -> list[bytes]:
+        train_encoder(run)
+        data = load_speech_data(run, "train")
+        embed_split(run, load_speech_model(run), "train", data)
+        history = train_gan(run)
+        assert history.attribute_accuracy.notna().any()
+        weights = [file.read_bytes() for file in files]
+        shutil.rmtree(run.run_dir)
+        return weights
+
+    before = learned()
+    items = json.loads((run.data_dir / "items.json").read_text())
+    (run.data_dir / "items.json").write_text(json.dumps([item for item in items if item["split"] == "train"]))
+    for path in run.data_dir.glob("*_test*.npy"):
+        path.unlink()
+    aside = set_aside(run, load_speech_data(run, "train").dataset)
+    for path in run.data_dir.glob("efficientnet_lite0_*_train.npy"):
+        features = np.load(path)
+        features[aside] = 1e3
+        np.save(path, features)
+    offsets, frames = (np.load(run.data_dir / f"log_mel_train{kind}.npy") for kind in ("_offsets", ""))
+    for row in np.flatnonzero(aside[load_speech_data(run, "train").image_of]):
+        frames[offsets[row] : offsets[row + 1]] = 0
+    np.save(run.data_dir / "log_mel_train.npy", frames)
+    assert learned() == before
 
 
 def test_a_class_classifier_knows_all_classes_where_none_is_new():

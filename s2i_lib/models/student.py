@@ -91,12 +91,16 @@ class SpeechModel(nn.Module):
         self.register_buffer("weights", torch.tensor([losses.PAPER_WEIGHTS[name] for name in ("jel", "norm", "kdl")]))
 
     def embed(self, batch: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """A padded batch and its (B,) lengths to (B, D) embeddings of length sqrt(D), the condition of the generator.
+        """A padded batch and its (B,) lengths to (B, D) embeddings, the condition of the generator.
+
+        They have the length sqrt(D), unless the configuration leaves them as they are (``EncoderConfig.normalise``).
 
         The losses leave embeddings of very different length (Eq. 8 shrinks what it is unsure of), and a generator hardly
         responds to a small condition. Only the direction is kept, which is all that a cosine sees.
         """
         embedding = self.encoder(batch, lengths)
+        if not self.config.normalise:
+            return embedding
         return F.normalize(embedding, dim=1) * embedding.shape[1] ** 0.5
 
     def loss(self, speech: torch.Tensor, image: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -16,16 +16,18 @@ from s2i_lib import losses, metrics
 from s2i_lib.audio import collate_log_mels
 from s2i_lib.config import Config
 from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
-from s2i_lib.features import LogMels, SpeechData, States, embeddings_path, load_speech_data
+from s2i_lib.features import LogMels, Sentences, SpeechData, States, embeddings_path, load_speech_data, set_aside
 from s2i_lib.files import save_array
 from s2i_lib.inference import embed_inputs
 from s2i_lib.models.checkpoint import encoder_path, save_weights
 from s2i_lib.models.student import SpeechModel
+from s2i_lib.models.text_encoder import encode_characters
 from s2i_lib.progress import bar
 from s2i_lib.training import distributed
 from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, averaged, epoch_batches, rate_schedule, seed_step
 
-MASKED_STATES = 3  # of 80 ms: about as long as the 20 frames of a spectrogram
+# two stretches of each utterance, about as long as two tenths of a second, and what stands for silence
+MASKS = {LogMels: (20, None), States: (3, States.padding), Sentences: (3, int(encode_characters(" ")))}
 MASKED_SHARE, STATE_NOISE = 0.2, 0.3  # of the channels, at most; in deviations of the states
 
 
@@ -41,9 +43,10 @@ def class_mean_features(data: SpeechData) -> torch.Tensor:
 
 
 def mask_time(
-    batch: torch.Tensor, lengths: torch.Tensor, masks: int = 2, width: int = 20, silence: float | None = None
+    batch: torch.Tensor, lengths: torch.Tensor, width: int = 20, silence: float | None = None, masks: int = 2
 ) -> torch.Tensor:
-    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, C, T) batch (SpecAugment).
+    """Silence `masks` random stretches of up to `width` frames in each utterance of a (B, C, T) batch (SpecAugment), or of
+    characters in each sentence of a (B, T) batch.
 
     `silence` is what stands for it, by default the smallest value of the batch.
     """
@@ -51,7 +54,7 @@ def mask_time(
     for row, length in zip(batch, lengths.tolist()):
         for _ in range(masks):
             start = int(torch.randint(0, length, ()))
-            row[:, start : start + int(torch.randint(0, width + 1, ()))] = silent
+            row[..., start : min(start + int(torch.randint(0, width + 1, ())), length)] = silent
     return batch
 
 
@@ -106,9 +109,9 @@ def _encoder_batches(
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
         labels = torch.from_numpy(data.positives[images])
         if isinstance(data.inputs, States):
-            inputs = mask_time(disturb_states(inputs), lengths, width=MASKED_STATES, silence=padding)
-        elif config.encoder.input == "speech":
-            inputs = mask_time(inputs, lengths)
+            inputs = disturb_states(inputs)
+        if config.encoder.masking:
+            inputs = mask_time(inputs, lengths, *MASKS[type(data.inputs)])
         if config.encoder.splice and step % 2:
             inputs, lengths, features = splice_inputs(inputs, lengths, features, padding)
             labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
@@ -120,10 +123,10 @@ class EncoderTraining:
 
     Args:
         config: of the run.
-        data: what is learned from.  unseen: what the learning curve is scored on.
+        data: what is learned from.  unseen: what the learning curve is scored on, if anything.
     """
 
-    def __init__(self, config: Config, data: SpeechData, unseen: SpeechData):
+    def __init__(self, config: Config, data: SpeechData, unseen: SpeechData | None):
         self.config, self.settings, self.device = config, config.encoder, pick_device()
         self.data, self.unseen = data, unseen
         torch.manual_seed(config.seed)
@@ -162,7 +165,8 @@ class EncoderTraining:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             distributed.all_reduce_gradients(self.model.parameters())
-            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            if self.settings.clipping:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clipping)
             self.optimizer.step()
             self.schedule.step()
             self.average.update_parameters(self.model)
@@ -170,8 +174,8 @@ class EncoderTraining:
         return total.item() / self.steps_per_epoch
 
     def scores(self) -> dict[str, float]:
-        """For the learning curve: accuracy on unseen classes, and the gradient magnitudes of the terms of Eq. 6."""
-        row = score_unseen(cast(SpeechModel, self.average.module), self.unseen, self.config)
+        """For the learning curve: accuracy on what was set aside, and the gradient magnitudes of the terms of Eq. 6."""
+        row = score_unseen(cast(SpeechModel, self.average.module), self.unseen, self.config) if self.unseen else {}
         if self.settings.loss in losses.TERMS:
             magnitudes = gradient_magnitudes(self.model, self.data, self.config, batches=2)
             row |= {f"gradient_{name}": size for name, size in magnitudes.items()}
@@ -181,15 +185,18 @@ class EncoderTraining:
 def train_encoder(config: Config) -> pd.DataFrame:
     """Train the speech (or text) encoder of a run and write ``<input>_encoder.safetensors`` into its folder.
 
-    Unseen classes are scored along the way for the learning curve only. What is scored and kept is the exponential moving
-    average of the weights where the configuration asks for one (``ema_decay``), else the last weights.
+    The classes set aside are scored along the way for the learning curve; the test split is not read. What is scored and kept
+    is the exponential moving average of the weights where the configuration asks for one (``ema_decay``), else the last
+    weights.
 
     Returns:
         One row per epoch: ``epoch``, ``loss``, ``seconds`` and, now and then, ``zero_shot``, ``class_mean`` and, for the
         terms of Eq. 6, their unweighted gradient magnitudes ``gradient_jel``, ``gradient_norm`` and ``gradient_kdl``.
     """
     configure_gpu(config)
-    training = EncoderTraining(config, load_speech_data(config, "train"), load_speech_data(config, "test"))
+    data = load_speech_data(config, "train")
+    aside = set_aside(config, data.dataset)
+    training = EncoderTraining(config, data.of_images(~aside), data.of_images(aside) if aside.any() else None)
     checkpoint, epochs = training.checkpoint(encoder_path(config).with_suffix(".ckpt")), config.encoder.epochs
     distributed.barrier()  # until all have read it: none may go ahead and write the next one
     with bar(

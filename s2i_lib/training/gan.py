@@ -16,7 +16,7 @@ from s2i_lib import metrics
 from s2i_lib.config import Config
 from s2i_lib.datasets import SpokenImages, load_dataset
 from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device, to_device
-from s2i_lib.features import embeddings_path, load_images, positive_labels
+from s2i_lib.features import embeddings_path, load_images, positive_labels, set_aside
 from s2i_lib.files import load_array, save_text
 from s2i_lib.inference import generate
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE, generator_path, load_classifier, save_weights
@@ -58,14 +58,15 @@ class GanData:
 
 
 def load_gan_data(config: Config) -> GanData:
-    """Training images at the generator's size and the embeddings that chapter 05 wrote."""
+    """What is learned from: training images at the generator's size and the embeddings that chapter 05 wrote."""
     dataset, recipe = load_dataset(config.dataset, "train", config.data_dir), RECIPES[config.recipe]
     encoders = [config.model_copy(update={"recipe": name}) for name in (recipe.encoder, *recipe.further_encoders)]
     embeddings = [caption_embeddings(load_array(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
+    taught = torch.from_numpy(~set_aside(config, dataset))
     return GanData(
-        load_images(dataset, config.gan.image_size),
-        torch.from_numpy(positive_labels(config, dataset)),
-        torch.cat(embeddings, dim=1),
+        load_images(dataset, config.gan.image_size)[taught],
+        torch.from_numpy(positive_labels(config, dataset))[taught],
+        torch.cat(embeddings, dim=1)[taught],
     )
 
 
@@ -120,7 +121,8 @@ def train_gan(config: Config) -> pd.DataFrame:
     """Train the generator of a run on real images and speech embeddings; write ``generator.safetensors``.
 
     The file holds the exponential moving average of the weights; ``model.json`` beside it holds the configuration, from which
-    ``inference.SpeechToImage.load`` rebuilds the networks. Unseen sentences are scored along the way for the learning curve.
+    ``inference.SpeechToImage.load`` rebuilds the networks. Sentences about what was set aside are scored along the way for the
+    learning curve; the test split is not read.
 
     Returns:
         One row per hundredth of the run: ``step``, ``seconds``, losses, and now and then ``attribute_accuracy`` where somebody
@@ -144,10 +146,11 @@ def train_gan(config: Config) -> pd.DataFrame:
     distributed.barrier()  # until all have read it: none may go ahead and write the next one
     compile_networks(networks)
     run_step, score = GAN_STEPS[settings.model], _attribute_probe(config, average.module)
-    every, started = max(1, settings.steps // 100), time.monotonic()
+    total = settings.total_steps
+    every, started = max(1, total // 100), time.monotonic()
     seconds = checkpoint.history[-1]["seconds"] if checkpoint.history else 0.0
-    with bar(total=settings.steps, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step") as shown:
-        while checkpoint.position < settings.steps:
+    with bar(total=total, initial=checkpoint.position, desc=f"GAN ({config.recipe})", unit="step") as shown:
+        while checkpoint.position < total:
             step = checkpoint.position
             batch = data.batch(settings.batch_size, seed_step(config.seed, step))
             with mixed_precision(config):
@@ -160,7 +163,7 @@ def train_gan(config: Config) -> pd.DataFrame:
                     row["attribute_accuracy"] = score()
                     shown.set_postfix(attribute_accuracy=f"{row['attribute_accuracy']:.2f}")
                 checkpoint.history.append(row)
-            checkpoint.save(step + 1, force=step + 1 == settings.steps)
+            checkpoint.save(step + 1, force=step + 1 == total)
             shown.update()
     if distributed.rank() == 0:
         save_weights(average.module, generator_path(config))
@@ -169,13 +172,15 @@ def train_gan(config: Config) -> pd.DataFrame:
 
 
 def _attribute_probe(config: Config, generator: nn.Module, sentences: int = 200) -> Callable[[], float] | None:
-    """A function that scores the mentioned colours of images for some fixed unseen sentences; None for photos."""
-    spec = config.spec
-    if not spec.knows_attributes:
+    """A function that scores the mentioned colours of images for some fixed sentences about images that were set aside; None
+    where nobody knows what they mention, or none were set aside.
+    """
+    spec, dataset = config.spec, load_dataset(config.dataset, "train", config.data_dir)
+    unseen = np.flatnonzero(set_aside(config, dataset)[dataset.image_of])
+    if not spec.knows_attributes or not len(unseen):
         return None
-    dataset = load_dataset(config.dataset, "test", config.data_dir)
-    embeddings = torch.from_numpy(load_array(embeddings_path(config, "test")))
-    rows = np.random.default_rng(0).permutation(len(embeddings))[:sentences]
+    embeddings = torch.from_numpy(load_array(embeddings_path(config, "train")))  # in one voice, or the first rendition
+    rows = np.random.default_rng(0).permutation(unseen)[:sentences]
     mentioned = [dataset.utterances[row].caption.mentioned for row in rows]
     classifier, colours = load_classifier(config, "attributes"), spec.colour_attributes
 

@@ -80,7 +80,7 @@ def _detached(values: Losses) -> Losses:
 
 
 def pair_logits(
-    discriminator: Discriminator, features: torch.Tensor, condition: torch.Tensor, labels: torch.Tensor, per_image: int = 3
+    discriminator: Discriminator, features: torch.Tensor, condition: torch.Tensor, labels: torch.Tensor, per_image: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Conditional logits of the matching pairs and of the mismatched ones of Eq. 13: every image with its own sentence, and
     with those of its next neighbours in the batch.
@@ -107,7 +107,7 @@ def stackgan_step(networks: Networks, batch: Batch, step: int) -> Losses:
     condition, discriminator_losses = mean.detach(), []
     for discriminator, real, fake in zip(discriminators, image_pyramid(batch.images, settings.num_scales), fakes, strict=True):
         features = discriminator.features(real)
-        matching, mismatched, counted = pair_logits(discriminator, features, condition, batch.labels)
+        matching, mismatched, counted = pair_logits(discriminator, features, condition, batch.labels, settings.mismatched)
         fake_conditional, fake_unconditional = discriminator(fake.detach(), condition)
         unconditional = discriminator.unconditional(features).flatten().float()
         loss = (
@@ -135,16 +135,16 @@ def _generator_update(networks: Networks, loss: torch.Tensor, mean: torch.Tensor
 
 
 def stackgan_v1_step(networks: Networks, batch: Batch, step: int) -> Losses:
-    """StackGAN-v1: the first half of the steps trains stage I, the second half stage II on pictures of the finished first.
+    """StackGAN-v1: the first `steps` train stage I, as many more stage II on pictures of the finished first.
 
     Its discriminators know no unconditional term; generated and mismatched pairs share the weight of "fake".
     """
     settings, generator = networks.settings, cast(StackGANv1, networks.generator)
-    stage = int(step >= settings.steps // 2)
+    stage = int(step >= settings.steps)
     fake, mean, log_variance = generator.generate_stage(batch.noise(settings.noise_dim), batch.embedding, stage)
     discriminator, condition = cast(Discriminator, networks.discriminators[stage]), mean.detach()
     features = discriminator.features(F.avg_pool2d(batch.images, batch.images.shape[-1] // fake.shape[-1]))
-    matching, mismatched, counted = pair_logits(discriminator, features, condition, batch.labels)
+    matching, mismatched, counted = pair_logits(discriminator, features, condition, batch.labels, settings.mismatched)
     fake_conditional, _ = discriminator(fake.detach(), condition)
     discriminator_loss = losses.stackgan_v1_discriminator_loss(matching, fake_conditional, mismatched, counted)
     _apply(networks.optimizers["discriminators"], discriminator_loss)

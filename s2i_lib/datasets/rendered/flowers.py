@@ -115,7 +115,6 @@ SPEC = RenderedSpec(
                 "images_per_test_class": 50,
                 "images_for_classifier": 100,
             },
-            "encoder": {"target_dim": 64},
             "classifier": {"epochs": 36},
         },
         "large": {
@@ -123,7 +122,6 @@ SPEC = RenderedSpec(
                 "images_per_train_class": 86,
                 "images_per_test_class": 58,
             },
-            "encoder": {"target_dim": 64},
             "scores": {"captions": 11_600},
         },
     },
