@@ -11,6 +11,7 @@ import platform
 import resource
 import subprocess
 import time
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -222,11 +223,17 @@ def read_records(*folders: Path) -> pd.DataFrame:
 def earlier_records(config: Config, chapter: str) -> pd.DataFrame:
     """What a chapter about all recipes recorded of one data set and seed, under today's settings; empty if it did not.
 
-    So the seeds of a table can be trained one after the other, on different days or machines.
+    So the seeds of a table can be trained one after the other, on different days or machines. What was recorded under earlier
+    settings alone is returned with a warning; its column ``config`` says so, and no table may mix both.
     """
     known = load_records(config)
     same = (known.dataset == config.dataset) & (known.profile == config.profile) & (known.seed == config.seed)
-    return known[same & (known.chapter == chapter) & (known.config == config.fingerprint())]
+    found = known[same & (known.chapter == chapter)]
+    today = found[found.config == config.fingerprint()]
+    if len(found) and today.empty:
+        warnings.warn(f"{config.dataset}, seed {config.seed}: {chapter} was recorded under earlier settings", stacklevel=2)
+        return found
+    return today
 
 
 def earlier_manifest(config: Config, chapter: str) -> dict[str, Any]:
