@@ -182,6 +182,17 @@ def test_both_generators_from_text_share_one_text_encoder():
     assert all(load_config(recipe=name).encoder_dir == load_config(recipe=name).run_dir for name in ("paper", "classifier"))
 
 
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+@pytest.mark.parametrize("recipe", recipes_of("crossed"))
+def test_a_crossed_recipe_hears_with_one_and_draws_with_another(profile, recipe):
+    crossed, hears = load_config(profile, recipe=recipe), load_config(profile, recipe=RECIPES[recipe].encoder)
+    assert crossed.encoder_dir == hears.run_dir != crossed.run_dir
+    assert (crossed.encoder, crossed.teacher, crossed.data) == (hears.encoder, hears.teacher, hears.data)
+    drawers = {name: load_config(profile, recipe=name).gan for name in ("paper", "recommended")}
+    assert crossed.gan == drawers["paper" if recipe.endswith("stackgan") else "recommended"]
+    assert crossed.encoder != load_config(profile, recipe="paper").encoder or crossed.gan != drawers["paper"]
+
+
 def _leaves_of(values: dict, path: str = "") -> dict:
     flat = {}
     for name, value in values.items():
