@@ -42,7 +42,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     # One GPU, hours: the network sizes of the paper on the rendered data.
     "large": {
         "data": {"images_per_train_class": 60, "images_per_test_class": 58, "spoken_captions": 10, "validation_share": 1 / 6},
-        "encoder": {"width": 64, "rnn_dim": None, "epochs": 100},
+        "encoder": {"width": 64, "rnn_dim": 1024, "epochs": 100},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 100_000},
         "classifier": {"images": 20_000, "width": 64, "epochs": 20},
         "scores": {"captions": 29_000},

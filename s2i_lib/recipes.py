@@ -19,7 +19,8 @@ class Recipe:
         name: in commands, folders and records.
         description: one line for help texts.
         kind: ``method`` (Tables II and III), ``ablation`` (differs from `paper` in one thing) or ``extension`` (beyond the
-            paper), ``release`` (trains for hours what ``models/`` holds, and only where it is asked for).
+            paper), ``crossed`` (the encoder of one recipe and the generator of another, chapter 29), ``release`` (trains for
+            hours what ``models/`` holds, and only where it is asked for).
         overrides: section -> values that are laid over those of every profile.
         profiles: profile -> section -> values for that profile alone.
         encoder_from: the recipe whose trained encoder it uses; empty for one of its own.
@@ -34,7 +35,7 @@ class Recipe:
 
     name: str
     description: str
-    kind: Literal["method", "ablation", "extension", "release"] = "ablation"
+    kind: Literal["method", "ablation", "extension", "crossed", "release"] = "ablation"
     overrides: Values = field(default_factory=dict)
     profiles: Mapping[str, Values] = field(default_factory=dict)
     encoder_from: str = ""
@@ -278,6 +279,48 @@ _TABLE: tuple[Recipe, ...] = (
         epochs=10,
         input="text",
         speech="many_voices",
+    ),
+    # Chapter 29: hear with one, draw with another. `paper` and `recommended` are the other two cells of that table.
+    Recipe(
+        "paper_modulated",
+        "the encoder of `paper`, the generator of `recommended`",
+        kind="crossed",
+        overrides={"gan": _RECOMMENDED["gan"]},
+        profiles={name: {"gan": values["gan"]} for name, values in _RECOMMENDED_PROFILES.items()},
+        encoder_from="paper",
+        colour="#d9a441",
+    ),
+    Recipe(
+        "recommended_stackgan",
+        "the encoder of `recommended`, the StackGAN-v2 of `paper`",
+        kind="crossed",
+        overrides={name: _RECOMMENDED[name] for name in ("teacher", "encoder")},
+        profiles={"small": {"encoder": _RECOMMENDED_SMALL["encoder"]}},
+        encoder_from="recommended",
+        colour="#7fb3c8",
+    ),
+    Recipe(
+        "whisper_stackgan",
+        "the encoder of `whisper`, the StackGAN-v2 of `paper`",
+        kind="crossed",
+        overrides={"teacher": _RECOMMENDED["teacher"], "encoder": {**_RECOMMENDED["encoder"], "front_end": "whisper"}},
+        profiles={"small": {"encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": 40}}},
+        encoder_from="whisper",
+        colour="#e8a8cf",
+        datasets=("birds", "cub"),
+    ),
+    Recipe(
+        "whisper_modulated",
+        "the encoder of `whisper`, the generator of `recommended`",
+        kind="crossed",
+        overrides={**_RECOMMENDED, "encoder": {**_RECOMMENDED["encoder"], "front_end": "whisper"}},
+        profiles={
+            **_RECOMMENDED_PROFILES,
+            "small": {**_RECOMMENDED_SMALL, "encoder": {**_RECOMMENDED_SMALL["encoder"], "epochs": 40}},
+        },
+        encoder_from="whisper",
+        colour="#a63d7c",
+        datasets=("birds", "cub"),
     ),
     # Chapter 24: the same voices say the same things of the same pictures, in English and in a language that has no letters.
     _extension(

@@ -66,7 +66,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
         **{
             name: 1
             for name in NAMES
-            if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "27", "28")
+            if name[:2] in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "27", "28", "29")
         },
         "19_table_3": 0,
         "05_speech_encoder": 4,
@@ -74,7 +74,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
         "26_hearing": 4 + 1,  # of flowers, what is released only
         "11_text_to_image": 2 + 1,
         "06_gan": 10,
-        "14_ablation": 2 * len(recipes_of("ablation")),
+        "14_ablation": 2 * len(recipes_of("ablation")) + 4 + 2,  # crossed: of flowers without the frozen encoder
         **both,
     }
     assert count(planned) == expected
@@ -170,9 +170,10 @@ def test_chapters_are_about_what_the_table_of_recipes_says():
     hearing = ("many_voices", "whisper", "whisper_all_layers", "whisper_many_voices")
     assert CHAPTERS["07_scores"].recipes == OURS and CHAPTERS["05_speech_encoder"].recipes == OURS
     assert CHAPTERS["25_many_voices"].recipes == CHAPTERS["26_hearing"].recipes == hearing
-    assert CHAPTERS["06_gan"].recipes == (*recipes_of("method"), "recommended_long") and CHAPTERS[
-        "14_ablation"
-    ].recipes == recipes_of("ablation")
+    assert CHAPTERS["06_gan"].recipes == (*recipes_of("method"), "recommended_long") and CHAPTERS["14_ablation"].recipes == (
+        *recipes_of("ablation"),
+        *recipes_of("crossed"),
+    )
     assert CHAPTERS["10_classifier"].recipes == ("classifier",)
     assert CHAPTERS["11_text_to_image"].recipes == ("text", "recommended_text")
     assert CHAPTERS["12_two_stage"].recipes == CHAPTERS["17_interpolation"].recipes == (*OURS, "text")

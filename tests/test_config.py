@@ -3,7 +3,9 @@
 import json
 from typing import Literal, get_args, get_origin
 
+import numpy as np
 import pytest
+import torch
 from pydantic import BaseModel, ValidationError
 
 from s2i_lib.config import (
@@ -18,6 +20,9 @@ from s2i_lib.config import (
 )
 from s2i_lib.datasets import DATASETS, PHOTOS, RENDERED, get_spec
 from s2i_lib.files import project_root, repository
+from s2i_lib.models.gan import build_gan
+from s2i_lib.models.pretrained import LAST_DIM
+from s2i_lib.models.student import build_encoder
 from s2i_lib.profiles import PROFILES
 from s2i_lib.recipes import RECIPES, recipes_of
 
@@ -180,6 +185,34 @@ def test_both_generators_from_text_share_one_text_encoder():
     text = load_config(recipe="text")
     assert load_config(recipe="text_v1").encoder_dir == text.encoder_dir == text.run_dir
     assert all(load_config(recipe=name).encoder_dir == load_config(recipe=name).run_dir for name in ("paper", "classifier"))
+
+
+def sizes(profile: str, dataset: str) -> list[int]:
+    """Parameters of the encoder without its last layer, of the generator and of the discriminators of recipe `paper`."""
+    config = load_config(profile, dataset, "paper")
+    dim = config.encoder.target_dim or LAST_DIM[config.teacher.name]
+    with torch.device("meta"):
+        networks = [build_encoder(config.encoder, dim), *build_gan(config.gan, dim)]
+    counts = [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+    return [counts[0] - (dim + 1) * (config.encoder.rnn_dim or 0), *counts[1:]]
+
+
+def test_large_and_paper_have_the_sizes_of_the_paper_and_small_is_smaller():
+    released = [11_670_000, 21_200_000, 95_800_000]
+    np.testing.assert_allclose(sizes("paper", "cub"), released, rtol=0.005)
+    np.testing.assert_allclose(sizes("large", "birds"), released, rtol=0.025)  # its sentences are shorter vectors
+    assert all(2 * small < full for small, full in zip(sizes("small", "birds"), released))
+
+
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+@pytest.mark.parametrize("recipe", recipes_of("crossed"))
+def test_a_crossed_recipe_hears_with_one_and_draws_with_another(profile, recipe):
+    crossed, hears = load_config(profile, recipe=recipe), load_config(profile, recipe=RECIPES[recipe].encoder)
+    assert crossed.encoder_dir == hears.run_dir != crossed.run_dir
+    assert (crossed.encoder, crossed.teacher, crossed.data) == (hears.encoder, hears.teacher, hears.data)
+    drawers = {name: load_config(profile, recipe=name).gan for name in ("paper", "recommended")}
+    assert crossed.gan == drawers["paper" if recipe.endswith("stackgan") else "recommended"]
+    assert crossed.encoder != load_config(profile, recipe="paper").encoder or crossed.gan != drawers["paper"]
 
 
 def _leaves_of(values: dict, path: str = "") -> dict:
