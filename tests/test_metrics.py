@@ -1,12 +1,12 @@
 """Scores against their formulas, their reference packages and cases worked out by hand."""
 
 import inspect
-import math
 from itertools import combinations
 
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -383,12 +383,44 @@ def test_paired_difference_joins_the_deviation_between_several_runs():
     assert statistics.paired_difference(ours, other, classes, np.zeros(3000)) == pytest.approx(alone, abs=1e-12)
     shifted = ours + np.array([-0.3, 0.0, 0.3])[runs]
     means = [shifted[runs == run].mean() for run in range(3)]
-    within = [statistics.paired_difference(part, np.zeros(1000), classes[:1000]) for part in shifted.reshape(3, 1000)]
     between = 4.30265273 * np.std(means, ddof=1) / 3**0.5  # 0.74 of 0.3: far wider than what 3,000 sentences leave open
     mean, low, high = statistics.paired_difference(shifted, other, classes, runs)
-    assert mean == pytest.approx(np.mean(means)) and low < 0 < min(value for value, *_ in within[1:])
-    assert high - mean == pytest.approx(math.sqrt(sum((end - value) ** 2 for value, _, end in within) / 3 + between**2))
-    assert mean - low == pytest.approx(math.sqrt(sum((value - end) ** 2 for value, end, _ in within) / 3 + between**2))
+    assert mean == pytest.approx(np.mean(means)) and low < 0
+    assert high - mean == pytest.approx(mean - low) == pytest.approx(between, rel=0.01)
+
+
+def test_a_class_with_more_sentences_counts_for_more():
+    ours, classes = np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 0, 1])
+    mean, low, high = statistics.paired_difference(ours, np.zeros(4), classes)
+    assert mean == 0.75 and low < 0 < 0.75 < high  # two classes tell next to nothing
+    assert np.isnan(statistics.paired_difference(ours, np.zeros(4), np.zeros(4))[1:]).all()
+
+
+def test_a_crossed_interval_is_that_of_a_two_way_analysis_of_variance():
+    """Mean squares by hand, for two runs and three classes."""
+    cells = np.array([[1.0, 2.0, 6.0], [2.0, 5.0, 8.0]])
+    of_classes = 2 * ((cells.mean(0) - 4) ** 2).sum() / 2
+    of_runs = 3 * ((cells.mean(1) - 4) ** 2).sum() / 1
+    residual = sum((cells[r, c] - cells[r].mean() - cells[:, c].mean() + 4) ** 2 for r in range(2) for c in range(3)) / 2
+    squares = of_classes + of_runs - residual
+    freedom = squares**2 / (of_classes**2 / 2 + of_runs**2 / 1 + residual**2 / 2)
+    margin = scipy.stats.t.ppf(0.975, freedom) * (squares / 6) ** 0.5
+    mean, low, high = statistics.crossed_interval(cells)
+    assert mean == 4 and high - 4 == pytest.approx(4 - low) == pytest.approx(margin)
+
+
+@pytest.mark.parametrize("classes", [20, 50])
+@pytest.mark.parametrize("between_runs", [0.0, 0.02, 0.05])
+@pytest.mark.parametrize("skewed", [False, True])
+def test_intervals_hold_the_truth_as_often_as_they_say(classes, between_runs, skewed):
+    """Three runs: effects of runs, of classes (normal, or skewed like shares of sentences) and of both together."""
+    rng, held = np.random.default_rng(0), []
+    for _ in range(2000):
+        of_classes = rng.standard_exponential((1, classes)) - 1 if skewed else rng.standard_normal((1, classes))
+        of_both, of_runs = rng.standard_normal((3, classes)), rng.standard_normal((3, 1))
+        _, low, high = statistics.crossed_interval(0.1 + between_runs * of_runs + 0.15 * of_classes + 0.1 * of_both)
+        held.append(low <= 0.1 <= high)
+    assert 0.93 <= np.mean(held) <= 0.97
 
 
 def test_equal_runs_leave_as_wide_an_interval_as_one():
