@@ -55,8 +55,12 @@ class LogMels:
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """Some utterances, in the given order."""
-        frames = [self.frames[self.offsets[row] : self.offsets[row + 1]] for row in rows]
-        return type(self)(np.concatenate(frames), np.cumsum([0, *map(len, frames)]))
+        return self.join([self.frames[self.offsets[row] : self.offsets[row + 1]] for row in rows])
+
+    @classmethod
+    def join(cls, parts: Sequence[NDArray[np.float16]]) -> Self:
+        """Utterances of (frames, C) each, in one array."""
+        return cls(np.concatenate(parts), np.cumsum([0] + [len(frames) for frames in parts]))
 
 
 class States(LogMels):

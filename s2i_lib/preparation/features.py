@@ -42,7 +42,7 @@ def write_log_mels(config: Config) -> None:
         dataset = load_dataset(config.dataset, split, config.data_dir)
         paths = [utterance.recording for utterance in dataset.utterances]
         spectrograms = [log_mel_frames(path) for path in bar(paths, desc=f"log-mel {split}", unit="utterance")]
-        _save_log_mels(path, _join_frames(spectrograms))
+        _save_log_mels(path, LogMels.join(spectrograms))
 
 
 def write_inputs(config: Config) -> None:
@@ -58,7 +58,7 @@ def write_inputs(config: Config) -> None:
 
 def recorded_log_mels(paths: list[Path]) -> LogMels:
     """The spectrograms of recordings, several processes at a time."""
-    return _join_frames(list(parallel_map(log_mel_frames, paths, desc="log-mel", unit="utterance", chunksize=64)))
+    return LogMels.join(list(parallel_map(log_mel_frames, paths, desc="log-mel", unit="utterance", chunksize=64)))
 
 
 def _recordings(config: Config, split: str) -> list[Path]:
@@ -91,7 +91,7 @@ def recorded_states(encoder: WhisperEncoder, paths: list[Path], all_layers: bool
         for start in bar(range(0, len(paths), BLOCK), desc="states", unit="block")
         for frames in waveform_states(encoder, [audio.load_audio(path) for path in paths[start : start + BLOCK]], all_layers)
     ]
-    return States(*_joined(parts))
+    return States.join(parts)
 
 
 def waveform_states(
@@ -105,14 +105,6 @@ def waveform_states(
         for row, found in zip(rows, whisper_states(encoder, [waveforms[i] for i in rows], all_layers)):
             states[row] = found.half().numpy()
     return states
-
-
-def _joined(parts: list[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    return np.concatenate(parts), np.cumsum([0] + [len(frames) for frames in parts])
-
-
-def _join_frames(spectrograms: list[NDArray[np.float16]]) -> LogMels:
-    return LogMels(*_joined(spectrograms))
 
 
 def _save_log_mels(path: Path, log_mels: LogMels) -> None:
@@ -134,13 +126,13 @@ def voice_log_mels(config: Config, rows: NDArray[np.int64], voice: str = UNSEEN_
     """
     paths = write_voice(config, rows, voice)
     if config.data.speech == "clean":
-        return _join_frames([log_mel_frames(path) for path in paths])
+        return LogMels.join([log_mel_frames(path) for path in paths])
     dataset, table = load_dataset(config.dataset, "test", config.data_dir), load_conditions(config, "test")
     recordings = [clean_recording(config, utterance.recording) for utterance in dataset.utterances]  # babble is mixed from them
     for row, path in zip(rows, paths):
         recordings[row] = path
     conditions = as_conditions(table.iloc[rows])
-    return _join_frames(_simulate(recordings, [int(row) for row in rows], conditions, degradation_seed(config, "test")))
+    return LogMels.join(_simulate(recordings, [int(row) for row in rows], conditions, degradation_seed(config, "test")))
 
 
 def _simulate(paths: list[Path], rows: list[int], conditions: list[Conditions], seed: int) -> list[NDArray[np.float16]]:
