@@ -58,6 +58,7 @@ TINY = {
 
 def pytest_addoption(parser):
     parser.addoption("--complete", action="store_true", help="more of the paper on photographs (./run_tests.sh --all)")
+    parser.addoption("--write-numbers", action="store_true", help="what test_identity.py measures is written down as known")
 
 
 LONGEST = ("test_paper_workflow.py", "test_workflow.py", "test_training.py")

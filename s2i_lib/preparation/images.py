@@ -19,6 +19,7 @@ from s2i_lib.datasets.photos.parts import Photo, raw_folder
 from s2i_lib.datasets.photos.reading import read_pixels
 from s2i_lib.features import shrink
 from s2i_lib.files import save_array, save_text
+from s2i_lib.identity import DATA_STAMP
 from s2i_lib.progress import bar
 from s2i_lib.workers import parallel_map
 
@@ -110,7 +111,7 @@ def _photo_item(config: Config, photo: Photo, row: int) -> dict[str, Any]:
 def _write_data_stamp(config: Config, content: bytes) -> None:
     """Mark the data folder with what is written into it, so that old and new pictures are never mixed."""
     drawn = hashlib.sha256(content).hexdigest()[:12]
-    mark, path = f"{config.fingerprint('dataset', 'data')} {drawn}\n", config.data_dir / "drawn_by.txt"
+    mark, path = f"{config.fingerprint('dataset', 'data')} {drawn}\n", config.data_dir / DATA_STAMP
     if (config.data_dir / "images").exists() and (not path.exists() or path.read_text() != mark):
         raise DatasetError(
             f"{config.data_dir} was drawn with other settings or by another version: remove that folder to draw it again"

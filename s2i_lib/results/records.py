@@ -23,6 +23,7 @@ import torch
 
 from s2i_lib.config import Config
 from s2i_lib.files import project_root, repository, save_text, sha256
+from s2i_lib.identity import Identity, identity
 from s2i_lib.workers import available_cores
 
 COLUMNS = [
@@ -39,6 +40,7 @@ COLUMNS = [
     "n",
     "config",
     "seconds",
+    *Identity._fields,
 ]
 PACKAGES = (
     "torch",
@@ -114,7 +116,7 @@ def save_run(run: Run, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
     A chapter that is executed again replaces its records and its manifest. One that finds its work done is quick, so
     ``longest_seconds`` remembers the longest execution under the same configuration: what it takes from nothing.
     """
-    frame = pd.DataFrame(run.records, columns=COLUMNS)
+    frame = pd.DataFrame(run.records, columns=COLUMNS).assign(**identity(run.config)._asdict())
     folder = run.config.results_dir
     table = frame.to_csv(index=False, float_format="%.6g")
     save_text(folder / "records" / f"{run.name}.csv", table)
@@ -210,14 +212,46 @@ def load_manifests(pattern: str, *configs: Config) -> dict[str, dict[str, Any]]:
 
 
 def read_records(*folders: Path) -> pd.DataFrame:
-    """All records of some results folders. Of two files of one name, that of the later folder counts."""
+    """All records of some results folders that may stand in one table. Of two files of one name, that of the later folder
+    counts.
+
+    What was recorded of a data set and profile by another version of the code, in another precision or from other pictures
+    (``identity``) than the records of the last folder is left out, with a warning.
+    """
     files = {path.name: path for folder in folders for path in sorted((Path(folder) / "records").glob("*.csv"))}
     may_be_empty = dict.fromkeys(("value", "standard_error", "seconds"), "")
     frames = [
-        pd.read_csv(files[name], keep_default_na=False, na_values=may_be_empty, dtype={"config": str}) for name in sorted(files)
+        pd.read_csv(files[name], keep_default_na=False, na_values=may_be_empty, dtype={"config": str, "drawing": str})
+        for name in sorted(files)
     ]
-    frames = [frame for frame in frames if len(frame)]  # a chapter that measures nothing would turn numbers into objects
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+    own = [files[name].parent.parent == Path(folders[-1]) for name in sorted(files)]
+    frames = [frame.assign(own=mine) for frame, mine in zip(frames, own, strict=True) if len(frame)]  # empty: no numbers
+    if not frames:
+        return pd.DataFrame(columns=COLUMNS)
+    return _of_one_identity(pd.concat(frames, ignore_index=True).reindex(columns=[*COLUMNS, "own"]))
+
+
+def _of_one_identity(records: pd.DataFrame) -> pd.DataFrame:
+    """The records of one ``identity`` for each data set and profile: that of one's own, where there are several the newest."""
+    unknown = {"code": 1, "precision": "", "drawing": "unknown"}  # before they were kept
+    records = records.astype({"precision": object, "drawing": object}).fillna(unknown).astype({"code": int})
+    kept = []
+    for (dataset, profile), part in records.groupby(["dataset", "profile"], sort=False, dropna=False):
+        made = part[part.drawing != ""]  # nothing that is on disk was looked at for the others
+        counted = (made[made.own] if made.own.any() else made).groupby(list(Identity._fields)).size()
+        if len(counted):
+            chosen = Identity(*max(counted.index, key=lambda index: (index[0], counted[index])))
+            same = (part[["code", "precision"]] == [chosen.code, chosen.precision]).all(axis=1)
+            same &= part.drawing.isin([chosen.drawing, ""])
+            if not same.all():
+                warnings.warn(
+                    f"{dataset}, {profile}: {(~same).sum()} records are left out, made by another version, in another precision"
+                    f" or of other pictures than {', '.join(map(str, chosen))}",
+                    stacklevel=4,
+                )
+            part = part[same]
+        kept.append(part)
+    return pd.concat(kept).sort_index().drop(columns="own").reset_index(drop=True)
 
 
 def earlier_records(config: Config, chapter: str) -> pd.DataFrame:

@@ -56,7 +56,7 @@ class Checkpoint:
     """Everything a loop needs to go on: modules, optimisers, position and history, in one file replaced atomically.
 
     Raises:
-        ValueError: the file was written under another configuration, or is damaged.
+        ValueError: the file is of another network (``identity.network_fingerprint``), or damaged.
     """
 
     def __init__(self, path: Path, fingerprint: str, **parts: _Stateful):
@@ -70,7 +70,7 @@ class Checkpoint:
         except (RuntimeError, EOFError, pickle.UnpicklingError):
             raise ValueError(f"{path} is cut short, or no checkpoint: remove it to train again") from None
         if state["fingerprint"] != self.fingerprint:
-            raise ValueError(f"{path} was written under another configuration: remove it to train again")
+            raise ValueError(f"{path} was written under another configuration, precision or version: remove it to train again")
         self.position, self.history = state["position"], state["history"]
         for name, part in parts.items():
             part.load_state_dict(state[name])

@@ -18,6 +18,7 @@ from s2i_lib.config import Config
 from s2i_lib.devices import configure_gpu, mixed_precision, pick_device
 from s2i_lib.features import LogMels, Sentences, SpeechData, States, embeddings_path, load_speech_data, set_aside
 from s2i_lib.files import save_array
+from s2i_lib.identity import network_fingerprint
 from s2i_lib.inference import embed_inputs
 from s2i_lib.models.checkpoint import encoder_path, save_weights
 from s2i_lib.models.student import SpeechModel
@@ -147,7 +148,7 @@ class EncoderTraining:
         """All that changes in training, in a file; what is there already is read from it."""
         return Checkpoint(
             path,
-            self.config.fingerprint(*STUDENT_SECTIONS),
+            network_fingerprint(self.config, *STUDENT_SECTIONS),
             model=self.model,
             average=self.average,
             optimizer=self.optimizer,

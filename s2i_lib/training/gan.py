@@ -18,6 +18,7 @@ from s2i_lib.datasets import SpokenImages, load_dataset
 from s2i_lib.devices import channels_last, configure_gpu, mixed_precision, pick_device, to_device
 from s2i_lib.features import embeddings_path, load_images, positive_labels, set_aside
 from s2i_lib.files import load_array, save_text
+from s2i_lib.identity import network_fingerprint
 from s2i_lib.inference import generate
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE, generator_path, load_classifier, save_weights
 from s2i_lib.models.classifiers import predict_attributes
@@ -137,7 +138,7 @@ def train_gan(config: Config) -> pd.DataFrame:
     average = averaged(networks.generator, settings.ema_decay)
     checkpoint = Checkpoint(
         config.run_dir / "gan.ckpt",
-        config.fingerprint(*STUDENT_SECTIONS, "gan"),
+        network_fingerprint(config, *STUDENT_SECTIONS, "gan"),
         generator=networks.generator,
         discriminators=networks.discriminators,
         average=average,
