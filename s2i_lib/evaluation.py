@@ -84,7 +84,9 @@ class Evaluator:
         mentioned: what each of them says; nothing where nobody knows.
         groups: (n,) equal for sentences that are no independent trials, see ``dependent_groups``.
         comparable: are data and networks those of the paper?
-        names: ``fid``, ``kid`` and ``is`` -> metric with the network behind it, for example ``fid_lite0``.
+        names: ``fid``, ``kid`` and ``is`` -> metric with the network behind it that tables show: Inception where it looks,
+            else the classifier, which separates good from bad pictures where EfficientNet-Lite0 finds all equally far from
+            real ones, and which no generator was trained with.
         metric, measure: name in the records, and in words, of how well pictures match their sentences: see
             ``matches_sentence``.
         reference: ``Predictions`` for all real test pictures.
@@ -100,9 +102,10 @@ class Evaluator:
         kinds = ("attributes", "classes") if config.spec.knows_attributes else ("classes",)
         self.classifiers = {kind: load_classifier(config, kind).to(self.device) for kind in kinds}
         self.network = load_feature_network(config.scores.network, FEATURE_SIZE).to(self.device)
+        by_inception = config.scores.network == "inception"
         self.names = {
-            "fid": f"fid_{config.scores.network}",
-            "kid": f"kid_{config.scores.network}",
+            "fid": "fid_inception" if by_inception else "frechet_classifier",
+            "kid": "kid_inception" if by_inception else "kernel_classifier",
             "is": "is_inception" if config.classifier.network == "inception" else "is_classifier",
         }
         known = "attributes" in kinds
@@ -231,9 +234,10 @@ class Evaluator:
             error = right.std() / np.sqrt(len(right))
             run.add(method, self.metric, right.mean(), n=len(right), standard_error=error, recipe=recipe)
         distance, count = predictions.statistics.distance(self.reference.statistics), predictions.statistics.count
-        run.add(method, f"{self.names['fid']}_n{count}", distance, n=count, recipe=recipe)
+        network = self.config.scores.network
+        run.add(method, f"fid_{network}_n{count}", distance, n=count, recipe=recipe)
         value, error = metrics.kernel_distance(predictions.features, self.reference.features)
-        run.add(method, f"{self.names['kid']}_n{count}", value, n=count, standard_error=error, recipe=recipe)
+        run.add(method, f"kid_{network}_n{count}", value, n=count, standard_error=error, recipe=recipe)
         for name, value in classifier_scores(predictions.classifier, self.reference.classifier).items():
             run.add(method, f"{name}_classifier_n{count}", value, n=count, recipe=recipe)
         splits, count = self.config.scores.inception_splits, len(predictions.classes)
@@ -281,7 +285,8 @@ def dependent_groups(dataset: SpokenImages, rows: NDArray[np.int64]) -> NDArray[
 def method_embeddings(config: Config, evaluator: Evaluator) -> dict[str, Floats]:
     """Method -> (n, D) embeddings of the evaluated sentences that the generator of a recipe is given.
 
-    The recipe ``text`` gives a row per recognizer: the transcripts that chapter 12 kept, encoded by the text encoder.
+    The recipe ``text`` gives a row per recognizer: the transcripts that chapter 12 kept, encoded by the text encoder. What
+    ``text_transcripts`` is given are transcripts.
     """
     own = {RECIPES[config.recipe].method: load_array(embeddings_path(config, "test"))[evaluator.rows]}
     if config.recipe == "text":

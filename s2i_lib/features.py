@@ -4,6 +4,7 @@ embeddings.
 
 import hashlib
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from s2i_lib.files import load_array, save_array
 from s2i_lib.models.pretrained import FidInception
 from s2i_lib.models.teacher import Teacher
 from s2i_lib.models.text_encoder import encode_characters
-from s2i_lib.recognition import plain_words
+from s2i_lib.recognition import TAUGHT_BY, plain_words
 
 Floats = NDArray[np.float32]
 
@@ -91,6 +92,14 @@ class Sentences:
     def take(self, rows: NDArray[np.int64]) -> Self:
         """Some sentences, in the given order."""
         return type(self)([self.texts[row] for row in rows])
+
+
+def transcripts_path(config: Config, recognizer: str, split: str = "test", conditions: str = "") -> Path:
+    """Where the transcripts of a split by a recognizer are kept, by the number of the utterance; of speech under other
+    `conditions` (``acoustics.Conditions.slug``) apart.
+    """
+    name = "_".join(part for part in ("transcripts", recognizer, split if split != "test" else "", conditions) if part)
+    return config.data_dir / f"{name}.json"
 
 
 def load_sentences(dataset: SpokenImages) -> Sentences:
@@ -286,6 +295,9 @@ def load_inputs(config: Config, split: str, dataset: SpokenImages) -> LogMels | 
     if config.encoder.input == "text":
         if config.encoder.speech == "many_voices" and split == "train":
             return Sentences([plain_words(caption.text) for _, caption in many_voices_captions(config, dataset)])
+        if config.encoder.text == "transcripts":
+            known = json.loads(transcripts_path(config, TAUGHT_BY, split).read_text())
+            return Sentences([known[str(row)] for row in range(len(dataset.utterances))])
         return load_sentences(dataset)
     load = load_states if config.encoder.front_end == "whisper" else load_log_mels
     return load(config, speech_source(config, split))

@@ -38,6 +38,8 @@ PROFILES: dict[str, dict[str, Any]] = {
             "discriminator_learning_rate": 4e-4,
             "ema_decay": 0.995,
         },
+        # ten times as many pictures as the classifier has features (128)
+        "scores": {"captions": 2000},
     },
     # One GPU, hours: the network sizes of the paper on the rendered data.
     "large": {
@@ -51,7 +53,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "paper": {
         "data": {"spoken_captions": 10},
         "teacher": {"name": "googlenet", "views": "whole", "image_size": 256, "power": 1.0},
-        "encoder": {"width": 64, "rnn_dim": None, "target_dim": None, "weights": "paper", "epochs": 100},
+        "encoder": {"width": 64, "rnn_dim": None, "target_dim": None, "weights": "paper", "epochs": 100, "one_caption": True},
         "gan": {"base_size": 64, "generator_width": 64, "discriminator_width": 64, "steps": 220_000},
         "classifier": {"network": "inception", "epochs": 10, "learning_rate": 1e-4},
         "scores": {"network": "inception", "captions": 29_330},

@@ -162,6 +162,16 @@ _TABLE: tuple[Recipe, ...] = (
         tables=("II", "III"),
     ),
     Recipe(
+        "text_transcripts",
+        "the two-stage baseline taught on the recognizer's transcripts: its mistakes are known in training",
+        kind="method",
+        overrides={"encoder": {"input": "text", "text": "transcripts"}},
+        method="two-stage, whisper_tiny_en",
+        label="taught on transcripts",
+        colour="#9a8c98",
+        tables=("II", "III"),
+    ),
+    Recipe(
         "text_v1",
         "StackGAN-v1 from text, with the encoder of `text`",
         kind="method",

@@ -10,6 +10,7 @@ from s2i_lib.audio import SAMPLE_RATE
 
 # one of the kind that the paper used (DeepSpeech is of its age and error rate) and a modern one
 RECOGNIZERS = ("pocketsphinx", "whisper_tiny_en")
+TAUGHT_BY = "whisper_tiny_en"  # whose transcripts a text encoder may learn from
 _SPELLINGS = {"gray": "grey", "center": "centre", "centers": "centres", "colored": "coloured", "color": "colour"}
 
 

@@ -62,7 +62,9 @@ class EncoderConfig(Section):
     """The speech encoder (Eq. 2), or the text encoder of the baselines, and its training (Eq. 6).
 
     `splice` joins halves of two utterances, `class_mean_targets` lets the student aim at class means; both belong to the
-    recommended recipe. `positives` says which pictures one sentence describes equally well, so that they share their target and
+    recommended recipe. `text` says what a text encoder reads: the captions as they were written, or `transcripts` of their
+    recordings by a recognizer. `one_caption` learns from one caption of each image per epoch, drawn anew, instead of from all.
+    `positives` says which pictures one sentence describes equally well, so that they share their target and
     are no negatives for each other's sentences: those of a class, or none but the picture itself. `speech` is what is learned
     from: the recordings; many voices in many conditions that say more captions (a text encoder reads those); several voices
     that say each once, in quiet; or what the captions mention, said by these voices in the `invented` language, in which the
@@ -77,6 +79,7 @@ class EncoderConfig(Section):
     """
 
     input: Literal["speech", "text"] = "speech"
+    text: Literal["captions", "transcripts"] = "captions"
     front_end: Literal["log_mel", "whisper"] = "log_mel"
     layers: Literal["last", "all"] = "last"
     whisper_weights: str = ""
@@ -92,6 +95,7 @@ class EncoderConfig(Section):
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     ema_decay: float = 0.0
+    one_caption: bool = False
     splice: bool = False
     class_mean_targets: bool = False
     positives: Literal["class", "image"] = "class"
@@ -179,6 +183,6 @@ class ScoreConfig(Section):
 NEWER = {
     "data": ("renditions", "captions", "validation_share"),
     "teacher": ("stages",),
-    "encoder": ("front_end", "layers", "whisper_weights", "masking", "clipping", "normalise"),
+    "encoder": ("front_end", "layers", "whisper_weights", "masking", "clipping", "normalise", "text", "one_caption"),
     "gan": ("consistency_weight", "patch_weight", "mismatched"),
 }

@@ -370,7 +370,7 @@ def test_paired_difference_is_a_mean_with_an_interval_over_classes():
     other = rng.random(400)
     ours = other + effect
     ours[0] = np.nan
-    mean, low, high = statistics.paired_difference(ours, other, classes)
+    mean, low, high = statistics.paired_difference(ours, other, classes).interval
     assert mean == pytest.approx(effect[1:].mean()) and low < mean < high
     assert high - low == pytest.approx(2 * 1.96 * effect[::10].std() / np.sqrt(40), rel=0.25)  # sentences are no trials
 
@@ -384,14 +384,14 @@ def test_paired_difference_joins_the_deviation_between_several_runs():
     shifted = ours + np.array([-0.3, 0.0, 0.3])[runs]
     means = [shifted[runs == run].mean() for run in range(3)]
     between = 4.30265273 * np.std(means, ddof=1) / 3**0.5  # 0.74 of 0.3: far wider than what 3,000 sentences leave open
-    mean, low, high = statistics.paired_difference(shifted, other, classes, runs)
+    mean, low, high = statistics.paired_difference(shifted, other, classes, runs).interval
     assert mean == pytest.approx(np.mean(means)) and low < 0
     assert high - mean == pytest.approx(mean - low) == pytest.approx(between, rel=0.01)
 
 
 def test_a_class_with_more_sentences_counts_for_more():
     ours, classes = np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 0, 1])
-    mean, low, high = statistics.paired_difference(ours, np.zeros(4), classes)
+    mean, low, high = statistics.paired_difference(ours, np.zeros(4), classes).interval
     assert mean == 0.75 and low < 0 < 0.75 < high  # two classes tell next to nothing
     assert np.isnan(statistics.paired_difference(ours, np.zeros(4), np.zeros(4))[1:]).all()
 
@@ -405,7 +405,7 @@ def test_a_crossed_interval_is_that_of_a_two_way_analysis_of_variance():
     squares = of_classes + of_runs - residual
     freedom = squares**2 / (of_classes**2 / 2 + of_runs**2 / 1 + residual**2 / 2)
     margin = scipy.stats.t.ppf(0.975, freedom) * (squares / 6) ** 0.5
-    mean, low, high = statistics.crossed_interval(cells)
+    mean, low, high = statistics.crossed_estimate(cells).interval
     assert mean == 4 and high - 4 == pytest.approx(4 - low) == pytest.approx(margin)
 
 
@@ -418,17 +418,45 @@ def test_intervals_hold_the_truth_as_often_as_they_say(classes, between_runs, sk
     for _ in range(2000):
         of_classes = rng.standard_exponential((1, classes)) - 1 if skewed else rng.standard_normal((1, classes))
         of_both, of_runs = rng.standard_normal((3, classes)), rng.standard_normal((3, 1))
-        _, low, high = statistics.crossed_interval(0.1 + between_runs * of_runs + 0.15 * of_classes + 0.1 * of_both)
+        cells = 0.1 + between_runs * of_runs + 0.15 * of_classes + 0.1 * of_both
+        estimate = statistics.crossed_estimate(cells)
+        _, low, high = estimate.interval
+        assert (estimate.p_value(0.1) > 0.05) == (low <= 0.1 <= high)  # two forms of one thing
         held.append(low <= 0.1 <= high)
     assert 0.93 <= np.mean(held) <= 0.97
 
 
 def test_equal_runs_leave_as_wide_an_interval_as_one():
-    one = 0.2, 0.1, 0.35
-    assert statistics.mean_over_runs(*(np.array([number]) for number in one)) == pytest.approx(one)
-    assert statistics.mean_over_runs(*(np.full(3, number) for number in one)) == pytest.approx(one)
+    one = statistics.Estimate(0.2, 0.1, 20.0)
+    assert statistics.mean_over_runs([one]) == pytest.approx(one)
+    assert statistics.mean_over_runs([one] * 3) == pytest.approx(one)
+
+
+def test_runs_that_differ_widen_the_interval():
+    runs = [statistics.Estimate(mean, 0.01, 49.0) for mean in (0.1, 0.2, 0.3)]
+    found = statistics.mean_over_runs(runs)
+    assert found.mean == pytest.approx(0.2) and found.error == pytest.approx((0.01**2 + 0.1**2 / 3) ** 0.5)
+    assert 2 < found.freedom < 2.2 and found.margin == pytest.approx(4.3 * found.error, rel=0.06)
+
+
+def test_an_error_that_is_known_has_a_normal_interval():
+    estimate = statistics.Estimate(1.0, 0.5, np.inf)
+    assert estimate.margin == pytest.approx(1.959964 * 0.5) and estimate.p_value() == pytest.approx(0.0455, abs=1e-4)
+    assert estimate.p_value(1.0) == pytest.approx(1.0)
+
+
+def test_corrected_p_values_are_those_of_benjamini_and_hochberg():
+    """Their own example (1995, Section 3.2): of fifteen, the four smallest stay below 0.05."""
+    p_values = np.array(
+        [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
+    )
+    corrected = statistics.corrected_p_values(p_values)
+    assert (corrected < 0.05).sum() == 4 and corrected[3] == pytest.approx(0.0095 * 15 / 4)
+    some = statistics.corrected_p_values(np.array([np.nan, *p_values]))  # what was not tested does not count
+    assert np.isnan(some[0]) and some[1:] == pytest.approx(corrected)
 
 
 def test_paired_difference_of_a_method_to_itself_is_zero():
     values = np.random.default_rng(0).random(30)
-    assert statistics.paired_difference(values, values, np.arange(30) % 5) == (0.0, 0.0, 0.0)
+    same = statistics.paired_difference(values, values, np.arange(30) % 5)
+    assert same.interval == (0.0, 0.0, 0.0) and same.p_value() == 1.0

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import shutil
 from types import SimpleNamespace
 
 import pandas as pd
@@ -12,6 +13,7 @@ from conftest import tiny_config
 from s2i_lib import results
 from s2i_lib.config import load_config
 from s2i_lib.files import repository
+from s2i_lib.statistics import Estimate, mean_over_runs
 
 
 @pytest.fixture
@@ -205,10 +207,12 @@ def test_a_missing_section_is_refused(tmp_path):
         results.replace_section(path, "scores", "x")
 
 
-def test_the_readme_shows_the_committed_records(committed):
+def test_the_readmes_show_the_committed_records(committed):
     root = committed("README.md", "results")
-    tables = results.readme_tables(results.read_records(root / "results"), "small")
-    assert tables and tables in (root / "README.md").read_text(), "run workflow/publish.py"
+    records = results.read_records(root / "results")
+    for folder, tables in ((root, results.readme_tables), (root / "results", results.full_tables)):
+        shown = tables(records, "small")
+        assert shown and shown in (folder / "README.md").read_text(), "run ./run_all.sh --publish"
 
 
 def test_the_readme_leaves_out_seeds_that_only_some_methods_have():
@@ -221,12 +225,12 @@ def test_the_readme_leaves_out_seeds_that_only_some_methods_have():
     assert results.readme_tables(pd.DataFrame(scored + further), "small") == results.readme_tables(
         pd.DataFrame(scored), "small"
     )
-    assert "seeds: 1." in results.readme_tables(pd.DataFrame(scored), "small")
+    assert "mean of 1 training run." in results.readme_tables(pd.DataFrame(scored), "small")
 
 
 def test_table_3_has_the_methods_that_take_speech_and_the_distance_that_the_paper_prints():
     chapters = {"chapter": "19_table_3", "dataset": "rooms", "profile": "small", "seed": 0}
-    same = {**chapters, "method": "ours", "metric": "fid_lite0_n9"}
+    same = {**chapters, "method": "ours", "metric": "frechet_classifier_n9"}
     records = pd.DataFrame(
         [{**same, "recipe": "paper", "value": 2.5}, {**same, "chapter": "13_table_2", "recipe": "recommended", "value": 7.5}]
     )
@@ -234,19 +238,27 @@ def test_table_3_has_the_methods_that_take_speech_and_the_distance_that_the_pape
     assert list(table.index) == [
         "two-stage, pocketsphinx",
         "two-stage, whisper_tiny_en",
+        "two-stage, whisper_tiny_en, taught on transcripts",
         "classifier-based",
         "ours, paper",
         "ours, recommended",
     ]
-    assert table.loc["ours, paper", ["FID-lite0", "paper's FID", "status"]].tolist() == ["2.500", "83.06", "not comparable"]
-    assert table.loc["ours, recommended", ["FID-lite0", "status"]].tolist() == ["", "not run"]  # another chapter's record
+    assert table.loc["ours, paper", ["Fréchet distance (classifier)", "paper's FID", "status"]].tolist() == [
+        "2.500",
+        "83.06",
+        "not comparable",
+    ]
+    assert table.loc["ours, recommended", ["Fréchet distance (classifier)", "status"]].tolist() == [
+        "",
+        "not run",
+    ]  # another chapter's record
     assert "paper's IS" not in table
 
 
 def _photographs(network, classifier, method="ours", recipe="paper", fid=18.0, score=4.05):
     same = {"chapter": "13_table_2", "dataset": "cub", "profile": "paper", "seed": 0, "method": method, "recipe": recipe}
     return [
-        {**same, "metric": f"fid_{network}_n29330", "value": fid},
+        {**same, "metric": f"{network}_n29330", "value": fid},
         {**same, "metric": f"is_{classifier}_n29330", "value": score},
     ]
 
@@ -254,35 +266,35 @@ def _photographs(network, classifier, method="ours", recipe="paper", fid=18.0, s
 @pytest.mark.parametrize(
     "network, classifier, fid, status",
     [
-        ("inception", "inception", 18.0, "match"),
-        ("inception", "inception", 25.0, "differs"),
-        ("lite0", "classifier", 18.0, "not comparable"),
-        ("inception", "classifier", 18.0, "not comparable"),
+        ("fid_inception", "inception", 18.0, "match"),
+        ("fid_inception", "inception", 25.0, "differs"),
+        ("frechet_classifier", "classifier", 18.0, "not comparable"),
+        ("fid_inception", "classifier", 18.0, "not comparable"),
     ],
 )
 def test_photographs_match_or_differ_where_the_paper_s_networks_looked(network, classifier, fid, status):
     records = pd.DataFrame(_photographs(network, classifier, fid=fid))
     row = results.table_2(records, "cub", "paper").set_index("method").loc["ours, paper"]
     assert row.status == status and row["paper's FID"] == "18.37"
-    distance = "FID-lite0" if network == "lite0" else "FID"
+    distance = "FID" if network == "fid_inception" else "Fréchet distance (classifier)"
     score = "IS" if classifier == "inception" else "IS (classifier)"
     assert row[[distance, score]].all()
 
 
 def test_what_the_paper_does_not_have_is_never_compared_with_it():
-    rows = _photographs("inception", "inception", recipe="recommended") + _photographs(
-        "inception", "inception", "two-stage, whisper_tiny_en", "text"
+    rows = _photographs("fid_inception", "inception", recipe="recommended") + _photographs(
+        "fid_inception", "inception", "two-stage, whisper_tiny_en", "text"
     )
     table = results.table_2(pd.DataFrame(rows), "cub", "paper").set_index("method")
     assert table.loc[["ours, recommended", "two-stage, whisper_tiny_en"], "status"].tolist() == ["not comparable"] * 2
     assert table.loc["ours, paper", "status"] == "not run"
-    birds = pd.DataFrame(_photographs("inception", "inception")).assign(dataset="birds", profile="small")
+    birds = pd.DataFrame(_photographs("fid_inception", "inception")).assign(dataset="birds", profile="small")
     assert set(results.table_2(birds, "birds", "small").status) == {"not comparable", "not run"}
 
 
 def test_a_claim_about_fid_reads_whatever_network_looked():
-    for network in ("lite0", "inception"):
-        records = _measured(("ours", f"fid_{network}_n100", 0, 0.5, 0.0), ("other", f"fid_{network}_n100", 0, 0.3, 0.0))
+    for name in ("frechet_classifier_n100", "fid_inception_n100"):
+        records = _measured(("ours", name, 0, 0.5, 0.0), ("other", name, 0, 0.3, 0.0))
         claim = _claim_row(metric="FID", than_method="other", than_recipe="paper")
         assert results.effect(records, claim)["value"] == pytest.approx(0.2)
 
@@ -330,9 +342,8 @@ def _measured(*rows):
 def test_an_effect_is_the_difference_of_two_records_with_both_errors():
     records = _measured(("ours", "score", 0, 0.5, 0.03), ("other", "score", 0, 0.3, 0.04))
     found = results.effect(records, _claim_row(than_method="oth*", than_recipe="paper"))
-    assert found == pytest.approx(
-        {"value": 0.2, "low": 0.2 - 1.96 * 0.05, "high": 0.2 + 1.96 * 0.05, "seeds": 1, "n": 100, "errors": "sentences"}
-    )
+    assert found.items() >= {"seeds": 1, "n": 100, "errors": "sentences"}.items()
+    assert [found[end] - 0.2 for end in ("low", "high")] == pytest.approx([-1.959964 * 0.05, 1.959964 * 0.05])
 
 
 def test_an_effect_over_seeds_has_their_spread_and_one_seed_has_none():
@@ -353,7 +364,7 @@ def test_a_distance_of_one_run_has_the_pooled_deviation_between_seeds():
         ("paper", 2, 1050.0),
         ("norm_jel", 0, 5.0),
     ]
-    same = {"chapter": "15_table_4", "metric": "fid_lite0_n9", "standard_error": math.nan, "n": 9}
+    same = {"chapter": "15_table_4", "metric": "frechet_classifier_n9", "standard_error": math.nan, "n": 9}
     table_4 = pd.DataFrame(
         [{**same, "method": recipe, "recipe": recipe, "seed": seed, "value": value} for recipe, seed, value in seeds]
     )
@@ -364,7 +375,9 @@ def test_a_distance_of_one_run_has_the_pooled_deviation_between_seeds():
     mismatched = other.assign(method="mismatched speech", recipe="elsewhere")
     deviation_7, degrees_7 = results.between_seed_deviation(pd.concat([table_4, again, other, mismatched]), "FID")
     assert degrees_7 == 4 and deviation_7 == pytest.approx(math.sqrt((3 * deviation**2 + 5000) / 4))  # `paper` counts once
-    once = _measured(("ours", "fid_lite0_n9", 0, 1000.0, math.nan), ("other", "fid_lite0_n9", 0, 700.0, math.nan))
+    once = _measured(
+        ("ours", "frechet_classifier_n9", 0, 1000.0, math.nan), ("other", "frechet_classifier_n9", 0, 700.0, math.nan)
+    )
     claim = _claim_row(metric="FID", than_method="other", than_recipe="paper", spread="seeds")
     found = results.effect(pd.concat([once, table_4]), claim)
     assert found["value"] == 300 and found["high"] - 300 == pytest.approx(3.182446305 * 2**0.5 * deviation)
@@ -372,31 +385,28 @@ def test_a_distance_of_one_run_has_the_pooled_deviation_between_seeds():
     assert results.verdict(results.effect(once, claim), ">") == "one run"  # no other rows to pool
 
 
+def _paired(*estimates, seeds=1):
+    """The records of a paired difference, one for each seed."""
+    frames = []
+    for seed, estimate in enumerate(estimates):
+        run = results.Run(tiny_config(seed=seed), "1", shared=True)
+        results.record_paired(run, "A beats B", estimate, seeds, 100)
+        frames.append(pd.DataFrame(run.records))
+    return pd.concat(frames)
+
+
 def test_a_paired_effect_is_read_with_its_own_interval():
-    records = _measured(
-        *[
-            ("A beats B", f"paired_{name}", 0, value, math.nan)
-            for name, value in {"difference": 0.1, "low": -0.1, "high": 0.3, "seeds": 2}.items()
-        ]
-    )
-    found = results.effect(records, _claim_row(method="A beats B", metric="paired"))
-    assert found == pytest.approx({"value": 0.1, "low": -0.1, "high": 0.3, "seeds": 2, "n": 100, "errors": "sentences, seeds"})
+    estimate = Estimate(0.1, 0.1, 12.0)
+    found = results.effect(_paired(estimate, seeds=2), _claim_row(method="A beats B", metric="paired"))
+    assert (found["value"], found["low"], found["high"]) == pytest.approx(estimate.interval)
+    assert found.items() >= {"seeds": 2, "n": 100, "errors": "sentences, seeds"}.items()
 
 
 def test_paired_effects_of_several_seeds_are_joined():
-    parts = {"difference": (0.1, 0.3, 0.2), "low": (0.0, 0.2, 0.1), "high": (0.2, 0.4, 0.3), "seeds": (1, 1, 1)}
-    records = _measured(
-        *[
-            ("A beats B", f"paired_{name}", seed, value, math.nan)
-            for name, values in parts.items()
-            for seed, value in enumerate(values)
-        ]
-    )
-    found = results.effect(records, _claim_row(method="A beats B", metric="paired"))
-    margin = math.hypot(0.1, 4.30265273 * 0.1 / 3**0.5)  # of the sentences, and Student's t of the seeds
-    assert found == pytest.approx(
-        {"value": 0.2, "low": 0.2 - margin, "high": 0.2 + margin, "seeds": 3, "n": 100, "errors": "sentences, seeds"}
-    )
+    estimates = [Estimate(mean, 0.05, 49.0) for mean in (0.1, 0.3, 0.2)]
+    found = results.effect(_paired(*estimates), _claim_row(method="A beats B", metric="paired"))
+    assert (found["value"], found["low"], found["high"]) == pytest.approx(mean_over_runs(estimates).interval)
+    assert found["error"] == pytest.approx(math.hypot(0.05, 0.1 / 3**0.5)) and found["seeds"] == 3
 
 
 def test_a_seed_that_was_measured_elsewhere_is_read_and_other_settings_are_named(project):
@@ -452,11 +462,56 @@ def test_a_chapter_that_measured_nothing_leaves_the_types_of_the_others(tmp_path
         (-0.2, -0.06, "within 0.05", "does not hold"),
         (0.01, 0.06, "within 0.05", "undecided"),
         (0.1, 0.2, "", "not testable"),
+        (0.06, 0.2, "> 0.05", "holds"),
+        (0.01, 0.2, "> 0.05", "undecided"),
+        (0.01, 0.04, "> 0.05", "does not hold"),
+        (0.01, 0.04, "between 0 and 0.05", "holds"),
+        (0.06, 0.2, "between 0 and 0.05", "does not hold"),
+        (-0.2, -0.1, "between 0 and 0.05", "does not hold"),
+        (-0.01, 0.04, "between 0 and 0.05", "undecided"),
     ],
 )
 def test_a_verdict_needs_the_whole_interval(low, high, sense, expected):
     assert results.verdict({"low": low, "high": high, "seeds": 1}, sense) == expected
     assert expected in results.VERDICTS
+
+
+@pytest.mark.parametrize(
+    "mean, sense, edge",
+    [
+        (0.1, ">", 0.0),
+        (-0.1, ">", 0.0),
+        (0.1, "> 0.05", 0.05),
+        (0.04, "within 0.05", 0.05),  # the nearer edge
+        (-0.2, "within 0.05", -0.05),
+        (0.01, "between 0 and 0.05", 0.0),
+        (0.2, "between 0 and 0.05", 0.05),
+    ],
+)
+def test_the_p_value_of_a_verdict_is_about_the_nearest_edge_of_the_claim(mean, sense, edge):
+    estimate = Estimate(mean, 0.02, 30.0)
+    found = {"value": mean, "low": mean - 1, "high": mean + 1, "error": 0.02, "freedom": 30.0, "seeds": 1}
+    assert results.p_value(found, sense) == pytest.approx(estimate.p_value(edge))
+    assert math.isnan(results.p_value({**found, "low": math.nan}, sense)) and math.isnan(results.p_value(found, ""))
+
+
+def test_a_verdict_needs_a_small_corrected_p_value_too():
+    clear = {"low": 0.1, "high": 0.2, "seeds": 1}
+    assert results.verdict(clear, ">", 0.04) == "holds" and results.verdict(clear, ">", 0.06) == "undecided"
+    assert results.verdict({**clear, "low": -0.1}, ">", 0.04) == "undecided"
+
+
+def test_a_claim_that_was_changed_after_it_was_frozen_is_noticed(monkeypatch, tmp_path):
+    frozen = results.frozen_claims()
+    assert list(frozen.columns) == ["date", "sha256", "reason"] and frozen.reason.str.len().gt(10).all()
+    (tmp_path / "results").mkdir()
+    for name in ("claims.csv", "claims_frozen.csv"):
+        shutil.copy(repository() / "results" / name, tmp_path / "results" / name)
+    with (tmp_path / "results" / "claims.csv").open("a") as file:
+        file.write("\n")
+    monkeypatch.setattr("s2i_lib.results.claims.repository", lambda: tmp_path)
+    with pytest.raises(ValueError, match="claims.csv is not what was frozen on 2026-"):
+        results.frozen_claims()
 
 
 def test_a_sense_that_means_nothing_is_refused():

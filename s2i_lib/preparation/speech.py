@@ -14,8 +14,9 @@ from s2i_lib import acoustics, audio, recognition, speech, unrelated_sentences
 from s2i_lib.acoustics import Conditions
 from s2i_lib.config import Config
 from s2i_lib.datasets import DatasetError, load_dataset
-from s2i_lib.features import many_voices_captions
+from s2i_lib.features import many_voices_captions, transcripts_path
 from s2i_lib.files import save_text
+from s2i_lib.recognition import TAUGHT_BY
 from s2i_lib.workers import parallel_map, write_missing_files
 
 
@@ -196,9 +197,16 @@ def write_transcripts(
     Kept in ``transcripts_<recognizer>.json``, where they are clean, written every 64 utterances, so that a killed run goes on
     where it stopped.
     """
-    name = "_".join(["transcripts", recognizer, *([conditions.slug] if conditions.slug else [])])
     files = dict(zip(map(int, rows), write_condition(config, rows, conditions), strict=True))
-    return keep_transcripts(config.data_dir / f"{name}.json", recognizer, files)
+    return keep_transcripts(transcripts_path(config, recognizer, conditions=conditions.slug), recognizer, files)
+
+
+def write_taught_transcripts(config: Config) -> None:
+    """Transcripts of all utterances of both splits, for a text encoder that learns from them (chapter 11)."""
+    for split in ("train", "test"):
+        utterances = load_dataset(config.dataset, split, config.data_dir).utterances
+        files = {row: utterance.recording for row, utterance in enumerate(utterances)}
+        keep_transcripts(transcripts_path(config, TAUGHT_BY, split), TAUGHT_BY, files)
 
 
 def keep_transcripts(path: Path, recognizer: str, files: dict[int, Path]) -> list[str]:

@@ -18,35 +18,49 @@ TABLE_2 = (
     ("StackGAN-v2", "text", "StackGAN-v2", "text"),
     ("two-stage", "speech", "two-stage, pocketsphinx", "text"),
     ("two-stage", "speech", "two-stage, whisper_tiny_en", "text"),
+    ("two-stage", "speech", "two-stage, whisper_tiny_en", "text_transcripts"),
     ("classifier-based", "speech", "classifier-based", "classifier"),
     ("ours", "speech", "ours", "paper"),
     ("ours", "speech", "ours", "recommended"),
 )
 # Rows of Table III. The published method, what goes in, and method and recipe of our records.
 TABLE_3 = tuple(row for row in TABLE_2 if row[1] == "speech")
-# Columns of the tables: heading, and how the metric's name begins. A score has the network's name in it: the classifier and
-# Lite0 look at rendered pictures, Inception at photographs. A table has the columns that something was recorded for.
-DISTANCES = {"FID": "fid_inception_n", "FID-lite0": "fid_lite0_n", "KID": "kid_inception_n", "KID-lite0": "kid_lite0_n"}
+# Columns of the tables: heading, and how the metric's name begins. A score has the network's name in it: Inception looks at
+# photographs, the attribute classifier at rendered pictures. A table has the columns that something was recorded for.
+# EfficientNet-Lite0's distances (``fid_lite0``) are in the records only: they hardly tell generated pictures apart, and the
+# teacher of `recommended` is that network.
+DISTANCES = {
+    "FID": "fid_inception_n",
+    "KID": "kid_inception_n",
+    "Fréchet distance (classifier)": "frechet_classifier_n",
+    "kernel distance (classifier)": "kernel_classifier_n",
+}
+NEIGHBOURS = {name: f"{name}_classifier_n" for name in ("precision", "recall", "density", "coverage")}
 INCEPTION_SCORES = {"IS": "is_inception_n", "IS (classifier)": "is_classifier_n"}
-NETWORKS = {"IS": tuple(INCEPTION_SCORES.values()), "FID": (DISTANCES["FID"], DISTANCES["FID-lite0"])}  # the paper's first
+NETWORKS = {"IS": tuple(INCEPTION_SCORES.values()), "FID": ("fid_inception_n", "frechet_classifier_n")}  # the paper's first
 PICTURES = {
     "room accuracy": "attribute_accuracy_room",
     "colour attribute accuracy": "colour_attribute_accuracy",
     "class accuracy": "class_correct",
 }
-TABLE_2_COLUMNS = {**INCEPTION_SCORES, **DISTANCES, **PICTURES, "retrieval mAP": "map", "training (min)": "training_minutes"}
-TABLE_3_COLUMNS = {**DISTANCES, **PICTURES, "retrieval mAP": "map", "training (min)": "training_minutes"}
-# Columns of the README's table: heading, and how the metric's name begins.
-README_COLUMNS = {
+LAST_COLUMNS = {**PICTURES, "retrieval mAP": "map", "training (min)": "training_minutes"}
+TABLE_2_COLUMNS = {**INCEPTION_SCORES, **DISTANCES, **NEIGHBOURS, **LAST_COLUMNS}
+TABLE_3_COLUMNS = {**DISTANCES, **NEIGHBOURS, **LAST_COLUMNS}
+# Columns of the tables in results/README.md: heading, and how the metric's name begins; the README has the first ones.
+ENCODER_COLUMNS = {"zero-shot top-1": "zero_shot_accuracy", "class mean": "class_mean_accuracy", "retrieval mAP": "map"}
+ALL_COLUMNS = {**ENCODER_COLUMNS, **PICTURES, **DISTANCES, **NEIGHBOURS, **INCEPTION_SCORES}
+SHORT_COLUMNS = {
     "zero-shot top-1": "zero_shot_accuracy",
-    "zero-shot top-1, class mean": "class_mean_accuracy",
-    "retrieval mAP": "map",
-    **PICTURES,
-    **DISTANCES,
-    **INCEPTION_SCORES,
+    "room": "attribute_accuracy_room",
+    "colours": "colour_attribute_accuracy",
+    "class": "class_correct",
+    "FID": "fid_inception_n",
+    "Fréchet distance": "frechet_classifier_n",
+    "recall": "recall_classifier_n",
+    "coverage": "coverage_classifier_n",
 }
 # The chapters that score whole methods; the variants of chapters 14 to 16 have tables of their own.
-README_CHAPTERS = ("05_speech_encoder", "07_scores", "11_text_to_image", "12_two_stage", "13_table_2", "19_table_3")
+SCORING_CHAPTERS = ("05_speech_encoder", "07_scores", "11_text_to_image", "12_two_stage", "13_table_2", "19_table_3")
 
 
 def score_table(records: pd.DataFrame, metrics: list[str], digits: int = 3) -> pd.DataFrame:
@@ -127,7 +141,7 @@ def _method_table(
         }
         rows.append(
             {
-                "method": method if method != "ours" else f"ours, {recipe}",
+                "method": row_name(method, recipe),
                 "input": source,
                 "n": mine.seed.nunique(),
                 **known,
@@ -136,6 +150,14 @@ def _method_table(
             }
         )
     return pd.DataFrame(rows)
+
+
+def row_name(method: str, recipe: str) -> str:
+    """What a row of a table of methods is called, where several recipes have one method."""
+    if method == "ours":
+        return f"ours, {recipe}"
+    label = RECIPES[recipe].label if recipe in RECIPES else ""
+    return f"{method}, {label}" if label else method
 
 
 def published_scores(records: pd.DataFrame, theirs: str) -> dict[tuple[str, str], float]:
@@ -171,27 +193,59 @@ def status(printed: pd.DataFrame, mine: pd.DataFrame, dataset: str, same_method:
 
 
 def readme_tables(records: pd.DataFrame, profile: str) -> str:
-    """The README's results in Markdown: a table for every data set that was scored in one profile.
-
-    A seed counts if chapter 07 scored it: with the further seeds of Table IV only some methods are trained.
-    """
-    chosen = records[(records.profile == profile) & records.chapter.isin(README_CHAPTERS)]
-    scored = {str(dataset): part.seed.unique() for dataset, part in chosen[chosen.chapter == "07_scores"].groupby("dataset")}
+    """The README's results in Markdown: the most telling scores of every data set that was scored in one profile."""
     return "\n\n".join(
-        _readme_table(chosen[(chosen.dataset == dataset) & chosen.seed.isin(seeds)], dataset, profile)
-        for dataset, seeds in sorted(scored.items())
+        f"**{dataset.capitalize()}**, mean of {_seeds(chosen)}.\n\n{_markdown_of(chosen, dataset, SHORT_COLUMNS, 2)}"
+        for dataset, chosen in _scored(records, profile)
     )
 
 
-def _readme_table(chosen: pd.DataFrame, dataset: str, profile: str) -> str:
-    starts = [class_metric(dataset) if start == "zero_shot_accuracy" else start for start in README_COLUMNS.values()]
-    names = recorded(chosen, dict(zip(README_COLUMNS, starts)))
-    table = score_table(chosen, list(names)).rename(columns=names)
+def full_tables(records: pd.DataFrame, profile: str) -> str:
+    """All scores of every data set that was scored in one profile, in Markdown."""
+    return "\n\n".join(
+        f"## {dataset.capitalize()}, profile `{profile}`\n\nMean of {_seeds(chosen)}; ± is the standard error where a row has"
+        f" several. {_made_with(chosen)}\n\n{_markdown_of(chosen, dataset, ALL_COLUMNS, 3)}"
+        for dataset, chosen in _scored(records, profile)
+    )
+
+
+def _scored(records: pd.DataFrame, profile: str) -> list[tuple[str, pd.DataFrame]]:
+    """The records of methods by data set. A seed counts if chapter 07 scored it: with the further seeds of Table IV only some
+    methods are trained.
+    """
+    chosen = records[(records.profile == profile) & records.chapter.isin(SCORING_CHAPTERS)]
+    scored = {str(dataset): part.seed.unique() for dataset, part in chosen[chosen.chapter == "07_scores"].groupby("dataset")}
+    return [
+        (dataset, chosen[(chosen.dataset == dataset) & chosen.seed.isin(seeds)]) for dataset, seeds in sorted(scored.items())
+    ]
+
+
+def _seeds(chosen: pd.DataFrame) -> str:
+    """How many training runs the rows are about."""
+    counts = chosen[chosen.recipe != ""].groupby("recipe").seed.nunique()
+    least, most = int(counts.min()), int(counts.max())
+    return f"{most} training run{'s' if most > 1 else ''}" if least == most else f"{least} to {most} training runs"
+
+
+def _made_with(chosen: pd.DataFrame) -> str:
+    """The identity of the records, and the sample counts in the names of the metrics."""
+    made = f"code version {chosen.code.iloc[0]} in {chosen.precision.iloc[0] or 'unknown precision'}"  # of all, see ``records``
+    counts = sorted({int(name.rpartition("_n")[2]) for name in chosen.metric if name.rpartition("_n")[2].isdigit()})
+    return f"Made with {made}; sets of pictures of {' and '.join(map(str, counts))}."
+
+
+def _markdown_of(chosen: pd.DataFrame, dataset: str, columns: dict[str, str], digits: int) -> str:
+    starts = [class_metric(dataset) if start == "zero_shot_accuracy" else start for start in columns.values()]
+    headings = [
+        "class" if start == "class_accuracy" and heading == "zero-shot top-1" else heading
+        for heading, start in zip(columns, starts)
+    ]
+    names = recorded(chosen, dict(zip(headings, starts)))
+    table = score_table(chosen, list(names), digits).rename(columns=names)
     table = table[(table[list(names.values())] != "").any(axis=1)]
-    counts = ", ".join(f"{heading}: {name}" for name, heading in names.items() if name.endswith(tuple("0123456789")))
-    count = chosen[chosen.recipe != ""].seed.nunique()
-    seeds = "1" if count == 1 else f"up to {count} (± is the standard error where a row has several)"
-    return f"Data `{dataset}`, profile `{profile}`, seeds: {seeds}. Metrics in full: {counts}.\n\n{markdown(table)}"
+    table.insert(0, "row", [row_name(method, recipe) for method, recipe in zip(table.method, table.recipe)])
+    table.loc[table.duplicated("row", keep=False) & (table.recipe != ""), "row"] += ", " + table.recipe
+    return markdown(table.drop(columns=["method", "recipe"]).rename(columns={"row": "method"}))
 
 
 def published() -> pd.DataFrame:

@@ -186,9 +186,11 @@ def _commit(root: Path) -> str:
 
 def _rewrite_readme(root: Path, profile: str) -> None:
     from s2i_lib.results.records import read_records
-    from s2i_lib.results.tables import readme_tables, replace_section
+    from s2i_lib.results.tables import full_tables, readme_tables, replace_section
 
-    before = (root / "README.md").read_bytes()
-    replace_section(root / "README.md", "results", readme_tables(read_records(root / "results"), profile))
-    if (root / "README.md").read_bytes() != before:
-        print("README.md: replaced tables")
+    records = read_records(root / "results")
+    for path, tables in ((root / "README.md", readme_tables), (root / "results" / "README.md", full_tables)):
+        before = path.read_bytes()
+        replace_section(path, "results", tables(records, profile))
+        if path.read_bytes() != before:
+            print(f"{path.relative_to(root)}: replaced tables")

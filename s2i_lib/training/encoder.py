@@ -103,8 +103,9 @@ def _encoder_batches(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
     padding = getattr(data.inputs, "padding", 0.0)
-    for step, rows in enumerate(epoch_batches(len(data.image_of), config.encoder.batch_size, config.seed, epoch)):
-        rng, rows = seed_step(config.seed, epoch * 100_000 + step), distributed.shard(rows)
+    heard = _one_of_each_image(data.image_of, config.seed, epoch) if config.encoder.one_caption else np.arange(len(data.inputs))
+    for step, places in enumerate(epoch_batches(len(heard), config.encoder.batch_size, config.seed, epoch)):
+        rng, rows = seed_step(config.seed, epoch * 100_000 + step), distributed.shard(heard[places])
         images = data.image_of[rows]
         inputs, lengths = data.inputs.batch(rows)
         features = data.features[images, rng.integers(0, data.features.shape[1], len(rows))]
@@ -117,6 +118,12 @@ def _encoder_batches(
             inputs, lengths, features = splice_inputs(inputs, lengths, features, padding)
             labels = torch.arange(len(rows))  # every spliced sentence is a class of its own
         yield inputs, lengths, features, labels
+
+
+def _one_of_each_image(image_of: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """(N,) A random utterance of each image, another one in every epoch."""
+    order = np.random.default_rng([seed, epoch, 1]).permutation(len(image_of))
+    return order[np.unique(image_of[order], return_index=True)[1]]
 
 
 class EncoderTraining:
@@ -140,7 +147,8 @@ class EncoderTraining:
             self.model.weights = distributed.broadcast(measure_weights(self.model, self.data, config))
         self.average = averaged(self.model, self.settings.ema_decay)
         self.optimizer = adam(self.model, self.settings.learning_rate, weight_decay=self.settings.weight_decay)
-        self.steps_per_epoch = max(1, len(self.data.image_of) // self.settings.batch_size)
+        heard = len(self.data.labels if self.settings.one_caption else self.data.image_of)
+        self.steps_per_epoch = max(1, heard // self.settings.batch_size)
         total = self.settings.epochs * self.steps_per_epoch
         self.schedule = rate_schedule(self.optimizer, total, constant=self.settings.ema_decay > 0)
 
