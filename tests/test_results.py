@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shutil
+import sys
 from types import SimpleNamespace
 
 import pandas as pd
@@ -509,7 +510,7 @@ def test_a_claim_that_was_changed_after_it_was_frozen_is_noticed(monkeypatch, tm
         shutil.copy(repository() / "results" / name, tmp_path / "results" / name)
     with (tmp_path / "results" / "claims.csv").open("a") as file:
         file.write("\n")
-    monkeypatch.setattr("s2i_lib.results.claims.repository", lambda: tmp_path)
+    monkeypatch.setattr(sys.modules["s2i_lib.results.claims"], "repository", lambda: tmp_path)  # a function has that name, too
     with pytest.raises(ValueError, match="claims.csv is not what was frozen on 2026-"):
         results.frozen_claims()
 

@@ -156,8 +156,8 @@ def row_name(method: str, recipe: str) -> str:
     """What a row of a table of methods is called, where several recipes have one method."""
     if method == "ours":
         return f"ours, {recipe}"
-    label = RECIPES[recipe].label if recipe in RECIPES else ""
-    return f"{method}, {label}" if label else method
+    own = RECIPES.get(recipe)
+    return f"{method}, {own.label}" if own and own.label and own.method == method else method
 
 
 def published_scores(records: pd.DataFrame, theirs: str) -> dict[tuple[str, str], float]:
