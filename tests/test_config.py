@@ -256,7 +256,11 @@ def test_recipes_that_hear_anyone_differ_from_the_recommended_one_in_what_they_h
 
 
 def test_a_newer_field_at_its_default_leaves_fingerprints_as_they_were():
-    all_classes = {"data": {"validation_share": 0.0}, "encoder": {"target_dim": 128}}  # what the committed runs learned from
+    all_classes = {  # what the committed runs learned from, and were scored with
+        "data": {"validation_share": 0.0},
+        "encoder": {"target_dim": 128},
+        "scores": {"captions": 1000},
+    }
     config = load_config("small", recipe="paper", overrides=all_classes)
     known = {
         path.stem: json.loads(path.read_text())

@@ -16,6 +16,7 @@ UNUSED = {
     "data.renditions",
     "data.seed",
     "encoder.layers",
+    "encoder.text",
     "encoder.whisper_weights",
     "classifier.images",
     "classifier.width",

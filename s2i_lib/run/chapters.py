@@ -158,7 +158,7 @@ _TABLE: tuple[Chapter, ...] = (
         "17_interpolation",
         "comparison",
         needs=("06_gan",),
-        recipes=(*OURS, *TEXT),
+        recipes=(*OURS, "text"),
         applies=new_classes,
         further_seeds=True,
     ),
