@@ -14,6 +14,7 @@ from conftest import tiny_config
 from s2i_lib import results
 from s2i_lib.config import load_config
 from s2i_lib.files import repository
+from s2i_lib.results.report import report
 from s2i_lib.statistics import Estimate, mean_over_runs
 
 
@@ -206,6 +207,26 @@ def test_a_missing_section_is_refused(tmp_path):
     path.write_text("nothing here\n")
     with pytest.raises(ValueError, match="README.md has no section <!-- scores -->"):
         results.replace_section(path, "scores", "x")
+
+
+def test_the_report_is_that_of_the_committed_records(committed):
+    folder = committed("results") / "results"
+    text = report(folder, "small")
+    assert text == (folder / "report.md").read_text(), "run ./run_all.sh --publish"
+    verdicts = pd.read_csv(folder / "what_holds_small.csv", keep_default_na=False)
+    assert text.count("\n- **") == len(verdicts) and "$" not in text
+
+
+def test_a_report_says_which_verdicts_changed_and_why(committed):
+    folder = committed("results") / "results"
+    verdicts = pd.read_csv(folder / "what_holds_small_version_1.csv", keep_default_na=False)
+    verdicts.to_csv(folder / "what_holds_small.csv", index=False)
+    assert "## Verdicts that changed\n" in report(folder) and "None." in report(folder)
+    row = verdicts.index[verdicts.verdict == "holds"][0]
+    verdicts.loc[row, ["verdict", "seeds", "effect"]] = ["undecided", 7, "+0.1 (-0.1 to +0.3)"]
+    verdicts.to_csv(folder / "what_holds_small.csv", index=False)
+    changed = next(line for line in report(folder).splitlines() if "| holds | undecided |" in line)
+    assert "7 instead of" in changed and "+0.1 (-0.1 to +0.3) instead of" in changed
 
 
 def test_the_readmes_show_the_committed_records(committed):

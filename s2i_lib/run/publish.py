@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 from PIL import Image
 
+from s2i_lib.files import save_text
 from s2i_lib.recipes import RECIPES
 from s2i_lib.run.options import PROFILES
 
@@ -186,8 +187,11 @@ def _commit(root: Path) -> str:
 
 def _rewrite_readme(root: Path, profile: str) -> None:
     from s2i_lib.results.records import read_records
+    from s2i_lib.results.report import report
     from s2i_lib.results.tables import full_tables, readme_tables, replace_section
 
+    if (root / "results" / f"what_holds_{profile}.csv").exists():
+        save_text(root / "results" / "report.md", report(root / "results", profile))
     records = read_records(root / "results")
     for path, tables in ((root / "README.md", readme_tables), (root / "results" / "README.md", full_tables)):
         before = path.read_bytes()
