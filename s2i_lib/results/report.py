@@ -11,8 +11,6 @@ from s2i_lib.results.claims import claims, frozen_claims
 from s2i_lib.results.records import read_records
 from s2i_lib.results.tables import markdown
 
-DECIDED = ("holds", "does not hold", "undecided")
-
 
 def report(folder: Path, profile: str = "small") -> str:
     """The report in Markdown.
@@ -57,7 +55,9 @@ def _machines(folder: Path, profile: str) -> str:
 def _counts(verdicts: pd.DataFrame) -> str:
     """How often there is which verdict, in words."""
     counts = verdicts.verdict.value_counts()
-    return ", ".join(f"{count} x {verdict}" for verdict, count in counts.items()).capitalize()
+    return f"Of {len(verdicts)} pairs of a claim and a data set: " + ", ".join(
+        f"{verdict} {count}" for verdict, count in counts.items()
+    )
 
 
 def _sentence(row) -> str:  # type: ignore[no-untyped-def]
