@@ -4,6 +4,7 @@ A drawing is saved as PNG to look at and as PDF to print, a figure with pictures
 plotted data where there is data.
 """
 
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,8 +80,12 @@ def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | 
 
     A drawing is written as ``<name>.png`` and, but for profile ``smoke``, as ``<name>.pdf``. A figure with pictures in it is
     written as ``<name>.jpg`` with little loss: such figures take most of the space of a checkout. Scores never read these.
+
+    In a notebook of profile ``smoke``, whose pictures are noise, what a real run drew is shown first.
     """
     folder = config.figures_dir
+    if config.profile == "smoke":
+        show_committed(config.dataset, name)
     folder.mkdir(parents=True, exist_ok=True)
     if any(axis.images for axis in figure.axes):
         path = folder / f"{name}.jpg"
@@ -95,6 +100,21 @@ def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | 
     if data is not None:
         data.to_csv(path.with_suffix(".csv"), index=False, float_format="%.6g")
     return path
+
+
+def show_committed(dataset: str, name: str) -> None:
+    """Show the committed figure of profile ``small`` and say what follows it; nothing outside of notebooks, or without one."""
+    found = [path for ending in ("jpg", "png") if (path := repository() / "figures" / dataset / f"{name}.{ending}").exists()]
+    if not found or "IPython" not in sys.modules:
+        return
+    from IPython import display, get_ipython
+
+    if get_ipython() is not None:
+        display.display(
+            display.Markdown("*What profile `small` drew (committed):*"),
+            display.Image(filename=str(found[0]), alt=f"figure {name} of profile small"),
+            display.Markdown("*What this run drew, with profile `smoke`, whose numbers mean nothing:*"),
+        )
 
 
 def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tuple[str, int]]) -> pd.DataFrame:
