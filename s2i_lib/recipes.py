@@ -29,6 +29,7 @@ class Recipe:
         label: in legends and tables of variants; `name` if empty.
         colour: in figures, as a hexadecimal code.
         tables: those of the paper that it is a row of.
+        several_changes: does it differ from `paper` in more than one thing?
         further_seeds: are further seeds trained, since its table compares small differences?
         datasets: those that it is trained for; none: all.
     """
@@ -44,6 +45,7 @@ class Recipe:
     label: str = ""
     colour: str = "#8a949b"
     tables: tuple[str, ...] = ()
+    several_changes: bool = False
     further_seeds: bool = False
     datasets: tuple[str, ...] = ()
 
@@ -216,6 +218,7 @@ _TABLE: tuple[Recipe, ...] = (
             "encoder": {"weights": "paper", "target_dim": None, "masking": False, "clipping": 0.0, "normalise": False},
             "gan": {"mismatched": 1},
         },
+        several_changes=True,
         label="as printed",
     ),
     Recipe("contrastive", "a contrastive loss alone", overrides={"encoder": {"loss": "contrastive"}}),

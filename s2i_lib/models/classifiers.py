@@ -35,7 +35,42 @@ class _Residual(nn.Module):
         return F.relu(F.avg_pool2d(self.body(x) + self.skip(x), 2))
 
 
-class ImageClassifier(nn.Module):
+class Classifier(nn.Module):
+    """What all classifiers of pictures have in common: feature maps, and one softmax head per question on them.
+
+    Attributes:
+        answers: question -> its possible answers, for example ``{"crown": ("black", "white"), ...}``.
+        image_size: side in pixels that every picture is brought to.
+        heads: question -> the last layer, on what ``pooled`` gives.
+    """
+
+    answers: dict[str, tuple[str, ...]]
+    image_size: int
+    heads: nn.ModuleDict
+
+    def grid(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) images in [-1, 1] to (B, C, h, w) feature maps; their mean is what distances are taken in."""
+        raise NotImplementedError
+
+    def pooled(self, grid: torch.Tensor) -> torch.Tensor:
+        """The feature maps of ``grid`` to the (B, D) float32 features that the heads read."""
+        return grid.flatten(1).float()
+
+    def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The feature maps of ``grid`` to question -> (B, answers) logits."""
+        features = self.pooled(grid)
+        return {question: head(features) for question, head in self.heads.items()}
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
+        return self.answer(self.grid(images))
+
+
+def _head_for_each(answers: dict[str, tuple[str, ...]], features: int) -> nn.ModuleDict:
+    return nn.ModuleDict({question: nn.Linear(features, len(known)) for question, known in answers.items()})
+
+
+class ImageClassifier(Classifier):
     """A small residual network with one softmax head per question.
 
     Args:
@@ -52,23 +87,18 @@ class ImageClassifier(nn.Module):
         self.stem = nn.Conv2d(3, channels[0], 6, stride=2, padding=2)
         self.blocks = nn.Sequential(*[_Residual(a, b) for a, b in pairwise(channels)])
         self.dropout = nn.Dropout(0.2)
-        self.heads = nn.ModuleDict({q: nn.Linear(channels[-1] * 16, len(a)) for q, a in self.answers.items()})
+        self.heads = _head_for_each(self.answers, channels[-1] * 16)
 
     def grid(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) images in [-1, 1] to the last (B, C, h, w) feature maps; their mean is what distances are taken in."""
         return self.blocks(F.relu(self.stem(resize(images, self.image_size))))
 
-    def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The feature maps of ``grid`` to question -> (B, answers) logits."""
-        features = self.dropout(F.adaptive_avg_pool2d(grid, 4).flatten(1).float())
-        return {question: head(features) for question, head in self.heads.items()}
-
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
-        return self.answer(self.grid(images))
+    def pooled(self, grid: torch.Tensor) -> torch.Tensor:
+        """Its means over 4 x 4 parts of the picture."""
+        return self.dropout(F.adaptive_avg_pool2d(grid, 4).flatten(1).float())
 
 
-class FrozenClassifier(nn.Module):
+class FrozenClassifier(Classifier):
     """One softmax head per question on the frozen features of EfficientNet-Lite1, for photographs.
 
     The few species of training are too few to learn seeing from: on species that it has not seen, an ``ImageClassifier`` is
@@ -91,7 +121,7 @@ class FrozenClassifier(nn.Module):
             nn.Conv2d(self.stages.dim, self.WIDTH, 1),
             nn.BatchNorm2d(self.WIDTH),
         )
-        self.heads = nn.ModuleDict({q: nn.Linear(self.WIDTH * self.stages.side**2, len(a)) for q, a in self.answers.items()})
+        self.heads = _head_for_each(self.answers, self.WIDTH * self.stages.side**2)
 
     @torch.no_grad()
     def frozen(self, images: torch.Tensor) -> torch.Tensor:
@@ -106,17 +136,12 @@ class FrozenClassifier(nn.Module):
         """(B, 3, H, W) images in [-1, 1] to (B, 64, 4, 4) feature maps; their mean is what distances are taken in."""
         return self.reduced(self.frozen(images))
 
-    def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The feature maps of ``grid`` to question -> (B, answers) logits."""
-        features = self.dropout(grid.flatten(1).float())
-        return {question: head(features) for question, head in self.heads.items()}
-
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
-        return self.answer(self.grid(images))
+    def pooled(self, grid: torch.Tensor) -> torch.Tensor:
+        """All of it."""
+        return self.dropout(grid.flatten(1).float())
 
 
-class InceptionClassifier(nn.Module):
+class InceptionClassifier(Classifier):
     """Inception-v3 with one softmax head per question, to be fine-tuned from torchvision's ImageNet weights (Section IV-A).
 
     It has the interface of ``ImageClassifier`` and sees every picture at 299 px, in the range of its weights.
@@ -136,20 +161,11 @@ class InceptionClassifier(nn.Module):
             state = torch.load(path, map_location="cpu", weights_only=True)
             self.network.load_state_dict({key: value for key, value in state.items() if not key.startswith("Aux")})
         self.network.fc = nn.Identity()
-        self.heads = nn.ModuleDict({q: nn.Linear(2048, len(a)) for q, a in self.answers.items()})
+        self.heads = _head_for_each(self.answers, 2048)
 
     def grid(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) images in [-1, 1] to (B, 2048, 1, 1) features, already averaged over the picture."""
         return self.network(resize(images, self.image_size))[:, :, None, None]
-
-    def answer(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The features of ``grid`` to question -> (B, answers) logits."""
-        features = grid.flatten(1).float()
-        return {question: head(features) for question, head in self.heads.items()}
-
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """(B, 3, H, W) images in [-1, 1] to question -> (B, answers) logits."""
-        return self.answer(self.grid(images))
 
 
 def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
@@ -162,7 +178,7 @@ def classifier_heads(config: Config, kind: str) -> dict[str, tuple[str, ...]]:
     return {"class": tuple(str(label) for label in new or range(config.data.num_classes))}
 
 
-def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "Classifier":
+def build_classifier(config: Config, kind: str, pretrained: bool = False) -> Classifier:
     """The untrained network of a classifier; `pretrained`: an Inception starts from its ImageNet weights, which must be
     there.
     """
@@ -174,7 +190,6 @@ def build_classifier(config: Config, kind: str, pretrained: bool = False) -> "Cl
     return ImageClassifier(heads, config.classifier_size, config.classifier.width)
 
 
-Classifier = ImageClassifier | FrozenClassifier | InceptionClassifier
 Answers = dict[str, NDArray[np.float32]]
 
 
@@ -193,7 +208,7 @@ def predict_with_features(
 
 
 def predict(classifier: Classifier, images: torch.Tensor, batch_size: int = 128) -> Answers:
-    """Probabilities that an ``ImageClassifier`` gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
+    """Probabilities that a classifier gives (N, 3, H, W) images in [-1, 1]: question -> (N, answers)."""
     return predict_with_features(classifier, images, batch_size)[0]
 
 
@@ -203,5 +218,5 @@ def most_probable(classifier: Classifier, probabilities: Answers) -> dict[str, N
 
 
 def predict_attributes(classifier: Classifier, images: torch.Tensor) -> dict[str, NDArray[np.str_]]:
-    """Most probable answer of an ``ImageClassifier`` to each of its questions: question -> (N,) strings."""
+    """Most probable answer of a classifier to each of its questions: question -> (N,) strings."""
     return most_probable(classifier, predict(classifier, images))
