@@ -124,7 +124,13 @@ def test_inference_imports_what_the_first_group_installs():
 def test_types_and_tables_are_shipped():
     assert (ROOT / "s2i_lib" / "py.typed").read_text() == ""
     assert PYPROJECT["tool"]["setuptools"]["package-data"] == {
-        "s2i_lib": ["py.typed", "model_card.md", "results/report.md", "datasets/photos/oxford_species.csv"]
+        "s2i_lib": [
+            "py.typed",
+            "model_card.md",
+            "results/findings.md",
+            "results/report.md",
+            "datasets/photos/oxford_species.csv",
+        ]
     }
     for name in PYPROJECT["tool"]["setuptools"]["package-data"]["s2i_lib"]:
         assert (ROOT / "s2i_lib" / name).is_file()

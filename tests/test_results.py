@@ -14,6 +14,7 @@ from conftest import tiny_config
 from s2i_lib import results
 from s2i_lib.config import load_config
 from s2i_lib.files import repository
+from s2i_lib.results.findings import NOT_MEASURED, sections
 from s2i_lib.results.report import report
 from s2i_lib.statistics import Estimate, mean_over_runs
 
@@ -556,3 +557,37 @@ def test_every_claim_names_a_record_that_some_chapter_writes_or_says_why_not():
 def test_nothing_matches_a_number_that_the_paper_lost():
     rows = pd.DataFrame([{"method": "two-stage", "metric": "IS", "value": float("nan")}])
     assert results.compare(rows, {("two-stage", "IS"): 4.0}, comparable=True).status.tolist() == ["not comparable"]
+
+
+def test_findings_have_the_numbers_of_the_records(monkeypatch, tmp_path):
+    rows = [("birds", 0, 0.5), ("birds", 1, 0.7), ("flowers", 0, 0.1)]
+    (tmp_path / "records").mkdir()
+    pd.DataFrame(
+        [
+            {
+                **dict.fromkeys(results.COLUMNS, ""),
+                "dataset": dataset,
+                "profile": "small",
+                "chapter": "07_scores",
+                "n": 9,
+                "code": 2,
+            }
+            | {"method": "ours", "recipe": "paper", "metric": "recall_classifier_n9", "seed": seed, "value": value}
+            for dataset, seed, value in rows
+        ]
+    ).to_csv(tmp_path / "records" / "a.csv", index=False)
+    module = sys.modules["s2i_lib.results.findings"]
+    text = "Half: {birds|07_scores|ours|paper|recall_classifier_n|.0%}; {birds|07_scores|ours|text|map|.2f}."
+    monkeypatch.setattr(module, "sections", lambda: {"07_scores": text})
+    monkeypatch.setattr(module, "load_records", lambda *_: results.read_records(tmp_path))
+    assert module.findings("07_scores") == f"Half: 60%; {module.NOT_MEASURED}."
+    assert module.findings("07_scores")._repr_markdown_().startswith("Half")
+
+
+@pytest.mark.parametrize("chapter", sections())
+def test_every_number_of_a_finding_is_recorded_and_shown_in_its_chapter(chapter):
+    notebook = repository() / "notebooks" / f"{chapter}.ipynb"
+    assert f'results.findings(\\"{chapter}\\")' in notebook.read_text()
+    recorded = results.load_records(load_config("small", "birds"))
+    if (recorded.chapter == chapter).any() or not recorded.chapter.str[:2].ge(chapter[:2]).any():
+        assert NOT_MEASURED not in results.findings(chapter)

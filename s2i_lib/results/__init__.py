@@ -13,6 +13,7 @@ from s2i_lib.results.claims import (
     record_paired,
     verdict,
 )
+from s2i_lib.results.findings import findings
 from s2i_lib.results.records import (
     COLUMNS,
     Run,
@@ -77,6 +78,7 @@ __all__ = [
     "earlier_manifest",
     "earlier_records",
     "effect",
+    "findings",
     "frozen_claims",
     "full_name",
     "full_tables",
