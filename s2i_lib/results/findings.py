@@ -26,7 +26,7 @@ def findings(chapter: str, profile: str = "small") -> Findings:
     """The sentences of a chapter with the mean over seeds of every number that they name.
 
     A number is written ``{dataset|chapter|method|recipe|metric|format}``; of a metric whose name ends with a sample count,
-    the start is enough. What nobody has recorded reads ``NOT_MEASURED``.
+    the start is enough. Where several splits have it, it is that of the test. What nobody has recorded reads ``NOT_MEASURED``.
 
     Raises:
         KeyError: the chapter has no sentences.
@@ -51,4 +51,5 @@ def _number(records: pd.DataFrame, place: list[str], profile: str) -> str:
     for field, name in zip(FIELDS[:-1], names):
         part = part[part[field] == name]
     part = part[part.metric == full_name(part, names[-1])]
+    part = part[part.split == "test"] if (part.split == "test").any() else part
     return format(float(part.value.mean()), form) if len(part) else NOT_MEASURED
