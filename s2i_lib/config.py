@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -131,11 +132,11 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
     """
     chosen = RECIPES[_choose("recipe", recipe, RECIPES)]
     values, spec = PROFILES[_choose("profile", profile, PROFILES)], get_spec(dataset)
-    sizes = _sizes_of(spec, DataConfig(**values.get("data", {})).validation_every)
+    classes = dict(zip(("num_classes", "num_train_classes"), class_counts(dataset), strict=True))
     found = [
-        Layer(f"data set {dataset}", sizes),
+        Layer(f"data set {dataset}", {"data": classes}),
         Layer(f"profile {profile}", values),
-        Layer(f"photographs of {dataset}", {} if spec.rendered else {"data": sizes["data"]}),  # no profile makes fewer of them
+        Layer(f"photographs of {dataset}", {} if spec.rendered else {"data": classes}),  # no profile makes fewer of them
         Layer(f"data set {dataset} in profile {profile}", spec.profiles.get(profile, {})),
         Layer(f"recipe {recipe}", chosen.overrides),
         Layer(f"recipe {recipe} in profile {profile}", chosen.profiles.get(profile, {})),
@@ -143,25 +144,27 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
         Layer(OVERRIDES_FILE, _own_overrides()),
         Layer("arguments", overrides or {}),
     ]
+    data = reduce(
+        lambda known, layer: known | layer.values.get("data", {}), found, {"num_train_classes": classes["num_train_classes"]}
+    )
+    found[0] = Layer(found[0].name, {"data": classes, **_directions(spec, data)})
     return [layer for layer in found if layer.values]
 
 
-def _sizes_of(spec: DatasetSpec, validation_every: int) -> dict[str, Any]:
-    """How many classes of a data set are here and, if few are learned from, how many directions the student is taught.
+def _directions(spec: DatasetSpec, data: Mapping[str, Any]) -> dict[str, Any]:
+    """If few classes are learned from, how many directions the student is taught.
 
     Fewer directions than these classes tell them apart, and the last of them are mostly noise, so that five sixths are
     kept, about as many as of birds. Where the test has the same classes, captions say more than the class, so that all features
     are taught.
     """
-    num_classes, num_train_classes = class_counts(spec.name)
-    sizes: dict[str, Any] = {"data": {"num_classes": num_classes, "num_train_classes": num_train_classes}}
     if not spec.has_new_classes:
-        sizes["encoder"] = {"target_dim": None}
-        return sizes
-    taught = num_train_classes - (num_train_classes // validation_every if validation_every else 0)
-    if taught <= (EncoderConfig().target_dim or 0):
-        sizes["encoder"] = {"target_dim": taught * 5 // 6}
-    return sizes
+        return {"encoder": {"target_dim": None}}
+    try:
+        taught = DataConfig(**data).taught_classes
+    except ValidationError:  # whoever reads all layers says what is wrong
+        return {}
+    return {"encoder": {"target_dim": taught * 5 // 6}} if taught <= (EncoderConfig().target_dim or 0) else {}
 
 
 def _own_overrides() -> dict[str, Any]:

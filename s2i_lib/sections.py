@@ -40,6 +40,11 @@ class DataConfig(Section):
         """Every how many-th training class is set aside; 0 for none."""
         return round(1 / self.validation_share) if self.validation_share else 0
 
+    @property
+    def taught_classes(self) -> int:
+        """Training classes that are not set aside."""
+        return self.num_train_classes - (self.num_train_classes // self.validation_every if self.validation_every else 0)
+
 
 class TeacherConfig(Section):
     """The frozen image encoder (Eq. 3). `power` is the exponent of the generalised mean over its grid, 1 for the mean.

@@ -90,6 +90,13 @@ def test_overrides_never_change_the_profile_itself():
     assert load_config("smoke").gan.steps != 7
 
 
+def test_directions_follow_the_classes_that_are_learned_from():
+    """Also those of one's own values."""
+    sizes = {share: load_config("small", "birds", overrides={"data": {"validation_share": share}}) for share in (0.0, 0.2, 0.5)}
+    assert [one.data.taught_classes for one in sizes.values()] == [150, 120, 75]
+    assert [one.encoder.target_dim for one in sizes.values()] == [128, 100, 62]
+
+
 @pytest.mark.parametrize("profile", PROFILE_NAMES)
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("dataset", RENDERED)
