@@ -192,6 +192,11 @@ def test_chapters_are_about_what_the_table_of_recipes_says():
     assert set(CHAPTERS["24_unwritten_language"].recipes) == {*OURS, "text", "text_transcripts", "whisper", *languages}
 
 
+def test_an_encoder_is_that_of_the_chapter_which_trains_it_and_not_of_one_that_reads_it():
+    assert plan.encoder_chapter("whisper_modulated") == plan.encoder_chapter("whisper") == "26_hearing"
+    assert plan.encoder_chapter("invented") == "24_unwritten_language" and plan.encoder_chapter("text_v1") == "11_text_to_image"
+
+
 def test_every_encoder_that_a_chapter_reads_is_trained_in_a_chapter():
     for name in CHAPTERS["06_gan"].recipes + CHAPTERS["14_ablation"].recipes:
         trainer = CHAPTERS[plan.encoder_chapter(name)]
