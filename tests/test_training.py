@@ -44,7 +44,7 @@ from s2i_lib.training.common import (
 from s2i_lib.training.encoder import (
     MASKS,
     EncoderTraining,
-    _encoder_batches,
+    encoder_batches,
     class_mean_features,
     disturb_states,
     gradient_magnitudes,
@@ -463,9 +463,9 @@ def test_what_is_ours_can_be_left_out(project):
     assert lengths.std() > 1e-3 * lengths.mean()  # not all alike
     paper = tiny_config(encoder={"target_dim": None})
     torch.testing.assert_close(
-        next(_encoder_batches(data, run, epoch=0))[0], data.inputs.batch(epoch_batches(len(data.image_of), 8, 0, 0)[0])[0]
+        next(encoder_batches(data, run, epoch=0))[0], data.inputs.batch(epoch_batches(len(data.image_of), 8, 0, 0)[0])[0]
     )
-    assert not torch.equal(next(_encoder_batches(data, paper, epoch=0))[0], next(_encoder_batches(data, run, epoch=0))[0])
+    assert not torch.equal(next(encoder_batches(data, paper, epoch=0))[0], next(encoder_batches(data, run, epoch=0))[0])
 
 
 def test_states_are_disturbed_in_bands_of_channels_and_by_noise():
@@ -519,7 +519,7 @@ def test_where_every_image_is_described_by_itself_it_is_its_own_class(project):
     data = load_speech_data(tiny_config(encoder={"positives": "image"}), "train")
     assert len(set(data.positives)) == len(data.labels) > len(set(data.labels))
     torch.testing.assert_close(class_mean_features(data)[:, 0], data.features.mean(1))
-    *_, labels = next(_encoder_batches(data, tiny_config(encoder={"positives": "image"}), epoch=0))
+    *_, labels = next(encoder_batches(data, tiny_config(encoder={"positives": "image"}), epoch=0))
     assert set(labels.tolist()) <= set(range(len(data.labels))) and len(set(labels.tolist())) > len(set(data.labels))
 
 

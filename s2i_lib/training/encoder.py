@@ -98,7 +98,7 @@ def splice_inputs(
     return spliced, lengths, share * features + (1 - share) * features.roll(1, 0)
 
 
-def _encoder_batches(
+def encoder_batches(
     data: SpeechData, config: Config, epoch: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
@@ -167,7 +167,7 @@ class EncoderTraining:
         """One pass over the training utterances; returns the mean loss."""
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         self.model.train()
-        for inputs, lengths, features, labels in _encoder_batches(self.data, self.config, epoch):
+        for inputs, lengths, features, labels in encoder_batches(self.data, self.config, epoch):
             with mixed_precision(self.config):
                 speech = self.model.encoder(inputs.to(self.device), lengths)
             loss = self.model.loss(speech, self.model.targets(features.to(self.device)), labels.to(self.device))
@@ -241,7 +241,7 @@ def gradient_magnitudes(model: SpeechModel, data: SpeechData, config: Config, ba
     device, collected = next(model.parameters()).device, []
     state = copy.deepcopy(model.state_dict())  # a forward pass moves the running statistics of the normalisation
     model.train()
-    for _, (inputs, lengths, features, labels) in zip(range(batches), _encoder_batches(data, config, epoch=0)):
+    for _, (inputs, lengths, features, labels) in zip(range(batches), encoder_batches(data, config, epoch=0)):
         speech = model.encoder(inputs.to(device), lengths)
         terms = losses.teacher_student_terms(speech, model.targets(features.to(device)), labels.to(device))
         collected.append(losses.gradient_magnitudes(terms, speech))
