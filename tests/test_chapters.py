@@ -4,7 +4,7 @@ import json
 from graphlib import TopologicalSorter
 
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_output
 from stub_chapters import ROOT, edit, write_notebook
 
 from s2i_lib import config
@@ -238,6 +238,9 @@ def test_code_digest_follows_code_only(tmp_path):
 
     edit(path, show)
     assert plan.code_digest(path) == before
+    exercise = new_code_cell("answer = None", metadata={"tags": ["exercise"]})
+    edit(path, lambda notebook: notebook.cells.append(exercise))
+    assert plan.code_digest(path) == before  # nothing that was trained depends on it
     edit(path, lambda notebook: notebook.cells[2].update(source="1 + 2"))
     assert plan.code_digest(path) != before
 

@@ -77,6 +77,19 @@ def test_cells_about_attributes_are_left_out_for_photographs_only():
         assert not composed or execute.tags_left_out({"dataset": name, "profile": "small"}) == {"rendered"}
 
 
+def test_exercises_are_left_to_the_reader(tmp_path):
+    source = write_notebook(tmp_path / "chapter.ipynb", "print(profile)")
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells.append(new_code_cell("1 / 0", metadata={"tags": ["exercise"]}))
+    nbformat.write(notebook, source)
+    output = tmp_path / "out" / "chapter.ipynb"
+    done = run_script(source, output, "--parameters", "profile=small")
+    assert done.returncode == 0, done.stderr
+    cells = nbformat.read(output, as_version=4).cells
+    assert cells[-1].cell_type == "markdown" and cells[-2].outputs[0].text == "small\n"
+    assert [path.name for path in output.parent.iterdir()] == ["chapter.ipynb"]
+
+
 def test_both_sides_of_the_progress_mean_the_same_variables():
     assert (execute.FILE_VARIABLE, execute.FOLDER_VARIABLE) == (progress.FILE_VARIABLE, progress.FOLDER_VARIABLE)
 

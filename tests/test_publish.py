@@ -34,6 +34,9 @@ def test_it_copies_outputs_and_keeps_the_source(tmp_path):
     source = write_notebook(tmp_path / "notebooks" / "06_gan.ipynb", "show()", "1 + 1")
     before = nbformat.read(source, as_version=4)
     executed = nbformat.read(source, as_version=4)
+    exercise = new_code_cell("answer = 42", metadata={"tags": ["exercise"]}, outputs=[new_output("stream", text="right")])
+    before.cells.append(exercise)
+    nbformat.write(before, source)
     executed.cells[2].outputs = [
         new_output("stream", name="stderr", text="warning"),
         new_output("display_data", {publish.WIDGET: {"model_id": "x"}, "text/plain": "100%"}),
@@ -50,7 +53,7 @@ def test_it_copies_outputs_and_keeps_the_source(tmp_path):
 
     after = nbformat.read(source, as_version=4)
     kept = [[(cell.id, cell.source, cell.metadata) for cell in notebook.cells] for notebook in (before, after)]
-    assert kept[0] == kept[1]
+    assert kept[0] == kept[1] and after.cells[-1].outputs == []  # an exercise is not executed, and keeps no answer
     (image,), (result,) = after.cells[2].outputs, after.cells[3].outputs
     assert Image.open(io.BytesIO(base64.b64decode(image.data["image/png"]))).width <= 1400
     assert "image/png" not in image.metadata

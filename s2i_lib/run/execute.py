@@ -4,7 +4,7 @@
 
 The executed notebook appears only when every cell has run. That of a failed run is kept beside it as NAME.failed.ipynb.
 Cells tagged `rendered` draw, or need all that a picture shows; cells tagged `attributes` need what sentences mention. They are
-left out for photographs, of which that is not known.
+left out for photographs, of which that is not known. Cells tagged `exercise` are the reader's and no run executes them.
 The run ends with the process that started it, however that ends.
 """
 
@@ -43,15 +43,13 @@ def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
         raise ValueError(f"{notebook} has no parameter {unknown[0]!r}; its parameters cell declares {', '.join(known)}")
     texts = {name for name in parameters if known[name]["inferred_type_name"] == "str"}  # seeds="0" is a list of one
     parameters = {name: str(value) if name in texts else value for name, value in parameters.items()}
-    source = notebook
-    if left_out := tags_left_out(parameters):
-        source = output.with_name(f".{output.stem}.source.ipynb")
-        source.write_text(json.dumps(without(left_out, json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
+    left_out = tags_left_out(parameters) | {EXERCISE}
+    source = output.with_name(f".{output.stem}.source.ipynb")
+    source.write_text(json.dumps(without(left_out, json.loads(notebook.read_text(encoding="utf-8")))), encoding="utf-8")
     try:
         _execute(source, output, parameters, notebook.parent)
     finally:
-        if source != notebook:
-            source.unlink()
+        source.unlink()
 
 
 def _literal(path: Path) -> str:
@@ -80,7 +78,9 @@ def _execute(notebook: Path, output: Path, parameters: Parameters, folder: Path,
         _execute(notebook, output, parameters, folder, attempts - 1)
 
 
+EXERCISE = "exercise"
 NOTES = {
+    EXERCISE: "*Left out: exercises are the reader's.*",
     "rendered": "*Left out: a photograph cannot be drawn.*",
     "attributes": "*Left out: nobody knows what a photograph shows.*",
 }
@@ -97,6 +97,11 @@ def tags_left_out(parameters: Parameters) -> set[str]:
         "attributes": all(spec.knows_attributes for spec in specs),
     }
     return {tag for tag, holds in possible.items() if not holds}
+
+
+def is_exercise(cell: Mapping[str, Any]) -> bool:
+    """Does a cell of a notebook belong to the reader?"""
+    return EXERCISE in cell["metadata"].get("tags", [])
 
 
 def without(left_out: set[str], notebook: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from s2i_lib.config import differs_from_paper, load_config
 from s2i_lib.datasets import DATASETS, get_spec
 from s2i_lib.recipes import RECIPES, TRAINED_BY_DEFAULT
 from s2i_lib.run.chapters import CHAPTERS, PLACES, TABLE_3, Chapter, Scope, new_classes
+from s2i_lib.run.execute import is_exercise
 
 
 def encoder_chapter(recipe: str) -> str:
@@ -178,9 +179,9 @@ def parameters(job: Job, selection: Selection) -> dict[str, str | int]:
 
 
 def code_digest(notebook: Path) -> str:
-    """Twelve hexadecimal digits of a SHA-256 over the code cells; outputs, text and metadata do not count."""
+    """Twelve hexadecimal digits of a SHA-256 over the code cells; outputs, text, metadata and exercises do not count."""
     cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code" and not is_exercise(cell)]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:12]
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from s2i_lib.files import save_text
 from s2i_lib.recipes import RECIPES
+from s2i_lib.run.execute import is_exercise
 from s2i_lib.run.options import PROFILES
 
 MAX_BYTES = 1_500_000
@@ -126,6 +127,9 @@ def merge(source: Notebook, executed: Notebook) -> Notebook:
     count = 0
     for cell in source.cells:
         if cell.cell_type != "code":
+            continue
+        if is_exercise(cell):
+            cell.execution_count, cell.outputs = None, []
             continue
         other = done.get(cell["id"])
         if other is None or other.source != cell.source:
