@@ -141,6 +141,18 @@ def _effects(scores: Floats) -> tuple[float, float, float]:
     return rows.mean(), columns.mean(), float(rows[1] - rows[0])
 
 
+def _lstm_cell(i: Floats, f: Floats, g: Floats, o: Floats, c: Floats) -> Floats:
+    def sigmoid(x: Floats) -> Floats:
+        return np.asarray(1 / (1 + np.exp(-x)))
+
+    kept = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return np.stack([sigmoid(o) * np.tanh(kept), kept])
+
+
+def _best_noise(x: Floats, signal: float, noise: float, mean: float, deviation: float) -> Floats:
+    return noise * (x - signal * mean) / ((signal * deviation) ** 2 + noise**2)
+
+
 def _random(*shape: int, seed: int = 0) -> Floats:
     return np.random.default_rng(seed).normal(size=shape)
 
@@ -210,4 +222,10 @@ CODE: dict[str, Code] = {
         _explained_share, lambda: [(_random(6, 3), np.array([0, 0, 1, 1, 2, 2])), (_random(5, 2), np.array([0, 1, 1, 1, 0]))]
     ),
     "29.3": Code(_effects, lambda: [(np.array([[0.5, 0.62], [0.66, 0.86]]),), (_random(2, 2),)]),
+    "30.3": Code(_lstm_cell, lambda: [tuple(_random(4, seed=seed) for seed in range(5))]),
+    "31.2": Code(_best_noise, lambda: [(_random(6), 0.8, 0.6, -2.0, 0.6), (_random(3, seed=1), 0.1, 0.99, 1.0, 2.0)]),
+    "32.3": Code(
+        metrics.class_prototypes,
+        lambda: [(np.array([0.1, 0.5, 0.2, 0.3]), np.array([1, 0, 1, 0])), (_random(5), np.array(list("abcab")))],
+    ),
 }

@@ -91,4 +91,10 @@ EXERCISES: Mapping[str, Number | Choice | Code] = {
     "28.3": Number("04b51864", 0.002, {"dfae2f35": "that compares the accuracies."}),
     "29.1": Number("a4fb963d", 0.005, {"ccc66a1a": "that is with one of the two generators."}),
     "29.2": Number("933efc70", 0.005, {"13ea7050": "that is the whole gain."}),
+    "30.1": Number("527bcc79", 0.5, {"e627f92a": "that is 1/40 s: the main lobe of the window is twice as wide."}),
+    "30.2": Number("be4f975c", 0.003),
+    "31.1": Number("de4e777d", 0.01, {"ac40eaa0": "that is the most a batch of 256 can show."}),
+    "31.3": Choice("b035ff08"),
+    "32.1": Number("9814fddb", 0.0003, {"db39dbdd": "mind the sign."}),
+    "32.2": Number("9d94a9bb", 0.001, {"04572bbb": "that is the other term."}),
 }

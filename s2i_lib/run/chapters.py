@@ -205,6 +205,9 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter("27_sharpness", "comparison", needs=("05_speech_encoder",), recipes=METHODS, applies=_only("birds")),
     Chapter("28_photographs", "recipe", ("04_teacher", "26_hearing"), STUDENT, FROZEN, applies=new_classes),
     Chapter("29_crossed", "tables", ("07_scores", "14_ablation"), recipes=(*OURS, *CROSSED), applies=_only("birds")),
+    Chapter("30_primer", "overview", sections=("dataset",), applies=_only("birds")),
+    Chapter("31_after_2020", "overview", sections=("dataset",), applies=_only("birds")),
+    Chapter("32_data_ethics", "overview", sections=("dataset",), applies=_only("birds")),
 )
 
 CHAPTERS: Mapping[str, Chapter] = {chapter.name: chapter for chapter in _TABLE}
