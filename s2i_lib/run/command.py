@@ -37,8 +37,8 @@ ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
 }
-# The user's own settings, which are not for the chapters, and those among them that are; the same as in workflow/environment.sh.
-FOREIGN = ("SNAKEMAKE_", "JUPYTER_CONFIG", "JUPYTER_PATH", "IPYTHON", "MPLSTYLE", "GIT_", "PYTHON")
+# The user's own settings, which are not for the chapters, and those that are for them; as in workflow/environment.sh.
+FOREIGN = ("SNAKEMAKE_", "JUPYTER_CONFIG", "JUPYTER_PATH", "IPYTHON", "MPLSTYLE", "GIT_DIR", "GIT_WORK_TREE", "PYTHON")
 KEPT = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONUTF8")
 
 
