@@ -223,6 +223,7 @@ def test_a_name_cannot_add_lines_or_colours_to_a_message(tmp_path, capsys):
     assert said.count("\n") == 1 and r"two\nlines\x1b[31m.wav: no such file" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", ""])
 def test_what_cannot_be_printed_changes_no_exit_code(finished_run, recording, tmp_path, closed):  # noqa: F811
     words = [sys.executable, "-m", "s2i_lib", "translate", str(recording), "--run", str(finished_run.run_dir), "--out"]
@@ -294,6 +295,7 @@ def test_what_killed_processes_leave_is_removed(tmp_path):
     assert np.array_equal(np.load(tmp_path / "a" / "c.npy"), np.arange(3))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the process that is forked")
 def test_a_long_name_for_temporary_files_stops_no_worker(tmp_path, monkeypatch):
     folder = tmp_path / ("n" * 100)
