@@ -353,3 +353,18 @@ def test_a_drill_takes_no_traceback_for_a_sentence():
         "  from s2i_lib.audio import AudioError\nImportError: no memory\nerror: this\n[12:00:00] error: that\n the error: no"
     )
     assert drill._sentences(printed) == ["error: this", "error: that"]
+
+
+def test_a_run_that_takes_too_long_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(drill, "LONGEST", 1)
+    started = []
+
+    def start(self, before=(), prepare=None):
+        words = [sys.executable, "-c", "import time; time.sleep(600)"]
+        started.append(subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True))
+        return started[0]
+
+    monkeypatch.setattr(drill.Project, "start", start)
+    with pytest.raises(drill.DrillError, match="took longer than 1 s"):
+        drill.Project(tmp_path).finish()
+    assert started[0].returncode == -9

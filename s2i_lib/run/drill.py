@@ -66,10 +66,12 @@ class Project:
         )
 
     def finish(self, before: tuple[str, ...] = (), prepare: Callable[[], None] | None = None) -> tuple[int, str]:
-        """Run to the end; exit code and what was printed."""
-        process = self.start(before, prepare)
-        printed, _ = process.communicate(timeout=LONGEST)
-        return process.returncode, printed
+        """Run to the end; exit code and what was printed.
+
+        Raises:
+            DrillError: it took too long, and was killed.
+        """
+        return _ended(self.start(before, prepare))
 
     def numbers(self) -> dict[str, str]:
         """Every number that the run has ended with: weights by their checksum, records by their value."""
@@ -113,6 +115,17 @@ class Project:
         return sentences[0].strip()
 
 
+def _ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Wait for the end of a run; see ``Project.finish``."""
+    try:
+        printed, _ = process.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # its chapters end with it
+        process.communicate()
+        raise DrillError(f"a run took longer than {LONGEST} s: close other programs and start again") from None
+    return process.returncode, printed
+
+
 def _sentences(printed: str) -> list[str]:
     """What a command or a chapter says of an error. A traceback alone is none."""
     return re.findall(r"^(?:\[[\d:]+\] )?(error: .*)$", printed, re.MULTILINE)
@@ -145,7 +158,7 @@ def twice(project: Project, expected: dict[str, str]) -> str:
     process = project.start()
     time.sleep(3.0)
     sentence = project.refused("another ./run_all.sh is at work")
-    process.communicate(timeout=LONGEST)
+    _ended(process)
     project.whole(expected)
     return f"the second: {sentence}; the first: the same numbers"
 
@@ -239,7 +252,10 @@ def drill(folder: Path, names: tuple[str, ...] = ()) -> int:
     """
     calm = Project.make(folder / "undisturbed")
     started = time.monotonic()
-    code, printed = calm.finish()
+    try:
+        code, printed = calm.finish()
+    except DrillError as error:
+        code, printed = 1, str(error)
     if code:
         print(f"an undisturbed run failed: {_last(printed)}")
         return 1
@@ -253,7 +269,7 @@ def drill(folder: Path, names: tuple[str, ...] = ()) -> int:
         project = Project.make(folder / one.__name__) if fresh else calm
         try:
             outcome = one(project, expected)
-        except (DrillError, subprocess.TimeoutExpired) as error:
+        except DrillError as error:
             failed, outcome = failed + 1, f"NOT AS PROMISED: {error}"
         print(f"{done}\n  {outcome} ({time.monotonic() - started:.0f} s)", flush=True)
     return int(failed > 0)
