@@ -164,5 +164,5 @@ def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes], whole: bool = False) 
                 for part in to_float.resample(frame):
                     yield Block(np.ascontiguousarray(part.to_ndarray().T), part.sample_rate)
     except (av.FFmpegError, ValueError, IndexError, MemoryError) as error:
-        reason = error.strerror if isinstance(error, av.FFmpegError) else "it holds no sound"
+        reason = str(error.strerror) if isinstance(error, av.FFmpegError) else "it holds no sound"
         raise _unreadable(path, reason) from None

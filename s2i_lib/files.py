@@ -81,4 +81,4 @@ def load_array(path: Path, in_memory: bool = True) -> NDArray[Any]:
 def save_array(path: Path, values: NDArray[Any]) -> None:
     """``save_atomically`` for an array, as ``.npy``."""
     # Into a file, numpy writes past Python, and what it raises on a full disk does not say why.
-    save_atomically(path, lambda file: np.save(SimpleNamespace(write=file.write), values))  # type: ignore[call-overload]
+    save_atomically(path, lambda file: np.save(SimpleNamespace(write=file.write), values))
