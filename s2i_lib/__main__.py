@@ -1,6 +1,7 @@
 """Command line: ``python -m s2i_lib translate my.wav --out birds.png``."""
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from s2i_lib.inference import Drawing, Translation
 
 USER_ERROR, DATA_MISSING = 2, 3
+PICTURES = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "PDF")  # others that Pillow writes shrink a row of pictures
 PIPE_CLOSED = 128 + 13  # as the shell reports a program that SIGPIPE has ended
 
 
@@ -19,16 +21,32 @@ def main(arguments: list[str] | None = None) -> int:
     nobody reads the output to its end.
     """
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be letters that a terminal knows
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int | None = options.command(options)
-        sys.stdout.flush()  # here and not at exit, where nobody catches what a closed pipe raises
+        if sys.stdout is not None:  # closed by `>&-`
+            sys.stdout.flush()  # here and not at exit, where nobody catches what a closed pipe raises
         return code or 0
     except BrokenPipeError:  # whoever reads the output has read enough, as in `data status | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+        return _refuse(str(error))
+    except MemoryError:
+        return _refuse("the memory is full: close other programs")
+    except ImportError as error:
+        return _refuse(
+            f"a package cannot be loaded ({error}): make the environment (source workflow/environment.sh), or close other "
+            "programs if the memory is full"
+        )
+
+
+def _refuse(sentence: str) -> int:
+    """One line on standard error. What is printed on none, as names of files may hold, is escaped."""
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in sentence)
+    print(f"error: {line}", file=sys.stderr)
+    return USER_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,7 +155,7 @@ def _translate(options: argparse.Namespace) -> None:
     from s2i_lib.released import release_folder
 
     image_format = Image.registered_extensions().get(options.out.suffix.lower())
-    if image_format is None or not options.out.parent.is_dir() or options.out.is_dir():
+    if image_format not in PICTURES or not options.out.parent.is_dir() or options.out.is_dir():
         raise ValueError(f"{options.out}: cannot be written; give an existing folder and a name that ends in .png")
     model = SpeechToImage.load(release_folder(options.model) if options.model else options.run)
     translation = model.translate_recording(options.recording, options.num_images, options.seed, options.anyway)
@@ -145,7 +163,10 @@ def _translate(options: argparse.Namespace) -> None:
     if not rows:
         raise UnlikeTaughtError(unlike_taught(options.recording))
     picture = Image.fromarray(np.concatenate(rows))
-    save_atomically(options.out, lambda file: picture.save(file, image_format))
+    try:
+        save_atomically(options.out, lambda file: picture.save(file, image_format))
+    except ValueError as error:  # WebP, for one, has a largest size
+        raise ValueError(f"{options.out}: cannot be written ({error}); give a name that ends in .png") from None
     for warning in _warnings(translation):
         print(f"warning: {options.recording}: {warning}", file=sys.stderr)
     if options.json:

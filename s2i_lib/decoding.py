@@ -15,6 +15,8 @@ LONGEST = 600.0  # seconds; what is longer is refused before it fills the memory
 RATES = (4000, 192_000)  # hertz; a file that says something else is broken
 BLOCK = 1 << 18  # samples of all channels that are decoded at a time: 1 MB
 LARGEST_PIPE = 1 << 29  # bytes read from a pipe, whose length nobody knows: ten minutes of the largest usual kind
+UNKNOWN = (1 << 36) - 1  # frames, the most that flac can count: what was written to a pipe has a header without a length
+MOST_SAMPLES = 1 << 26  # of all channels: ten minutes of 48 kHz in stereo, with some room; 268 MB
 LARGEST_SAMPLE = 1e10  # full scale is 1, of whole numbers that nobody has scaled 2e9; larger ones are no sound
 CANCELLED = 0.01  # power of the mix over power of the loudest channel, below which channels cancel each other out
 # Containers of telephones and browsers. Formats that name other files or addresses, such as playlists, are left out.
@@ -44,7 +46,7 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
     of a video, and wav files whose header holds no length. A pipe is read to its end.
 
     Args:
-        path: 4 to 192 kHz, any number of channels, up to ten minutes.
+        path: 4 to 192 kHz, any number of channels, up to ten minutes and 67 million samples of all channels.
 
     Yields:
         Blocks of one rate and one number of channels, at least one, none empty.
@@ -64,6 +66,11 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
         frames += len(samples)
         if frames > LONGEST * rate:
             raise AudioError(_too_long(path))
+        if frames * samples.shape[1] > MOST_SAMPLES:
+            raise AudioError(
+                f"{path}: {frames / rate:.0f} s of {samples.shape[1]} channels at {rate} Hz are too much to read at once; cut "
+                "out the sentences to be drawn"
+            )
         if not (np.abs(samples) <= LARGEST_SAMPLE).all():  # also where they are no numbers
             raise AudioError(f"{path}: the recording holds values that are not numbers, or far too large ones; record it again")
         if len(samples):
@@ -91,22 +98,27 @@ def _too_long(path: Path) -> str:
     return f"{path}: the recording is longer than {LONGEST / 60:.0f} minutes; cut out the sentences to be drawn"
 
 
+def _unreadable(path: Path, reason: str) -> AudioError:
+    return AudioError(f"{path}: not a readable sound file ({reason}); copy it again, or save it as wav")
+
+
 def _blocks(path: Path) -> Iterator[Block]:
     """What libsndfile reads, else what FFmpeg reads; see ``decode_blocks``."""
     if not path.exists() or path.is_dir():
         raise AudioError(f"{path}: no such file")
-    content = None if path.is_file() else _read_pipe(path)
+    content, empty = None if path.is_file() else _read_pipe(path), False
     try:
         if (path.stat().st_size if content is None else len(content)) == 0:
             raise AudioError(f"{path}: the file is empty; record it again")
         # bytes, since a name need not be text; with a name, libsndfile reads faster than through Python
         with soundfile.SoundFile(os.fsencode(path) if content is None else io.BytesIO(content)) as file:
-            if file.frames:
+            if 0 < file.frames < UNKNOWN:
                 yield from _blocks_of_libsndfile(path, file)
                 return
+            empty = not file.frames
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw, whatever is in the file
         pass
-    yield from _blocks_of_ffmpeg(path, f"file:{path}" if content is None else io.BytesIO(content))
+    yield from _blocks_of_ffmpeg(path, f"file:{path}" if content is None else io.BytesIO(content), whole=empty)
 
 
 def _read_pipe(path: Path) -> bytes:
@@ -119,13 +131,11 @@ def _read_pipe(path: Path) -> bytes:
 
 def _blocks_of_libsndfile(path: Path, file: soundfile.SoundFile) -> Iterator[Block]:
     whole = file.subtype == "PCM_16"  # 16-bit samples as they are: libsndfile's own division is slow
-    if file.frames > LONGEST * file.samplerate and file.seekable():
-        raise AudioError(_too_long(path))
     try:
         while len(samples := file.read(max(1, BLOCK // file.channels), "int16" if whole else "float32", always_2d=True)):
             yield Block(samples.astype(np.float32) / 32768 if whole else samples, file.samplerate)
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: not a readable sound file ({str(error).rstrip('.').rpartition(': ')[2]})") from None
+        raise _unreadable(path, str(error).rstrip(".").rpartition(": ")[2]) from None
     _check_complete(path)
 
 
@@ -142,10 +152,11 @@ def _check_complete(path: Path) -> None:
         raise AudioError(f"{path}: the file is truncated ({size} of {promised} bytes); copy it again")
 
 
-def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes]) -> Iterator[Block]:
+def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes], whole: bool = False) -> Iterator[Block]:
+    """What FFmpeg reads; with `whole`, to the end of the file, where the header of a wav file says that nothing follows."""
     import av  # imported late: a tenth of a second that most recordings do without
 
-    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "ignore_length": str(int(whole))}
     try:
         with av.open(source, "r", metadata_errors="ignore", container_options=options) as container:
             to_float = av.AudioResampler(format="fltp")
@@ -153,5 +164,5 @@ def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes]) -> Iterator[Block]:
                 for part in to_float.resample(frame):
                     yield Block(np.ascontiguousarray(part.to_ndarray().T), part.sample_rate)
     except (av.FFmpegError, ValueError, IndexError, MemoryError) as error:
-        reason = error.strerror if isinstance(error, av.FFmpegError) else "it holds no sound"
-        raise AudioError(f"{path}: not a readable sound file ({reason})") from None
+        reason = str(error.strerror) if isinstance(error, av.FFmpegError) else "it holds no sound"
+        raise _unreadable(path, reason) from None

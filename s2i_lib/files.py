@@ -2,12 +2,16 @@
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+UNFINISHED = ".tmp"  # ends the hidden names of files that are being written; a killed process leaves them
 
 
 def repository() -> Path:
@@ -32,13 +36,13 @@ def sha256(path: Path) -> str:
 def save_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call ``write(file)`` on a temporary binary file beside `path`, then rename it, so that no half file is ever seen.
 
-    Where either fails, nothing is left behind.
+    Where either fails, nothing is left behind. Several processes may write one path: the last to finish wins.
 
     Raises:
         OSError: it cannot be written; the error names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{secrets.token_hex(8)}{UNFINISHED}")  # short: `path` may have the longest name there is
     try:
         with open(temporary, "wb") as file:
             write(file)
@@ -47,6 +51,12 @@ def save_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:  # it is gone where all went well
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes have left of ``save_atomically`` below a folder that nobody else writes to."""
+    for path in folder.rglob(f".*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
 
 
 def save_text(path: Path, text: str) -> None:
@@ -70,4 +80,5 @@ def load_array(path: Path, in_memory: bool = True) -> NDArray[Any]:
 
 def save_array(path: Path, values: NDArray[Any]) -> None:
     """``save_atomically`` for an array, as ``.npy``."""
-    save_atomically(path, lambda file: np.save(file, values))
+    # Into a file, numpy writes past Python, and what it raises on a full disk does not say why.
+    save_atomically(path, lambda file: np.save(SimpleNamespace(write=file.write), values))

@@ -16,7 +16,10 @@ def prepare() -> None:
         home = None
     if home is not None and os.access(home, os.W_OK):
         return
-    folder = _temporary_folder()
+    try:
+        folder = _temporary_folder()
+    except OSError:  # nothing can be written anywhere; what needs no cache still works
+        return
     if home is None:
         os.environ["HOME"] = str(folder)
     for variable, name in FOLDERS.items():

@@ -71,7 +71,7 @@ def generate(
     with mixed_precision(config), _conditions_drawn_alone(config):
         for number, (z, e) in enumerate(zip(noise.split(batch_size), embeddings.split(batch_size), strict=True)):
             if config.gan.draws_conditions:
-                torch.manual_seed(1_000_003 * seed + number)
+                torch.manual_seed((1_000_003 * seed + number) % 2**64)
             parts.append(generator(z.to(device), e.to(device))[-1].float().cpu())
     return torch.cat(parts)
 
@@ -80,7 +80,12 @@ def noise_rows(count: int, dim: int, seed: int) -> torch.Tensor:
     """(count, dim) standard normal noise; a row depends on `seed` and its number, not on `count`.
 
     One call for all rows would draw the last numbers of an odd length anew, which are those of another row for another count.
+
+    Raises:
+        ValueError: the seed has more than 64 bits.
     """
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed {seed} is too large; choose a whole number of up to 18 digits")
     source = torch.Generator().manual_seed(seed)
     return torch.stack([torch.randn(dim, generator=source) for _ in range(count)])
 

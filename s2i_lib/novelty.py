@@ -190,7 +190,10 @@ def load_reference(folder: Path) -> SpeechReference | None:
         captions, thresholds = json.loads(metadata["captions"]), json.loads(metadata["thresholds"])
         if len(captions) != len(embeddings) or set(thresholds) != set(SCORES):
             raise ValueError
-    except (SafetensorError, KeyError, ValueError, OSError):
+        captions, thresholds = list(map(str, captions)), {name: float(value) for name, value in thresholds.items()}
+        if embeddings.ndim != 2 or not len(embeddings) or not np.isfinite([embeddings.sum(), *thresholds.values()]).all():
+            raise ValueError
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, RecursionError, OSError):
         raise ValueError(f"{path}: damaged, or written by another version; delete it, or train the encoder again") from None
     return SpeechReference(unit_length(embeddings), captions, thresholds)
 

@@ -27,6 +27,7 @@ SHORTEST_SENTENCE = 0.64  # seconds, the 64 frames that the encoder needs; short
 LONGEST_SENTENCE = 20.0  # seconds
 MOST_SENTENCES = 20
 FULL_SCALE = 0.99  # of the largest sample a format has: what reaches it may have been more
+LARGEST_SAMPLES = (1.0, 2.0**15, 2.0**31)  # as is usual; of whole numbers that somebody has written as floats
 CLIPPED = 1e-3  # share of samples at full scale above which a recording is called clipped
 
 
@@ -93,10 +94,12 @@ def read_recording(path: str | Path) -> Recording:
     first = next(blocks)
     channels = first.samples.shape[1]
     resampler = soxr.ResampleStream(first.rate, SAMPLE_RATE, channels, dtype="float32")
-    parts, at_full_scale, count = [], 0, 0
+    parts, at_full_scale, loudest, count = [], np.zeros(len(LARGEST_SAMPLES), np.int64), 0.0, 0
     for samples, _ in chain([first], blocks):
         parts.append(resampler.resample_chunk(samples))
-        at_full_scale, count = at_full_scale + int((np.abs(samples) >= FULL_SCALE).sum()), count + samples.size
+        sizes = np.abs(samples)
+        loudest, count = max(loudest, float(sizes.max())), count + samples.size
+        at_full_scale += [int((sizes >= FULL_SCALE * largest).sum()) for largest in LARGEST_SAMPLES]
     parts.append(resampler.resample_chunk(np.zeros((0, channels), dtype=np.float32), last=True))
     waveform = torch.from_numpy(mix(np.concatenate(parts)))
     if len(waveform) < SHORTEST * SAMPLE_RATE:
@@ -104,7 +107,8 @@ def read_recording(path: str | Path) -> Recording:
     waveform = _without_rumble(waveform - waveform.mean())
     if waveform.abs().max() < SILENCE:
         raise AudioError(f"{path}: the recording is silent; record it again")
-    return Recording(path, waveform, first.rate, channels, at_full_scale / count)
+    scale = sum(loudest > 100 * largest for largest in LARGEST_SAMPLES[:-1])  # filters and codecs go beyond, but not so far
+    return Recording(path, waveform, first.rate, channels, at_full_scale[scale] / count)
 
 
 def _without_rumble(waveform: torch.Tensor) -> torch.Tensor:

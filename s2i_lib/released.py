@@ -17,6 +17,7 @@ from s2i_lib.files import repository, sha256
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 
 DEFAULT = "birds"
+MOST_SCALES, LARGEST_PICTURE = 8, 4096
 CHECKSUMS_FILE, CARD_FILE = "checksums.json", "README.md"
 
 
@@ -67,9 +68,13 @@ def _read(folder: Path) -> Release:
         expected = read_json(folder / CHECKSUMS_FILE)
     except ValueError:
         return Release(folder.name, folder, None, sum(path.stat().st_size for path in folder.iterdir()), [CHECKSUMS_FILE])
-    damaged = [name for name, digest in expected.items() if not (folder / name).exists() or sha256(folder / name) != digest]
-    config = None if DESCRIPTION_FILE in damaged else read_config(folder)
-    if config and (other := drawing_folder(folder)) != folder and not (other / CHECKSUMS_FILE).exists():
+    damaged = [name for name, digest in expected.items() if not (folder / name).is_file() or sha256(folder / name) != digest]
+    try:
+        config, other = read_config(folder), drawing_folder(folder)
+    except (OSError, ValueError):
+        config, other = None, folder
+        damaged = sorted({*damaged, DESCRIPTION_FILE})
+    if other != folder and not (other / CHECKSUMS_FILE).exists():
         damaged.append(f"generator of {other.name}")
     return Release(folder.name, folder, config, sum(path.stat().st_size for path in folder.iterdir()), damaged)
 
@@ -110,6 +115,12 @@ def read_config(folder: Path) -> Config:
     """
     path = folder / DESCRIPTION_FILE
     try:
-        return Config.model_validate(read_json(path).get("config"))
+        config = Config.model_validate(read_json(path).get("config"))
     except ValidationError:
         raise ValueError(f"{path} was written by another version of this project: train the model again") from None
+    if not 1 <= config.gan.num_scales <= MOST_SCALES or not 1 <= config.gan.base_size <= LARGEST_PICTURE:
+        raise ValueError(
+            f"{path} describes pictures in {config.gan.num_scales} scales from {config.gan.base_size} pixels on, which no "
+            "model here draws: get it again, or train the model again"
+        )
+    return config

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from s2i_lib import progress
+
+LONGEST_FOLDER = 70  # bytes; of the 107 that the name of a socket may have, multiprocessing adds 33
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -30,10 +33,12 @@ def worker_processes(count: int | None = None) -> Executor:
     """Processes with one thread each, by default ``default_count`` of them, which end with their parent.
 
     They are no forks of this process, because a forked onnxruntime hangs. On Linux they are forks of a process that has only
-    imported the libraries, so that the second pool starts at once; elsewhere each is a new process.
+    imported the libraries, so that the second pool starts at once; elsewhere, and where the folder of temporary files has too
+    long a name for the socket of that process, each is a new process.
     """
-    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    if sys.platform == "linux":
+    forks = sys.platform == "linux" and len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
+    context = multiprocessing.get_context("forkserver" if forks else "spawn")
+    if forks:
         context.set_forkserver_preload(["torch", "torchaudio", "pandas", "soundfile", "tqdm.auto"])
     return ProcessPoolExecutor(count or default_count(), mp_context=context, initializer=_start)
 

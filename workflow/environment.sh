@@ -7,7 +7,9 @@ for variable in $(compgen -e); do
     case $variable in
         PIP_*INDEX* | PIP_*HOST | PIP_*CERT | PIP_PROXY | PIP_*TIMEOUT | PIP_RETRIES | PIP_*CACHE* | PIP_FIND_LINKS | PIP_CONFIG_FILE) ;;
         PYTHONPATH | PYTHONHASHSEED | PYTHONUNBUFFERED | PYTHONUTF8) ;;
-        PIP_* | PYTHON* | SNAKEMAKE_* | IPYTHON* | JUPYTER_CONFIG* | MATPLOTLIBRC | MPLSTYLE* | CDPATH) unset "$variable" ;;
+        PIP_* | PYTHON* | SNAKEMAKE_* | IPYTHON* | JUPYTER_CONFIG* | JUPYTER_PATH | MATPLOTLIBRC | MPLSTYLE* | GIT_DIR | GIT_WORK_TREE | CDPATH)
+            unset "$variable"
+            ;;
     esac
 done
 unset variable

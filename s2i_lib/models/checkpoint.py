@@ -1,5 +1,6 @@
 """Trained weights on disk: where they are, and how they are read and written."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +64,12 @@ def _instead_of_weights(content: bytes) -> str:
 
 
 def _fill(module: Module, tensors: dict[str, torch.Tensor], path: Path) -> Module:
+    _check_fits(module, tensors, path)
+    module.load_state_dict(tensors)
+    return module.eval()
+
+
+def _check_fits(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
     own = {name: value.shape for name, value in module.state_dict().items()}
     wrong = [name for name in own if name not in tensors or tensors[name].shape != own[name]]
     if wrong or len(own) != len(tensors):
@@ -71,8 +78,29 @@ def _fill(module: Module, tensors: dict[str, torch.Tensor], path: Path) -> Modul
         raise ValueError(
             f"{path} holds the weights of another network ({example}): give the folder of one run, or train it again"
         )
-    module.load_state_dict(tensors)
-    return module.eval()
+    for name, value in module.state_dict().items():
+        kinds = value.is_floating_point(), tensors[name].is_floating_point()
+        if kinds[0] != kinds[1] or (kinds[1] and not tensors[name].float().isfinite().all()):
+            raise ValueError(f"{path} holds values that are no numbers, in {name}: get it again, or train it again")
+
+
+def _build_and_fill(build: Callable[[], Module], tensors: dict[str, torch.Tensor], path: Path) -> Module:
+    """A network of the sizes that a description asks for, which comes from a stranger: first without memory, to compare it with
+    the weights, so that it takes no more than they do.
+
+    Raises:
+        ValueError: no network has such sizes, or the weights are of another one.
+    """
+    try:
+        with torch.device("meta"):
+            outline = build()
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path.with_name(DESCRIPTION_FILE)} describes no network ({reason}): get it again, or train the model again"
+        ) from None
+    _check_fits(outline, tensors, path)
+    return _fill(build(), tensors, path)
 
 
 def encoder_path(config: Config, folder: Path | None = None) -> Path:
@@ -100,7 +128,7 @@ def load_speech_model(config: Config, folder: Path | None = None) -> SpeechModel
     path = encoder_path(config, folder)
     tensors = read_tensors(path)
     features = len(tensors["targets.mean"]) if tensors.get("targets.mean", torch.zeros(())).ndim == 1 else 1
-    return _fill(SpeechModel(config, features), tensors, path)
+    return _build_and_fill(lambda: SpeechModel(config, features), tensors, path)
 
 
 def load_generator(config: Config, embedding_dim: int, folder: Path | None = None) -> AnyGenerator:
@@ -109,7 +137,8 @@ def load_generator(config: Config, embedding_dim: int, folder: Path | None = Non
     Raises:
         FileNotFoundError: the run has no trained generator yet.
     """
-    return load_weights(build_gan(config.gan, embedding_dim)[0], generator_path(config, folder))
+    path = generator_path(config, folder)
+    return _build_and_fill(lambda: build_gan(config.gan, embedding_dim)[0], read_tensors(path), path)
 
 
 def load_classifier(config: Config, kind: str) -> Classifier:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from s2i_lib.files import remove_unfinished
 from s2i_lib.run.options import RENDERED_BY_DEFAULT, Options, parse
 from s2i_lib.run.processes import die_with_parent, hold_lock
 
@@ -35,13 +37,15 @@ ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
 }
-# The user's own settings, which are not for the chapters.
-FOREIGN = ("SNAKEMAKE_", "JUPYTER_CONFIG", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS")
+# The user's own settings, which are not for the chapters, and those that are for them; as in workflow/environment.sh.
+FOREIGN = ("SNAKEMAKE_", "JUPYTER_CONFIG", "JUPYTER_PATH", "IPYTHON", "MPLSTYLE", "GIT_DIR", "GIT_WORK_TREE", "PYTHON")
+KEPT = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONUTF8")
 
 
 def environment() -> dict[str, str]:
     """The variables that a run gets: those of this process without the user's own settings, and those of ``ENVIRONMENT``."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)} | ENVIRONMENT
+    own = {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(FOREIGN)}
+    return own | ENVIRONMENT
 
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -104,9 +108,22 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         os.execvpe(command[0], command, environment())
     lock = _lock()
+    for folder in (Path("data"), Path("runs")):  # nobody else writes there while the lock is held
+        remove_unfinished(folder)
     if options.profile != "smoke":
         _draw_galleries()
-    return _watch(command, lock)
+    code, failed = _watch(command, lock)
+    if code == 1 and not failed:  # the chapters say what they fail of; of itself, Snakemake is told to say nothing
+        raise ValueError(f"Snakemake stopped and no chapter has failed: {_reason(options)}.")
+    return code
+
+
+def _reason(options: Options) -> str:
+    """Why Snakemake does not even plan a run, in its own words."""
+    words = _snakemake(replace(options, dry_run=True))
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, errors="replace", check=False)
+    found = re.findall(r"(\w+(?:Error|Exception)):\s*([^\n\\]+)", done.stderr + done.stdout)
+    return ": ".join(found[-1]).strip(" .'") if found else "its log is in .snakemake/log"
 
 
 def _draw_galleries() -> None:
@@ -142,7 +159,11 @@ def _check_targets(options: Options) -> None:
 def _check_data(options: Options) -> int:
     """``python -m s2i_lib data check``, in a process of its own: what it imports would stay in memory for the whole run."""
     words = ["data", "check", "--profile", options.profile, "--dataset", ",".join(options.datasets)]
-    return subprocess.run([sys.executable, "-m", "s2i_lib", *words], check=False).returncode
+    code = subprocess.run([sys.executable, "-m", "s2i_lib", *words], check=False).returncode
+    if code not in (0, USER_ERROR, DATA_MISSING):
+        how = f"signal {-code}, most likely for lack of memory" if code < 0 else f"exit code {code}"
+        raise ValueError(f"python -m s2i_lib {' '.join(words)} ended with {how}; close other programs and start again.")
+    return code
 
 
 def _lock() -> int:
@@ -174,10 +195,14 @@ def _snakemake(options: Options) -> list[str]:
     ]
 
 
-def _watch(command: list[str], lock: int) -> int:
-    """Run Snakemake and show its progress; returns its exit code, or 128 and a signal's number if one stopped the run."""
+def _watch(command: list[str], lock: int) -> tuple[int, bool]:
+    """Run Snakemake and show its progress.
+
+    Returns:
+        Its exit code, or 128 and a signal's number if one stopped the run; and whether a chapter has failed.
+    """
     from s2i_lib.progress import FOLDER_VARIABLE
-    from s2i_lib.run.watch import Screen, Watcher
+    from s2i_lib.run.watch import Screen, Watcher, read_board
 
     folder = (STATE / "progress").absolute()
     shutil.rmtree(folder, ignore_errors=True)
@@ -186,7 +211,8 @@ def _watch(command: list[str], lock: int) -> int:
     stopped = _forward_signals(process)
     watcher = Watcher(folder, Screen(sys.stdout), shutil.get_terminal_size().columns)
     _pass_lines(process, watcher)
-    return process.returncode if process.returncode > 0 or not stopped else 128 + stopped[0]
+    failed = any(execution.failed for execution in read_board(folder).executions)
+    return process.returncode if process.returncode > 0 or not stopped else 128 + stopped[0], failed
 
 
 def _start(command: list[str], environment: Mapping[str, str], lock: int) -> "subprocess.Popen[bytes]":

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -23,6 +24,7 @@ RUN = Path("runs/birds-smoke-s0")
 LAST = RUN / "recommended" / "chapters" / "06_gan.ipynb"  # chapters 01 to 06
 KILLS, LONGEST = 20, 900  # seconds that a run may take
 TIMED = ("seconds", "config")  # columns of the records that differ from run to run, or say nothing about results
+SMALL_MEMORIES = tuple(size * 2**30 for size in (1, 3, 4))  # bytes of addresses, of which libraries take more than of memory
 FULL_DISKS = tuple(2**power for power in (11, 14, 17, 19, 21))  # bytes; no file may grow beyond
 
 
@@ -64,10 +66,12 @@ class Project:
         )
 
     def finish(self, before: tuple[str, ...] = (), prepare: Callable[[], None] | None = None) -> tuple[int, str]:
-        """Run to the end; exit code and what was printed."""
-        process = self.start(before, prepare)
-        printed, _ = process.communicate(timeout=LONGEST)
-        return process.returncode, printed
+        """Run to the end; exit code and what was printed.
+
+        Raises:
+            DrillError: it took too long, and was killed.
+        """
+        return _ended(self.start(before, prepare))
 
     def numbers(self) -> dict[str, str]:
         """Every number that the run has ended with: weights by their checksum, records by their value."""
@@ -103,12 +107,28 @@ class Project:
             DrillError: it was not refused, or the sentence does not hold these words.
         """
         code, printed = self.finish(before, prepare)
-        sentences = [line for line in printed.splitlines() if "error" in line.lower()]
+        sentences = _sentences(printed)
         if not code:
             raise DrillError("nobody noticed")
         if not sentences or not all(any(word in sentence for sentence in sentences) for word in words):
             raise DrillError(f"nothing names {' and '.join(words) or 'the reason'}: {_last(printed)}")
         return sentences[0].strip()
+
+
+def _ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Wait for the end of a run; see ``Project.finish``."""
+    try:
+        printed, _ = process.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # its chapters end with it
+        process.communicate()
+        raise DrillError(f"a run took longer than {LONGEST} s: close other programs and start again") from None
+    return process.returncode, printed
+
+
+def _sentences(printed: str) -> list[str]:
+    """What a command or a chapter says of an error. A traceback alone is none."""
+    return re.findall(r"^(?:\[[\d:]+\] )?(error: .*)$", printed, re.MULTILINE)
 
 
 def _last(printed: str) -> str:
@@ -138,7 +158,7 @@ def twice(project: Project, expected: dict[str, str]) -> str:
     process = project.start()
     time.sleep(3.0)
     sentence = project.refused("another ./run_all.sh is at work")
-    process.communicate(timeout=LONGEST)
+    _ended(process)
     project.whole(expected)
     return f"the second: {sentence}; the first: the same numbers"
 
@@ -152,23 +172,29 @@ def full_disk(project: Project, expected: dict[str, str]) -> str:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
         code, printed = project.finish(prepare=limit)
-        if code:
-            sentence = _last(printed)
-            if "File too large" not in printed and "error" not in printed.lower():
-                raise DrillError(f"nothing names the reason: {sentence}")
+        sentences = _sentences(printed)
+        if code and not any("File too large" in one for one in sentences):
+            raise DrillError(f"with {size} bytes, nothing names the reason: {' / '.join(sentences) or _last(printed)}")
+        sentence = sentences[0] if code else sentence
     project.whole(expected)
-    return f"{sentence.rpartition(' / ')[2]}; then the same numbers"
+    return f"{sentence}; then the same numbers"
 
 
 def little_memory(project: Project, expected: dict[str, str]) -> str:
-    """A process may take 1 GiB of memory, less than a chapter needs."""
+    """A process may take 1 GiB of memory, in which nothing starts, 3 GiB or 4 GiB, in which some things do."""
+    said = []
+    for size in SMALL_MEMORIES:
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+        def limit(size: int = size) -> None:
+            resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
-    sentence = project.refused(prepare=limit)
+        code, printed = project.finish(prepare=limit)
+        sentences = [one for one in _sentences(printed) if "memory" in one]
+        if not sentences and (code or size == SMALL_MEMORIES[0]):
+            raise DrillError(f"with {size >> 30} GiB, nothing names the memory: {_last(printed)}")
+        said += sentences[:1]
     project.whole(expected)
-    return f"{sentence}; then the same numbers"
+    return f"{'; '.join(said)}; then the same numbers"
 
 
 def read_only(project: Project, expected: dict[str, str]) -> str:
@@ -226,7 +252,10 @@ def drill(folder: Path, names: tuple[str, ...] = ()) -> int:
     """
     calm = Project.make(folder / "undisturbed")
     started = time.monotonic()
-    code, printed = calm.finish()
+    try:
+        code, printed = calm.finish()
+    except DrillError as error:
+        code, printed = 1, str(error)
     if code:
         print(f"an undisturbed run failed: {_last(printed)}")
         return 1
@@ -240,7 +269,7 @@ def drill(folder: Path, names: tuple[str, ...] = ()) -> int:
         project = Project.make(folder / one.__name__) if fresh else calm
         try:
             outcome = one(project, expected)
-        except (DrillError, subprocess.TimeoutExpired) as error:
+        except DrillError as error:
             failed, outcome = failed + 1, f"NOT AS PROMISED: {error}"
         print(f"{done}\n  {outcome} ({time.monotonic() - started:.0f} s)", flush=True)
     return int(failed > 0)

@@ -79,6 +79,9 @@ def _execute(notebook: Path, output: Path, parameters: Parameters, folder: Path,
 
 
 EXERCISE = "exercise"
+# What libraries say when they get no memory, and when a worker process was killed, as the kernel does when none is left.
+LACKS_MEMORY = "MemoryError|BrokenProcessPool|can't allocate memory|failed to map segment|bad_alloc|Cannot allocate memory"
+NO_MEMORY = "most likely for lack of memory: close other programs or choose a smaller --profile."
 NOTES = {
     EXERCISE: "*Left out: exercises are the reader's.*",
     "rendered": "*Left out: a photograph cannot be drawn.*",
@@ -119,12 +122,10 @@ def explain(error: Exception, name: str, injected: int) -> str:
     """One paragraph: chapter, cell and exception, and the cure where it is known. Cells count as in the source."""
     kind, details = type(error).__name__, vars(error)
     if kind == "PapermillExecutionError":
-        return f"{name}: cell {details['cell_index'] + 1 - injected} raised {details['ename']}: {details['evalue']}"
+        said = f"{name}: cell {details['cell_index'] + 1 - injected} raised {details['ename']}: {details['evalue']}"
+        return f"{said}; {NO_MEMORY}" if re.search(LACKS_MEMORY, f"{details['ename']} {details['evalue']}") else said
     if kind == "DeadKernelError":
-        return (
-            f"{name}: the kernel died without an exception, most likely for lack of memory; close other programs or "
-            "choose a smaller --profile."
-        )
+        return f"{name}: the kernel died without an exception; {NO_MEMORY}"
     return f"{name}: {error}"
 
 

@@ -226,7 +226,7 @@ def _from_archive(images: Path) -> list[Photo]:
     photos = []
     for image, (name,) in names.items():
         path, number = inside(images / "images", name, images / "images.txt"), classes[image][0]
-        if not number.isdigit() or int(number) not in of or not name.startswith(f"{int(number):03d}."):
+        if not number.isdecimal() or int(number) not in of or not name.startswith(f"{int(number):03d}."):
             raise DatasetError(f"{images / 'image_class_labels.txt'} puts {name} into class {number}: unpack the images again")
         values: Mapping[str, str] = {}
         if annotated:

@@ -191,8 +191,8 @@ def read_seen(folder: Path) -> dict[str, list[str]] | None:
         for number, line in enumerate(file, 1):
             image, answer, present, certainty, *_ = [*line.split(), "", "", "", ""]  # some lines have more columns than five
             seen.setdefault(image, [])
-            if present == "1" and certainty.isdigit() and int(certainty) >= _PROBABLY:
-                if not answer.isdigit() or not 1 <= int(answer) <= len(names):
+            if present == "1" and certainty.isdecimal() and int(certainty) >= _PROBABLY:
+                if not answer.isdecimal() or not 1 <= int(answer) <= len(names):
                     raise DatasetError(f"line {number} of {path} is damaged: unpack the images again")
                 seen[image].append(names[int(answer) - 1])
     return seen

@@ -148,13 +148,16 @@ def _subset(path: Path, pairs: dict[str, dict[str, Any]]) -> dict[str, list[str]
         text = json.dumps({"seed": SEED, "classes": CLASSES, **chosen}, indent=0)
         save_atomically(path, lambda file: file.write(text.encode()))
     try:
-        written = json.loads(path.read_text())
+        written = json.loads(path.read_text(encoding="utf-8"))
         splits = {split: list(map(str, written[split])) for split in SPLIT_SIZES}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DatasetError(f"{path} is damaged: remove it to draw the pairs again") from None
     unknown = [wav for wavs in splits.values() for wav in wavs if wav not in pairs]
     if unknown:
         raise DatasetError(f"{path} names {unknown[0]}, which is no pair of the metadata: remove it to draw the pairs again")
+    for wavs in splits.values():
+        if len(set(wavs)) < len(wavs):
+            raise DatasetError(f"{path} names a recording twice: remove it to draw the pairs again")
     images = [{pairs[wav]["image"] for wav in wavs} for wavs in splits.values()]
     if images[0] & images[1]:
         raise DatasetError(f"{path} has {min(images[0] & images[1])} in both splits: remove it to draw the pairs again")

@@ -16,6 +16,8 @@ from s2i_lib.datasets.spec import Describe
 
 CAPTIONS_PER_PHOTO = 10
 OBJECT_RATIO = 0.75  # Section IV-A; the released code cuts squares of 1.5 times the box, a ratio of 2/3
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # no others: to read EPS, Pillow starts Ghostscript
+MOST_PIXELS = 40_000_000  # in RGB 120 MB, and again while they are converted
 _BROKEN_IMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -99,6 +101,21 @@ def crop_window(
     return x, y, x + across, y + down
 
 
+def _in_rgb(image: Image.Image) -> Image.Image:
+    """A picture of any kind, some are grey-scale, in RGB.
+
+    Raises:
+        ValueError: it is too large, or nobody knows which of its values is white.
+    """
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are too many")
+    if image.mode.startswith("I;16"):  # Pillow would make everything above 255 white
+        image = Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are numbers of 32 bits (mode {image.mode}), of which none is known to be white")
+    return image.convert("RGB")
+
+
 def read_pixels(photo: Photo, size: int) -> NDArray[np.uint8]:
     """A photo as (size, size, 3) uint8 RGB: cropped to its box, or else to the square in its middle, and scaled.
 
@@ -106,8 +123,8 @@ def read_pixels(photo: Photo, size: int) -> NDArray[np.uint8]:
         DatasetError: no such file, or no complete picture in it.
     """
     try:
-        with Image.open(photo.path) as file:
-            image = file.convert("RGB")  # some are grey-scale
+        with Image.open(photo.path, formats=FORMATS) as file:
+            image = _in_rgb(file)
         if photo.box is not None:
             window = crop_window(photo.box, *image.size)
         else:
