@@ -128,16 +128,20 @@ def kernel_distance(
     """
     rng, size = np.random.default_rng(seed), min(subset_size, len(features1), len(features2))
     dim, mean = features1.shape[1], (features1.mean(0, dtype=np.float64) + features2.mean(0, dtype=np.float64)) / 2
-    rests = [((part - mean) / np.sqrt(dim)).astype(np.float32) for part in (features1, features2)]
+    near = mean.astype(np.float32)  # any point near the mean will do, and this one leaves float32 features float32
+    rests = [((part - near) * np.float32(dim**-0.5)).astype(np.float32, copy=False) for part in (features1, features2)]
+    mean = near.astype(np.float64)
     owed = [(part @ mean - mean @ mean / 2) / dim + 1 / 2 for part in (features1, features2)]
     values = []
     for _ in range(subsets):
         rows = [rng.choice(len(part), size, replace=False) for part in owed]
         (x, of_x), (y, of_y) = ((rests[k][rows[k]], owed[k][rows[k]]) for k in (0, 1))
-        xx, yy, xy = x @ x.T, y @ y.T, x @ y.T
-        within = _sum_of_cubes(xx, of_x, of_x) + _sum_of_cubes(yy, of_y, of_y)
-        within -= ((xx.diagonal() + 2 * of_x) ** 3).sum() + ((yy.diagonal() + 2 * of_y) ** 3).sum()
-        values.append(within / (size * (size - 1)) - 2 * _sum_of_cubes(xy, of_x, of_y) / size**2)
+        within = 0.0
+        for rest, of_rest in ((x, of_x), (y, of_y)):
+            products = rest @ rest.T
+            np.fill_diagonal(products, 0)  # nobody is compared with themselves: what is then left of them is taken off
+            within += _sum_of_cubes(products, of_rest, of_rest) - 8 * (of_rest**3).sum()
+        values.append(within / (size * (size - 1)) - 2 * _sum_of_cubes(x @ y.T, of_x, of_y) / size**2)
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets))
 
 
