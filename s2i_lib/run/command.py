@@ -100,6 +100,8 @@ def run(arguments: list[str]) -> int:
     if code and not (options.dry_run and code == DATA_MISSING):
         return code
     command = _snakemake(options)
+    if options.dry_run and options.profile == "paper":
+        _data_command("forecast", options)
     if options.dry_run:
         sys.stdout.flush()
         os.execvpe(command[0], command, environment())
@@ -141,7 +143,11 @@ def _check_targets(options: Options) -> None:
 
 def _check_data(options: Options) -> int:
     """``python -m s2i_lib data check``, in a process of its own: what it imports would stay in memory for the whole run."""
-    words = ["data", "check", "--profile", options.profile, "--dataset", ",".join(options.datasets)]
+    return _data_command("check", options)
+
+
+def _data_command(action: str, options: Options) -> int:
+    words = ["data", action, "--profile", options.profile, "--dataset", ",".join(options.datasets)]
     return subprocess.run([sys.executable, "-m", "s2i_lib", *words], check=False).returncode
 
 
