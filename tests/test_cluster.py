@@ -11,6 +11,8 @@ import pytest
 import yaml
 from stub_chapters import ROOT, edit, tree  # noqa: F401
 
+from s2i_lib.config import load_config
+from s2i_lib.run import forecast
 from s2i_lib.run.drill import Project
 
 PROFILES = ROOT / "workflow" / "profiles"
@@ -30,6 +32,17 @@ def test_a_profile_names_rules_that_exist(name):
     profile = yaml.safe_load((PROFILES / name / "config.yaml").read_text())
     assert {*profile["set-threads"], *profile.get("set-resources", {})} <= RULES
     assert profile["retries"] >= 1 and profile["jobs"] > 1
+
+
+@pytest.mark.parametrize("name", ["slurm", "cluster"])
+@pytest.mark.parametrize("dataset", ["cub", "oxford", "places"])
+def test_the_papers_schedule_fits_into_the_limits(name, dataset):
+    profile = yaml.safe_load((PROFILES / name / "config.yaml").read_text())
+    minutes = (profile["retries"] + 1) * profile["set-resources"]["recipe_chapter"]["runtime"]
+    config = load_config("paper", dataset, "paper")
+    slowest = forecast.gan_step(config.gan, 1024).seconds(forecast.CARDS[0]) * config.gan.steps / 60
+    assert minutes > 1.5 * slowest
+    assert 1e6 * profile["default-resources"]["mem_mb"] > forecast.memory(config)
 
 
 def test_training_chapters_ask_for_one_gpu():
