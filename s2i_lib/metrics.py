@@ -149,9 +149,9 @@ def _sum_of_cubes(products: np.ndarray, of_x: np.ndarray, of_y: np.ndarray) -> f
     """The sum of (products[i, j] + of_x[i] + of_y[j])^3, by the binomial theorem, which needs no (n, m) array of float64."""
     x, y = (np.vander(part, 4, increasing=True) for part in (of_x, of_y))  # powers 0 to 3
     squares, single = products * products, y.astype(np.float32)
-    powers = (products, squares, squares * products)
-    moments = [np.outer(x.sum(0), y.sum(0)), *(x.T @ (power @ single) for power in powers)]
-    return sum(comb(3, k) * comb(3 - k, i) * float(moments[k][i, 3 - k - i]) for k in range(4) for i in range(4 - k))
+    moments = [np.outer(x.sum(0), y.sum(0)), x.T @ (products @ single[:, :3]), x.T @ (squares @ single[:, :2])]
+    mixed = sum(comb(3, k) * comb(3 - k, i) * float(moments[k][i, 3 - k - i]) for k in range(3) for i in range(4 - k))
+    return mixed + float(np.vdot(squares, products))
 
 
 def neighbour_scores(
