@@ -258,7 +258,8 @@ def _data(options: argparse.Namespace) -> int | None:
     if options.action == "check":
         return check_data(options.profile, options.dataset.split(",") if options.dataset else list(PHOTOS))
     if options.action == "forecast":
-        return print_forecast(options.dataset.split(",") if options.dataset else list(PHOTOS))
+        print_forecast(options.dataset.split(",") if options.dataset else list(PHOTOS))
+        return None
     for name in [options.dataset] if options.dataset else (*PHOTOS, "weights"):
         if options.action == "status":
             print(*availability.status(name), sep="\n")

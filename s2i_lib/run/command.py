@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from s2i_lib.run.processes import die_with_parent, hold_lock
 
 USER_ERROR, DATA_MISSING = 2, 3
 SNAKEFILE = Path("workflow/Snakefile")
+KERNEL_SERVER = "S2I_KERNEL_SERVER"  # of workflow/preloaded_kernel.py
 STATE = Path(".snakemake")  # Snakemake's own folder, also of the lock and of the progress of the chapters
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Those of workflow/environment.sh, for whoever starts Python without it.
@@ -106,8 +107,10 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         os.execvpe(command[0], command, environment())
     lock = _lock()
-    if options.profile != "smoke":
-        _draw_galleries()
+    if options.profile == "smoke":
+        with _preloaded_kernels() as variables:
+            return _watch(command, lock, variables)
+    _draw_galleries()
     return _watch(command, lock)
 
 
@@ -180,7 +183,35 @@ def _snakemake(options: Options) -> list[str]:
     ]
 
 
-def _watch(command: list[str], lock: int) -> int:
+@contextmanager
+def _preloaded_kernels() -> Iterator[dict[str, str]]:
+    """Variables with which kernels are forks of a process that has imported the libraries (``workflow/preloaded_kernel.py``).
+
+    For chapters of `smoke`, whose cells take less time than these imports. None where somebody has begun so already.
+    """
+    if KERNEL_SERVER in os.environ:
+        yield {}
+        return
+    report = f'echo "${KERNEL_SERVER}"; echo "$JUPYTER_PATH"; exec cat'
+    server = subprocess.Popen(
+        [sys.executable, "workflow/preloaded_kernel.py", "sh", "-c", report],
+        env={**environment(), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # signals are for Snakemake
+        preexec_fn=die_with_parent,  # noqa: PLW1509  (no thread runs)
+    )
+    assert server.stdin and server.stdout
+    values = {name: server.stdout.readline().strip() for name in (KERNEL_SERVER, "JUPYTER_PATH")}
+    try:
+        yield {name: value for name, value in values.items() if value}
+    finally:
+        server.stdin.close()  # ends `cat`, and with it the server
+        server.wait()
+
+
+def _watch(command: list[str], lock: int, variables: Mapping[str, str] | None = None) -> int:
     """Run Snakemake and show its progress; returns its exit code, or 128 and a signal's number if one stopped the run."""
     from s2i_lib.progress import FOLDER_VARIABLE
     from s2i_lib.run.watch import Screen, Watcher
@@ -188,7 +219,7 @@ def _watch(command: list[str], lock: int) -> int:
     folder = (STATE / "progress").absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    process = _start(command, {**environment(), FOLDER_VARIABLE: str(folder)}, lock)
+    process = _start(command, {**environment(), **(variables or {}), FOLDER_VARIABLE: str(folder)}, lock)
     stopped = _forward_signals(process)
     watcher = Watcher(folder, Screen(sys.stdout), shutil.get_terminal_size().columns)
     _pass_lines(process, watcher)
