@@ -47,9 +47,9 @@ from s2i_lib.training.common import (
 from s2i_lib.training.encoder import (
     MASKS,
     EncoderTraining,
-    encoder_batches,
     class_mean_features,
     disturb_states,
+    encoder_batches,
     gradient_magnitudes,
     mask_time,
     measure_weights,
