@@ -212,6 +212,6 @@ def statistics(folder: Path) -> Comparison:
         COUNT,
         ours,
         {"all features at once": everything},
-        repeats=1,
+        repeats=3,
         note="cheap stand-in for the feature network" + (", features on the GPU" if on_gpu() else ""),
     )

@@ -11,7 +11,7 @@ import torchaudio
 from measure import Comparison
 
 from s2i_lib import audio, speech
-from s2i_lib.preparation.features import log_mel_frames
+from s2i_lib.preparation.features import log_mel_frames, recorded_log_mels
 from s2i_lib.workers import worker_processes
 
 UTTERANCES = 64
@@ -78,7 +78,7 @@ def torchaudio_log_mel(path: Path) -> np.ndarray:
 
 
 def log_mel(folder: Path) -> Comparison:
-    """Sixty-four wav files to spectrograms as chapter 03 does it, librosa's and torchaudio's way, all file by file.
+    """Sixty-four wav files to spectrograms as chapter 03 does it, and librosa's and torchaudio's way, file by file.
 
     numpy's BLAS gets one thread: librosa is as fast with it, and its idle second thread would spin through our turn.
     """
@@ -94,8 +94,9 @@ def log_mel(folder: Path) -> Comparison:
         "log-mel from wav",
         "utterances/s",
         UTTERANCES,
-        lambda: [log_mel_frames(path) for path in paths],
+        lambda: recorded_log_mels(paths),
         {
+            "one thread": lambda: [log_mel_frames(path) for path in paths],
             "librosa": lambda: [librosa_log_mel(path) for path in paths],
             "torchaudio": lambda: [torchaudio_log_mel(path) for path in paths],
         },

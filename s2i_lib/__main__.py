@@ -110,9 +110,9 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     data = commands.add_parser("data", help="the paper's own data: what is there, download, check")
     data.add_argument(
         "action",
-        choices=("status", "fetch", "verify", "check"),
+        choices=("status", "fetch", "verify", "check", "forecast"),
         help="say what is missing and where to get it; download and unpack; read every file and check the counts; "
-        "ask whether a run could start (exit code 3: something is missing)",
+        "ask whether a run could start (exit code 3: something is missing); reckon what profile paper will take",
     )
     data.add_argument("--dataset", help="cub, oxford, places or weights (default: all; verify: those that are complete)")
     data.add_argument(
@@ -278,6 +278,9 @@ def _data(options: argparse.Namespace) -> int | None:
 
     if options.action == "check":
         return check_data(options.profile, options.dataset.split(",") if options.dataset else list(PHOTOS))
+    if options.action == "forecast":
+        print_forecast(options.dataset.split(",") if options.dataset else list(PHOTOS))
+        return None
     for name in [options.dataset] if options.dataset else (*PHOTOS, "weights"):
         if options.action == "status":
             print(*availability.status(name), sep="\n")
@@ -314,6 +317,21 @@ def _verify(name: str, leave_out: bool) -> None:
     part = f" of {excerpt.num_classes} classes (an excerpt)" if excerpt else ""
     without = f", without {gone} that cannot be used" if gone else ""
     print(f"{name}: complete, {sizes}{part}{without}, captions: {availability.captions_at_hand(name)}")
+
+
+def print_forecast(names: list[str]) -> None:
+    """Say what profile `paper` will take on these photo data sets.
+
+    Raises:
+        DatasetError: an unknown data set, or one that is drawn.
+    """
+    from s2i_lib.config import load_config
+    from s2i_lib.datasets import photo_spec
+    from s2i_lib.run.forecast import forecast
+
+    print("Recipe paper, one seed, reckoned from sizes and data sheets, not measured:")
+    for name in names:
+        print(*forecast(load_config("paper", photo_spec(name).name, "paper")), sep="\n")
 
 
 def check_data(profile: str, names: list[str]) -> int:

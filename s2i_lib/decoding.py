@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 LONGEST = 600.0  # seconds; what is longer is refused before it fills the memory
 RATES = (4000, 192_000)  # hertz; a file that says something else is broken
 BLOCK = 1 << 18  # samples of all channels that are decoded at a time: 1 MB
+WAV_HEADER = struct.Struct("<4sI8sIHHIIHH4sI")  # RIFF, its length, format, its length, six properties, data, their length
 LARGEST_PIPE = 1 << 29  # bytes read from a pipe, whose length nobody knows: ten minutes of the largest usual kind
 UNKNOWN = (1 << 36) - 1  # frames, the most that flac can count: what was written to a pipe has a header without a length
 MOST_SAMPLES = 1 << 26  # of all channels: ten minutes of 48 kHz in stereo, with some room; 268 MB
@@ -71,7 +73,7 @@ def decode_blocks(path: str | Path) -> Iterator[Block]:
                 f"{path}: {frames / rate:.0f} s of {samples.shape[1]} channels at {rate} Hz are too much to read at once; cut "
                 "out the sentences to be drawn"
             )
-        if not (np.abs(samples) <= LARGEST_SAMPLE).all():  # also where they are no numbers
+        if len(samples) and not (samples.min() >= -LARGEST_SAMPLE and samples.max() <= LARGEST_SAMPLE):  # also of no numbers
             raise AudioError(f"{path}: the recording holds values that are not numbers, or far too large ones; record it again")
         if len(samples):
             yield Block(samples, rate)
@@ -107,6 +109,9 @@ def _blocks(path: Path) -> Iterator[Block]:
     if not path.exists() or path.is_dir():
         raise AudioError(f"{path}: no such file")
     content, empty = None if path.is_file() else _read_pipe(path), False
+    if content is None and (plain := _plain_wav(path)):
+        yield plain
+        return
     try:
         if (path.stat().st_size if content is None else len(content)) == 0:
             raise AudioError(f"{path}: the file is empty; record it again")
@@ -121,6 +126,31 @@ def _blocks(path: Path) -> Iterator[Block]:
     yield from _blocks_of_ffmpeg(path, f"file:{path}" if content is None else io.BytesIO(content), whole=empty)
 
 
+def _plain_wav(path: Path) -> Block | None:
+    """A short wav file of 16-bit samples behind the usual header: libsndfile takes as long to open one as to read it.
+
+    None is anything else, and any doubt.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(WAV_HEADER.size)
+            if len(head) < WAV_HEADER.size:
+                return None
+            riff, following, wave, length, kind, channels, rate, _, _, bits, data, count = WAV_HEADER.unpack(head)
+            usual = (riff, wave, length, kind, bits, data) == (b"RIFF", b"WAVEfmt ", 16, 1, 16, b"data")
+            whole = os.fstat(file.fileno()).st_size == following + 8 == count + WAV_HEADER.size
+            if not (usual and whole and channels and 0 < count <= 2 * BLOCK and count % (2 * channels) == 0):
+                return None
+            samples = np.fromfile(file, "<i2").reshape(-1, channels)
+    except OSError:
+        return None
+    return Block(_scaled(samples), rate)
+
+
+def _scaled(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    return np.multiply(samples, np.float32(1 / 32768))
+
+
 def _read_pipe(path: Path) -> bytes:
     with open(path, "rb") as file:
         content = file.read(LARGEST_PIPE + 1)
@@ -133,7 +163,7 @@ def _blocks_of_libsndfile(path: Path, file: soundfile.SoundFile) -> Iterator[Blo
     whole = file.subtype == "PCM_16"  # 16-bit samples as they are: libsndfile's own division is slow
     try:
         while len(samples := file.read(max(1, BLOCK // file.channels), "int16" if whole else "float32", always_2d=True)):
-            yield Block(samples.astype(np.float32) / 32768 if whole else samples, file.samplerate)
+            yield Block(_scaled(samples) if whole else samples, file.samplerate)
     except soundfile.LibsndfileError as error:
         raise _unreadable(path, str(error).rstrip(".").rpartition(": ")[2]) from None
     _check_complete(path)

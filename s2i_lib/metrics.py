@@ -4,7 +4,10 @@
 Inception features and may not be compared with one.
 """
 
+from math import comb
+
 import numpy as np
+from scipy.linalg.blas import dsyrk
 from scipy.spatial.distance import cdist
 
 NEIGHBOURS = 5  # how many of them a ball of `neighbour_scores` holds
@@ -14,7 +17,8 @@ class FeatureStatistics:
     """Mean and covariance of features that arrive in batches: one pass, float64, memory independent of the count."""
 
     def __init__(self, dim: int):
-        self.count, self.total, self.products = 0, np.zeros(dim), np.zeros((dim, dim))
+        self.count, self.total = 0, np.zeros(dim)
+        self._products = np.zeros((dim, dim), order="F")  # the upper triangle, since the matrix is symmetric
 
     def update(self, features: np.ndarray) -> "FeatureStatistics":
         """Add (n, dim) features."""
@@ -24,7 +28,7 @@ class FeatureStatistics:
         features = features - self.shift
         self.count += len(features)
         self.total += features.sum(0)
-        self.products += features.T @ features
+        self._products = dsyrk(1.0, features.T, beta=1.0, c=self._products, overwrite_c=True)
         return self
 
     @property
@@ -35,8 +39,8 @@ class FeatureStatistics:
     @property
     def covariance(self) -> np.ndarray:
         """(dim, dim) float64 unbiased covariance."""
-        mean = self.total / self.count
-        return (self.products - self.count * np.outer(mean, mean)) / (self.count - 1)
+        mean, products = self.total / self.count, self._products + np.triu(self._products, 1).T
+        return (products - self.count * np.outer(mean, mean)) / (self.count - 1)
 
     def distance(self, other: "FeatureStatistics") -> float:
         """``frechet_distance`` to other features."""
@@ -55,20 +59,32 @@ class FeatureSample:
     """
 
     def __init__(self, dim: int, size: int = 10_000, seed: int = 0):
-        self.statistics, self.rows, self.size = FeatureStatistics(dim), np.empty((0, dim), np.float32), size
-        self.numbers = np.empty(0, np.int64)
-        self._rng, self._lots = np.random.default_rng(seed), np.empty(0)
+        self.statistics, self.size, self._rng = FeatureStatistics(dim), size, np.random.default_rng(seed)
+        # Places in no order, so that nobody who stays is moved; a free one has the worst lot and the number -1.
+        self._rows, self._lots, self._numbers = np.empty((size, dim), np.float32), np.full(size, np.inf), np.full(size, -1)
 
     def update(self, features: np.ndarray) -> "FeatureSample":
         """Add (n, dim) features."""
-        numbers = np.concatenate([self.numbers, self.statistics.count + np.arange(len(features))])
+        lots = self._rng.random(len(features))
+        best = np.argsort(np.concatenate([self._lots, lots]))[: self.size]
+        places, new = np.setdiff1d(np.arange(self.size), best), best[best >= self.size] - self.size
+        self._rows[places], self._lots[places], self._numbers[places] = features[new], lots[new], self.statistics.count + new
         self.statistics.update(features)
-        lots = np.concatenate([self._lots, self._rng.random(len(features))])
-        kept = np.sort(np.argsort(lots)[: self.size])
-        old = kept[kept < len(self.rows)]
-        self.rows = np.concatenate([self.rows[old], features[kept[len(old) :] - len(self.rows)].astype(np.float32)])
-        self.numbers, self._lots = numbers[kept], lots[kept]
         return self
+
+    @property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self._numbers)[np.count_nonzero(self._numbers < 0) :]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(min(n, size), dim) float32, a copy."""
+        return self._rows[self._order]
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(min(n, size),) int64."""
+        return self._numbers[self._order]
 
 
 def _symmetric_root(matrix: np.ndarray) -> np.ndarray:
@@ -104,18 +120,38 @@ def kernel_distance(
 ) -> tuple[float, float]:
     """KID: unbiased squared maximum mean discrepancy with the kernel (x.y / D + 1)^3, mean and standard error over subsets.
 
+    What x.y owes to the mean m of all rows, x.m + m.y - m.m, is added in float64; only the products of what is left, which
+    are small beside it, are float32.
+
     Args:
         features1, features2: (n, D) and (m, D) features.  subset_size: at most min(n, m) is used.
     """
     rng, size = np.random.default_rng(seed), min(subset_size, len(features1), len(features2))
+    dim, mean = features1.shape[1], (features1.mean(0, dtype=np.float64) + features2.mean(0, dtype=np.float64)) / 2
+    near = mean.astype(np.float32)  # any point near the mean will do, and this one leaves float32 features float32
+    rests = [((part - near) * np.float32(dim**-0.5)).astype(np.float32, copy=False) for part in (features1, features2)]
+    mean = near.astype(np.float64)
+    owed = [(part @ mean - mean @ mean / 2) / dim + 1 / 2 for part in (features1, features2)]
     values = []
     for _ in range(subsets):
-        x = features1[rng.choice(len(features1), size, replace=False)].astype(np.float64)
-        y = features2[rng.choice(len(features2), size, replace=False)].astype(np.float64)
-        xx, yy, xy = ((a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-        within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (size * (size - 1))
-        values.append(within - 2 * xy.mean())
+        rows = [rng.choice(len(part), size, replace=False) for part in owed]
+        (x, of_x), (y, of_y) = ((rests[k][rows[k]], owed[k][rows[k]]) for k in (0, 1))
+        within = 0.0
+        for rest, of_rest in ((x, of_x), (y, of_y)):
+            products = rest @ rest.T
+            np.fill_diagonal(products, 0)  # nobody is compared with themselves: what is then left of them is taken off
+            within += _sum_of_cubes(products, of_rest, of_rest) - 8 * (of_rest**3).sum()
+        values.append(within / (size * (size - 1)) - 2 * _sum_of_cubes(x @ y.T, of_x, of_y) / size**2)
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets))
+
+
+def _sum_of_cubes(products: np.ndarray, of_x: np.ndarray, of_y: np.ndarray) -> float:
+    """The sum of (products[i, j] + of_x[i] + of_y[j])^3, by the binomial theorem, which needs no (n, m) array of float64."""
+    x, y = (np.vander(part, 4, increasing=True) for part in (of_x, of_y))  # powers 0 to 3
+    squares, single = products * products, y.astype(np.float32)
+    moments = [np.outer(x.sum(0), y.sum(0)), x.T @ (products @ single[:, :3]), x.T @ (squares @ single[:, :2])]
+    mixed = sum(comb(3, k) * comb(3 - k, i) * float(moments[k][i, 3 - k - i]) for k in range(3) for i in range(4 - k))
+    return mixed + float(np.vdot(squares, products))
 
 
 def neighbour_scores(

@@ -8,8 +8,10 @@ from conftest import tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i_lib import audio
+from s2i_lib import audio, decoding
 from s2i_lib.audio import AudioError, load_audio, log_mel_spectrogram
+from s2i_lib.decoding import decode
+from s2i_lib.preparation.features import recorded_log_mels
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,36 @@ def test_any_rate_and_container_gives_the_same_sound(tmp_path, rate, suffix):
     spectrum = np.abs(np.fft.rfft(waveform.numpy()))
     assert spectrum.argmax() == 1000  # one second: bins of one hertz
     assert float(waveform.square().mean().sqrt()) == pytest.approx(0.05, rel=1e-4)
+
+
+@pytest.mark.parametrize("channels, seconds", [(1, 0.5), (2, 0.5), (3, 0.1), (1, 20.0)])
+def test_a_usual_wav_file_is_read_as_libsndfile_reads_it(tmp_path, channels, seconds):
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, (int(16_000 * seconds), channels)), 16_000, subtype="PCM_16")
+    samples, rate = decode(path)
+    expected, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    assert rate == 16_000 and samples.dtype == np.float32 and np.array_equal(samples, expected)
+
+
+@pytest.mark.parametrize("offset, value", [(4, 0), (20, 3), (22, 0), (34, 8), (40, 0), (40, 99)])
+def test_a_header_that_contradicts_its_file_is_left_to_libsndfile(tmp_path, offset, value):
+    path = tmp_path / "sound.wav"
+    audio.save_audio(path, tone(500, 0.5))
+    content = bytearray(path.read_bytes())
+    content[offset] = value  # one byte of a length, the kind, the channels, the bits
+    path.write_bytes(content)
+    assert decoding._plain_wav(path) is None
+
+
+def test_many_files_give_the_spectrogram_of_each(tmp_path):
+    paths = [tmp_path / f"{number}.wav" for number in range(5)]
+    for number, path in enumerate(paths):
+        audio.save_audio(path, tone(300 + 200 * number, 0.3 + 0.1 * number))
+    threads = torch.get_num_threads()
+    together = recorded_log_mels(paths)
+    assert torch.get_num_threads() == threads
+    for row, path in enumerate(paths):
+        torch.testing.assert_close(together[row], log_mel_spectrogram(load_audio(path)), atol=1e-2, rtol=1e-3)  # as float16
 
 
 def test_stereo_is_averaged(tmp_path):

@@ -1,11 +1,13 @@
 """What a borrowed machine brings home, and that it stops in time."""
 
+import argparse
 import subprocess
 import sys
 import time
 
 import borrowed_gpu
 import pandas as pd
+import pytest
 from test_workflow import ROOT
 
 
@@ -58,3 +60,25 @@ def test_it_stops_when_its_time_is_up(tmp_path):
     )
     assert done.returncode == 0 and "time is up" in done.stdout, done.stdout + done.stderr
     assert time.monotonic() - start < 200
+
+
+def test_recipe_after_recipe_is_scored_by_the_chapter_that_does_so():
+    options = argparse.Namespace(recipes="paper,recommended,one_scale,text", dataset="birds", profile="large")
+    assert list(borrowed_gpu.goals(options)) == [
+        ("paper", "runs/birds-large-s0/chapters/07_scores.ipynb"),
+        ("paper,recommended", "runs/birds-large-s0/chapters/07_scores.ipynb"),
+        ("paper,recommended,one_scale", "runs/birds-large-s0/one_scale/chapters/14_ablation.ipynb"),
+        ("paper,recommended,one_scale,text", "runs/birds-large-s0/text/chapters/06_gan.ipynb"),
+    ]
+
+
+@pytest.mark.slow
+def test_the_whole_script_runs_on_a_processor_and_goes_on_where_it_stopped(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, str(ROOT / "workflow" / "borrowed_gpu.py"), "--profile", "smoke", "--recipes", "paper"]
+    for minutes in ("0.5", "30"):
+        done = subprocess.run([*command, "--minutes", minutes, "--out", str(out)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "everything is done" in done.stdout
+    records = list((out / "runs" / "birds-smoke-s0" / "results" / "records").glob("*07_scores*"))
+    assert records and (out / "runs" / "birds-smoke-s0" / "paper" / "generator.safetensors").exists()

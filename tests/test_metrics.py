@@ -113,7 +113,7 @@ def test_kernel_distance_is_a_double_loop():
     between = [kernel(a, b) for a in x for b in y]
     expected = sum(within) / 30 - 2 * sum(between) / 36
     mean, error = metrics.kernel_distance(x, y, subsets=3)  # each subset is the whole set
-    assert mean == pytest.approx(expected) and error == pytest.approx(0.0, abs=1e-12)
+    assert mean == pytest.approx(expected) and error == pytest.approx(0.0, abs=1e-7)
 
 
 def test_kernel_distance_equals_torch_fidelity():
@@ -125,6 +125,20 @@ def test_kernel_distance_equals_torch_fidelity():
         torch.from_numpy(x), torch.from_numpy(y), kid_subsets=2, kid_subset_size=80, verbose=False
     )
     assert metrics.kernel_distance(x, y, subsets=2)[0] == pytest.approx(reference[KEY_METRIC_KID_MEAN], rel=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, 3.0])
+def test_kernel_distance_in_float32_products_equals_float64(shift):
+    rng = np.random.default_rng(0)  # as networks give them: none negative, and the mean says more than what differs
+    x, y = (np.abs(rng.normal(mean, 1, (600, 1280))).astype(np.float32) for mean in (1, 1 + shift))
+    rng, values = np.random.default_rng(0), []
+    for _ in range(5):
+        a, b = (part[rng.choice(600, 500, replace=False)].astype(np.float64) for part in (x, y))
+        aa, bb, ab = ((one @ other.T / 1280 + 1) ** 3 for one, other in ((a, a), (b, b), (a, b)))
+        values.append((aa.sum() - np.trace(aa) + bb.sum() - np.trace(bb)) / (500 * 499) - 2 * ab.mean())
+    mean, error = metrics.kernel_distance(x, y, subsets=5)
+    assert mean == pytest.approx(np.mean(values), rel=1e-6, abs=1e-9)
+    assert error == pytest.approx(np.std(values, ddof=1) / np.sqrt(5), rel=1e-6, abs=1e-9)
 
 
 def test_kernel_distance_of_one_distribution_is_zero_within_its_error():

@@ -1,4 +1,4 @@
-"""One training in two processes, as torchrun starts them."""
+"""One training in two processes, as torchrun starts them, against PyTorch's own engine and against one process."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from s2i_lib.training.gan import train_gan
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """
-import sys
+import copy, sys
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 import torch
 from conftest import tiny_config
@@ -30,6 +30,16 @@ weights.grad = torch.full((3,), float(distributed.rank()))
 distributed.all_reduce_gradients([weights])
 assert distributed.world_size() == 2 and weights.grad.tolist() == [0.5] * 3
 assert distributed.shard(list(range(6))) == list(range(distributed.rank(), 6, 2))
+torch.manual_seed(0)
+alone, rows = torch.nn.Linear(3, 2), torch.randn(8, 3)
+ours, theirs = copy.deepcopy(alone), torch.nn.parallel.DistributedDataParallel(copy.deepcopy(alone))
+alone(rows).square().mean().backward()
+for network in (ours, theirs):
+    network(rows[distributed.rank() :: 2]).square().mean().backward()
+distributed.all_reduce_gradients(ours.parameters())
+for one, of_torch, of_all in zip(ours.parameters(), theirs.parameters(), alone.parameters()):
+    torch.testing.assert_close(one.grad, of_torch.grad)
+    torch.testing.assert_close(one.grad, of_all.grad)
 for train, part in ((train_encoder, "encoder"), (train_gan, "gan")):
     kept, init = [], Checkpoint.__init__
 

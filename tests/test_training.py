@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -31,6 +33,7 @@ from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan_v1 import StackGANv1
 from s2i_lib.models.student import SpeechModel, TargetSpace
 from s2i_lib.models.text_encoder import encode_characters
+from s2i_lib.training import common
 from s2i_lib.training.classifiers import train_classifier
 from s2i_lib.training.common import (
     STUDENT_SECTIONS,
@@ -165,6 +168,58 @@ def test_a_killed_process_goes_on_where_it_stopped(project, one_thread):
     forget_training(run)
     train_gan(run)
     _assert_same_weights(resumed, load_file(path))
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """An event; before it is set, nothing is written."""
+    ready = threading.Event()
+
+    def write(path, content, original=common.save_atomically):
+        assert ready.wait(60)
+        original(path, content)
+
+    monkeypatch.setattr(common, "save_atomically", write)
+    monkeypatch.setattr(common, "CHECKPOINT_SECONDS", 0.0)
+    return ready
+
+
+def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, slow_disk):
+    layer, path = torch.nn.Linear(2, 2), tmp_path / "one.ckpt"
+    checkpoint, before = Checkpoint(path, "same", layer=layer), layer.weight.clone()
+    checkpoint.save(1)
+    with torch.no_grad():
+        layer.weight.zero_()
+    checkpoint.save(2)  # while the first is being written: left out
+    assert not path.exists()
+    slow_disk.set()
+    again = torch.nn.Linear(2, 2)
+    assert Checkpoint(path, "same", layer=again).position == 1 and torch.equal(again.weight, before)
+    checkpoint.save(3, force=True)
+    assert torch.load(path)["position"] == 3
+
+
+def test_a_checkpoint_that_takes_long_is_written_rarely(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "one.ckpt", "same")
+    for cost, seconds, due in ((0.1, 31, True), (1.5, 31, True), (3.0, 31, False), (3.0, 61, True)):
+        checkpoint._written = Future()
+        checkpoint._written.set_result(cost)
+        monkeypatch.setattr(checkpoint, "_saved", time.monotonic() - seconds)
+        assert checkpoint._is_due() is due
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_the_training_at_the_next_step(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(common, "save_atomically", full)
+    monkeypatch.setattr(common, "CHECKPOINT_SECONDS", 0.0)
+    checkpoint = Checkpoint(tmp_path / "one.ckpt", "same")
+    checkpoint.save(1)
+    with pytest.raises(OSError, match="No space left"):
+        for step in range(2, 1000):
+            checkpoint.save(step)
+            time.sleep(0.01)
 
 
 def test_seeds_change_the_result(project):

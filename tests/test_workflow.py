@@ -174,6 +174,17 @@ def test_a_run_says_what_it_does_and_where_to_look(project):
     assert again.returncode == 0 and "chapter" not in again.stdout
 
 
+def test_kernels_of_smoke_chapters_have_the_libraries_already_and_their_server_ends_with_the_run(project, monkeypatch):
+    project.write("01_data", "import sys", "assert 'torch' in sys.modules", "import os; print(os.environ['S2I_KERNEL_SERVER'])")
+    target = "data/birds-smoke/chapters/01_data.ipynb"
+    for name in ("S2I_KERNEL_SERVER", "JUPYTER_PATH"):  # of the tests themselves
+        monkeypatch.delenv(name, raising=False)
+    done = project.run("--profile", "smoke", "--dataset", "birds", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    server = re.search(r'"(/\S+)/server', (project.root / target).read_text())
+    assert server and not Path(server[1]).exists()
+
+
 def test_a_failure_names_chapter_and_cell_and_shows_the_end_of_the_log(project):
     project.write("01_data", "print('before')", "raise ValueError('no such bird')")
     done = project.run(TARGET)

@@ -4,26 +4,22 @@
     python workflow/borrowed_gpu.py --merge borrowed                               # at home: its results into runs/
 
 It needs a Python with torch for CUDA, no network and no data: pictures are drawn and sentences spoken there. Packages of
-requirements.lock that are missing may lie as wheels in a folder (pydantic, hibari-tts, soundfile, efficientnet-lite-pytorch and
-what they need). Everything goes into the folder `out`; started again with the same one it goes on where it stopped. The network
-sizes are those of `large`; sentences, epochs and steps are fewer, by the options, and stand in every manifest.
+requirements.lock that are missing may lie as wheels in a folder. The chapters do the work, as in ./run_all.sh, recipe after
+recipe; sentences, epochs and steps are fewer than those of `large`, by the options, and stand in every manifest. Everything
+goes into the folder `out`; started again with the same one it goes on where it stopped.
 """
 
 import argparse
 import importlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2i_lib.config import Config
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BENCHMARKS = ("gan_256", "gan", "modulated_256", "encoder", "reading")
@@ -65,64 +61,16 @@ def run_benchmarks(out: Path) -> None:
                 done.touch()
 
 
-def prepare(config: "Config") -> None:
-    """Chapters 01 to 04: pictures, speech, spectrograms, teacher features and classifiers. What is there is kept."""
-    from s2i_lib.devices import mixed_precision
-    from s2i_lib.preparation.features import write_log_mels, write_teacher_features
-    from s2i_lib.preparation.images import write_images
-    from s2i_lib.preparation.speech import write_speech
-    from s2i_lib.training.classifiers import train_classifier
+def goals(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Recipe after recipe: those so far, as ``--recipes`` has them, and the chapter that scores the new one, or trains it."""
+    from s2i_lib.run.chapters import CHAPTERS
+    from s2i_lib.run.plan import Job
 
-    say(f"drawing and speaking {config.data_dir.name}")
-    write_images(config)
-    write_speech(config)
-    write_log_mels(config)
-    with mixed_precision(config):
-        write_teacher_features(config)
-    for kind in ("attributes", "classes"):
-        train_classifier(config, kind)
-
-
-def train(config: "Config") -> "pd.DataFrame":
-    """Chapters 05 and 06 for one recipe: what is missing of encoder, embeddings and generator; the history of the generator."""
-    from s2i_lib.devices import pick_device
-    from s2i_lib.features import embeddings_path, load_speech_data
-    from s2i_lib.models.checkpoint import load_speech_model
-    from s2i_lib.training.encoder import train_encoder, write_embeddings
-    from s2i_lib.training.gan import train_gan
-
-    if not embeddings_path(config, "train").exists():
-        say(f"{config.recipe}: encoder")
-        train_encoder(config)
-        model = load_speech_model(config).to(pick_device())
-        for split in ("test", "train"):  # the last one says that both are there
-            write_embeddings(config, model, split, load_speech_data(config, split))
-    say(f"{config.recipe}: generator")
-    return train_gan(config)
-
-
-def score(config: "Config", history: "pd.DataFrame") -> None:
-    """Chapter 07 for one recipe: records, a manifest, a figure, and the generator in half precision to bring home."""
-    import numpy as np
-    import torch
-
-    from s2i_lib import figures, results
-    from s2i_lib.evaluation import Evaluator, sample_images
-    from s2i_lib.features import embeddings_path
-    from s2i_lib.models.checkpoint import generator_path, load_generator, save_weights
-
-    say(f"{config.recipe}: scores")
-    run = results.Run(config, chapter="borrowed_gpu")
-    evaluator, embeddings = Evaluator(config), np.load(embeddings_path(config, "test"))
-    generator = load_generator(config, embeddings.shape[1])
-    chosen = embeddings[evaluator.rows]
-    evaluator.score(run, "ours", evaluator.predict_generated(config, generator, chosen), config.recipe)
-    run.add("ours", "training_seconds", history.seconds.iloc[-1], n=config.gan.steps)
-    pictures = next(sample_images(config, generator, torch.from_numpy(chosen[:12])))
-    figures.use_style()
-    figures.save_figure(figures.image_grid(figures.to_arrays(pictures), 6), config, f"borrowed_gpu_{config.recipe}")
-    save_weights(generator.half(), config.run_dir / "generator_half.safetensors")
-    results.save_run(run, outputs=[generator_path(config)])
+    recipes = options.recipes.split(",")
+    for number, recipe in enumerate(recipes, start=1):
+        chapter = next(one for one in ("07_scores", "14_ablation", "06_gan") if recipe in CHAPTERS[one].recipes)
+        own = recipe if CHAPTERS[chapter].scope == "recipe" else ""
+        yield ",".join(recipes[:number]), Job(chapter, options.dataset, 0, own).output(options.profile)
 
 
 def merge(out: Path) -> None:
@@ -140,35 +88,35 @@ def merge(out: Path) -> None:
             benchmarks.write(pd.read_csv(out / "results" / name, keep_default_na=False), REPOSITORY / "results" / name, keys)
 
 
-def work(options: argparse.Namespace) -> None:
-    """Everything that is not done yet, in the order of importance."""
+def work(options: argparse.Namespace) -> int:
+    """Everything that is not done yet, in the order of importance; returns 1 if something failed."""
     out = options.out.resolve()
     (out / "done").mkdir(parents=True, exist_ok=True)
     os.environ["S2I_ROOT"] = str(out)
     if options.wheels:
         install(options.wheels, out / "site")
     sys.path.insert(0, str(REPOSITORY))
-    from s2i_lib.config import load_config
-
-    overrides = (
-        {
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    for name in ("workflow", "notebooks", "s2i_lib"):  # the project is here, its data and runs are in `out`
+        if not (out / name).exists():
+            (out / name).symlink_to(REPOSITORY / name)
+    if options.profile == "large":
+        overrides = {
             "data": {"spoken_captions": options.captions},
             "encoder": {"epochs": options.epochs},
             "gan": {"steps": options.steps},
             "scores": {"captions": 2000},
         }
-        if options.profile == "large"
-        else {}
-    )
-    if options.profile == "large":
+        (out / "overrides.json").write_text(json.dumps(overrides))
         run_benchmarks(out)
-    prepare(load_config(options.profile, options.dataset, "paper", overrides=overrides))
-    for recipe in options.recipes.split(","):
-        config = load_config(options.profile, options.dataset, recipe, overrides=overrides)
-        manifest = f"{config.dataset}-{config.profile}-s0-{recipe}-borrowed_gpu.json"  # written after the records
-        if not (config.results_dir / "manifests" / manifest).exists():
-            score(config, train(config))
-    say("everything is done")
+    command = [sys.executable, "-m", "s2i_lib", "run", "--profile", options.profile, "--dataset", options.dataset]
+    failed = []
+    for recipes, chapter in goals(options):
+        say(chapter)
+        if subprocess.run([*command, "--recipes", recipes, chapter], cwd=out, check=False).returncode:
+            failed.append(chapter)
+    say(f"failed: {', '.join(failed)}" if failed else "everything is done")
+    return int(bool(failed))
 
 
 def main() -> None:
@@ -195,8 +143,7 @@ def main() -> None:
         merge(options.merge)
         return
     if options.worker:
-        work(options)
-        return
+        sys.exit(work(options))
     # The work is a process of its own, which can be ended at any moment: trainings have checkpoints.
     worker = subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--worker"], start_new_session=True)
     try:

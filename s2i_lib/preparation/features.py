@@ -28,7 +28,7 @@ from s2i_lib.preparation.speech import (
 )
 from s2i_lib.progress import bar
 from s2i_lib.speech import UNSEEN_SYNTHESIZER
-from s2i_lib.workers import parallel_map
+from s2i_lib.workers import parallel_map, threaded_map
 
 BLOCK = 1024  # recordings that are read at a time
 
@@ -41,8 +41,7 @@ def write_log_mels(config: Config) -> None:
             continue
         dataset = load_dataset(config.dataset, split, config.data_dir)
         paths = [utterance.recording for utterance in dataset.utterances]
-        spectrograms = [log_mel_frames(path) for path in bar(paths, desc=f"log-mel {split}", unit="utterance")]
-        _save_log_mels(path, LogMels.join(spectrograms))
+        _save_log_mels(path, recorded_log_mels(paths))
 
 
 def write_inputs(config: Config) -> None:
@@ -57,8 +56,8 @@ def write_inputs(config: Config) -> None:
 
 
 def recorded_log_mels(paths: list[Path]) -> LogMels:
-    """The spectrograms of recordings, several processes at a time."""
-    return LogMels.join(list(parallel_map(log_mel_frames, paths, desc="log-mel", unit="utterance", chunksize=64)))
+    """The spectrograms of recordings, several threads at a time."""
+    return LogMels.join(list(threaded_map(log_mel_frames, paths, desc="log-mel", unit="utterance")))
 
 
 def _recordings(config: Config, split: str) -> list[Path]:
@@ -126,7 +125,7 @@ def voice_log_mels(config: Config, rows: NDArray[np.int64], voice: str = UNSEEN_
     """
     paths = write_voice(config, rows, voice)
     if config.data.speech == "clean":
-        return LogMels.join([log_mel_frames(path) for path in paths])
+        return recorded_log_mels(paths)
     dataset, table = load_dataset(config.dataset, "test", config.data_dir), load_conditions(config, "test")
     recordings = [clean_recording(config, utterance.recording) for utterance in dataset.utterances]  # babble is mixed from them
     for row, path in zip(rows, paths):

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ from s2i_lib.run.processes import die_with_parent, hold_lock
 
 USER_ERROR, DATA_MISSING = 2, 3
 SNAKEFILE = Path("workflow/Snakefile")
+KERNEL_SERVER = "S2I_KERNEL_SERVER"  # of workflow/preloaded_kernel.py
 STATE = Path(".snakemake")  # Snakemake's own folder, also of the lock and of the progress of the chapters
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Those of workflow/environment.sh, for whoever starts Python without it.
@@ -104,15 +105,20 @@ def run(arguments: list[str]) -> int:
     if code and not (options.dry_run and code == DATA_MISSING):
         return code
     command = _snakemake(options)
+    if options.dry_run and options.profile == "paper":
+        _data_command("forecast", options)
     if options.dry_run:
         sys.stdout.flush()
         os.execvpe(command[0], command, environment())
     lock = _lock()
     for folder in (Path("data"), Path("runs")):  # nobody else writes there while the lock is held
         remove_unfinished(folder)
-    if options.profile != "smoke":
+    if options.profile == "smoke":
+        with _preloaded_kernels() as variables:
+            code, failed = _watch(command, lock, variables)
+    else:
         _draw_galleries()
-    code, failed = _watch(command, lock)
+        code, failed = _watch(command, lock)
     if code == 1 and not failed:  # the chapters say what they fail of; of itself, Snakemake is told to say nothing
         raise ValueError(f"Snakemake stopped and no chapter has failed: {_reason(options)}.")
     return code
@@ -158,7 +164,11 @@ def _check_targets(options: Options) -> None:
 
 def _check_data(options: Options) -> int:
     """``python -m s2i_lib data check``, in a process of its own: what it imports would stay in memory for the whole run."""
-    words = ["data", "check", "--profile", options.profile, "--dataset", ",".join(options.datasets)]
+    return _data_command("check", options)
+
+
+def _data_command(action: str, options: Options) -> int:
+    words = ["data", action, "--profile", options.profile, "--dataset", ",".join(options.datasets)]
     code = subprocess.run([sys.executable, "-m", "s2i_lib", *words], check=False).returncode
     if code not in (0, USER_ERROR, DATA_MISSING):
         how = f"signal {-code}, most likely for lack of memory" if code < 0 else f"exit code {code}"
@@ -195,7 +205,35 @@ def _snakemake(options: Options) -> list[str]:
     ]
 
 
-def _watch(command: list[str], lock: int) -> tuple[int, bool]:
+@contextmanager
+def _preloaded_kernels() -> Iterator[dict[str, str]]:
+    """Variables with which kernels are forks of a process that has imported the libraries (``workflow/preloaded_kernel.py``).
+
+    For chapters of `smoke`, whose cells take less time than these imports. None where somebody has begun so already.
+    """
+    if KERNEL_SERVER in os.environ:
+        yield {}
+        return
+    report = f'echo "${KERNEL_SERVER}"; echo "$JUPYTER_PATH"; exec cat'
+    server = subprocess.Popen(
+        [sys.executable, "workflow/preloaded_kernel.py", "sh", "-c", report],
+        env={**environment(), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # signals are for Snakemake
+        preexec_fn=die_with_parent,  # noqa: PLW1509  (no thread runs)
+    )
+    assert server.stdin and server.stdout
+    values = {name: server.stdout.readline().strip() for name in (KERNEL_SERVER, "JUPYTER_PATH")}
+    try:
+        yield {name: value for name, value in values.items() if value}
+    finally:
+        server.stdin.close()  # ends `cat`, and with it the server
+        server.wait()
+
+
+def _watch(command: list[str], lock: int, variables: Mapping[str, str] | None = None) -> tuple[int, bool]:
     """Run Snakemake and show its progress.
 
     Returns:
@@ -207,7 +245,7 @@ def _watch(command: list[str], lock: int) -> tuple[int, bool]:
     folder = (STATE / "progress").absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    process = _start(command, {**environment(), FOLDER_VARIABLE: str(folder)}, lock)
+    process = _start(command, {**environment(), **(variables or {}), FOLDER_VARIABLE: str(folder)}, lock)
     stopped = _forward_signals(process)
     watcher = Watcher(folder, Screen(sys.stdout), shutil.get_terminal_size().columns)
     _pass_lines(process, watcher)

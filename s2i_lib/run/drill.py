@@ -37,9 +37,10 @@ class Project:
     """A project of its own, whose chapters and code are those of the repository."""
 
     folder: Path
+    options: tuple[str, ...] = ()  # further words of the command line
 
     @classmethod
-    def make(cls, folder: Path) -> "Project":
+    def make(cls, folder: Path, *options: str) -> "Project":
         """An empty one in a folder that does not exist yet."""
         for name in ("workflow", "notebooks"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
@@ -47,11 +48,11 @@ class Project:
         (folder / "results").mkdir()
         for table in (REPOSITORY / "results").glob("*.csv"):
             shutil.copyfile(table, folder / "results" / table.name)
-        return cls(folder)
+        return cls(folder, options)
 
     def start(self, before: tuple[str, ...] = (), prepare: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
         """Start the run in a session of its own."""
-        words = ["run", "--profile", "smoke", "--dataset", "birds", "--recipes", "recommended", str(LAST)]
+        words = ["run", "--profile", "smoke", "--dataset", "birds", "--recipes", "recommended", str(LAST), *self.options]
         variables = os.environ | {"S2I_ROOT": str(self.folder), "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
             [*before, sys.executable, "-m", "s2i_lib", *words],

@@ -4,9 +4,11 @@ All randomness of a step comes from ``seed_step(seed, step)``, so a checkpoint n
 killed ends with the same numbers as one that was not. Nothing is selected by a test score: the last weights are used.
 """
 
+import copy
 import math
 import pickle
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +24,8 @@ from s2i_lib.files import save_atomically
 from s2i_lib.training import distributed
 
 CHECKPOINT_SECONDS = 30.0
+CHEAP_CHECKPOINT = 1.5  # seconds; one that takes longer to write is written more rarely in proportion
+_WRITER = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
 # what a trained student depends on; a checkpoint made under other values is refused
 STUDENT_SECTIONS = ("dataset", "profile", "recipe", "seed", "precision", "data", "teacher", "encoder")
 
@@ -63,6 +67,8 @@ class Checkpoint:
         self.path, self.parts, self.position = path, parts, 0
         self.history: list[dict[str, Any]] = []
         self.fingerprint, self._saved = fingerprint, time.monotonic()
+        self._written: Future[float] = _WRITER.submit(float)  # behind what others are still writing
+        self._written.result()
         if not path.exists():
             return
         try:
@@ -76,14 +82,35 @@ class Checkpoint:
             part.load_state_dict(state[name])
 
     def save(self, position: int, force: bool = False) -> None:
-        """Note that `position` steps are done; write to disk when the last write is half a minute old."""
+        """Note that `position` steps are done, and let a copy be written while they go on, half a minute after the last one.
+
+        With `force` it is written when this returns.
+
+        Raises:
+            OSError: it, or the one before, cannot be written.
+        """
         self.position = position
-        if distributed.rank() or (not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS):
+        if distributed.rank() or (not force and not self._is_due()):
             return
+        self._written.result()
         state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {"position": position, "history": self.history, "fingerprint": self.fingerprint}
-        save_atomically(self.path, lambda file: torch.save(state, file))
+        self._written = _WRITER.submit(self._write, copy.deepcopy(state))
         self._saved = time.monotonic()
+        if force:
+            self._written.result()
+
+    def _is_due(self) -> bool:
+        """A write of more than ``CHEAP_CHECKPOINT`` seconds takes no larger share of the time than a cheap one."""
+        if not self._written.done():
+            return False
+        return time.monotonic() - self._saved >= CHECKPOINT_SECONDS * max(1.0, self._written.result() / CHEAP_CHECKPOINT)
+
+    def _write(self, state: dict[str, Any]) -> float:
+        """Returns the seconds that it took."""
+        started = time.monotonic()
+        save_atomically(self.path, lambda file: torch.save(state, file))
+        return time.monotonic() - started
 
 
 def rate_schedule(optimizer: torch.optim.Optimizer, total: int, constant: bool = False) -> torch.optim.lr_scheduler.LRScheduler:
