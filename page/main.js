@@ -8,7 +8,11 @@ import { paintPicture, paintSpectrogram } from "./paint.js";
 
 const NEIGHBOURS = 5; // as in s2i_lib.novelty
 const find = (name) => document.getElementById(name);
-const page = await (await fetch(new URL("./page.json", import.meta.url))).json();
+const page = await fetch(new URL("./page.json", import.meta.url)).then((response) => response.json()).catch(() => {
+  const error = new RecordingError("notLoaded", { name: "page.json" });
+  fail(error);
+  throw error;
+});
 const { limits } = page;
 const heard = []; // recordings of which a sentence was understood: {title, embedding}
 let noise = page.noise, recorder = null, shown = null;
@@ -79,7 +83,7 @@ async function drawRow(row, embedding, title, onFirst = () => {}) {
     const pixels = await call("draw", { embedding, noise: Float32Array.from(values) });
     if (turns.get(row) !== turn) return null;
     paintPicture(row.children[i], pixels, page.size);
-    row.children[i].setAttribute("aria-label", `Picture ${i + 1} of ${noise.length} of ${title}`);
+    row.children[i].setAttribute("aria-label", `Picture ${i + 1} of ${noise.length} for ${title}`);
     if (!i) onFirst();
     pictures.push(pixels);
   }
@@ -92,6 +96,13 @@ function emptyPicture() {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "being drawn");
   return canvas;
+}
+
+/** On a phone the pictures would be out of sight. */
+function show(element) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const { top } = element.getBoundingClientRect();
+  if (top > innerHeight * 0.7 || top < 0) element.scrollIntoView({ behavior: calm ? "auto" : "smooth" });
 }
 
 function emitted(name, detail) {
@@ -107,8 +118,9 @@ async function translate(sound, title, { meant, asked = performance.now() } = {}
   say("Listening …");
   const recording = await call("hear", sound);
   find("results").replaceChildren();
-  find("saving").hidden = false;
+  find("after").hidden = false;
   shown = { recording, rows: [] };
+  show(find("drawn"));
   const began = performance.now();
   let first = null;
   for (const [i, sentence] of recording.sentences.entries()) {
@@ -122,9 +134,8 @@ async function translate(sound, title, { meant, asked = performance.now() } = {}
   const last = performance.now();
   const drawn = shown.rows.filter((row) => row.pictures).length;
   const seconds = (milliseconds) => (milliseconds / 1000).toFixed(1);
-  const warning = recording.clipped ? " It was recorded too loudly: the tops of its waves are cut off." : "";
-  if (drawn) say(`First picture after ${seconds(first - asked)} s, all after ${seconds(last - asked)} s.${warning}`);
-  else say("Nothing was drawn, see below.");
+  const done = drawn ? `Drawn: the first picture after ${seconds(first - asked)} s, all after ${seconds(last - asked)} s.` : "Not drawn, see below.";
+  say(recording.clipped ? `${done} It was recorded too loudly: the tops of its waves are cut off.` : done);
   emitted("translated", { recording, rows: shown.rows, milliseconds: { hear: began - asked, first: first - asked, all: last - asked } });
 }
 
@@ -180,18 +191,27 @@ find("others").onclick = attempt(async () => {
   await drawMix();
 });
 
-find("save").onclick = () => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(wavFile(shown.recording.waveform, limits.rate));
-  link.download = "recording.wav";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-};
+const player = new Audio();
+
+function play(address) {
+  player.src = address;
+  player.play().catch(() => {}); // without loudspeakers it is drawn all the same
+}
+
+/** An address of the recording as the networks hear it, 16 kHz without rumble; good for ten minutes. */
+function addressOfRecording() {
+  const address = URL.createObjectURL(wavFile(shown.recording.waveform, limits.rate));
+  setTimeout(() => URL.revokeObjectURL(address), 600_000);
+  return address;
+}
+
+find("play").onclick = () => play(addressOfRecording());
+find("save").onclick = () => Object.assign(document.createElement("a"), { href: addressOfRecording(), download: "recording.wav" }).click();
 
 // --- ways in: microphone, file, example ---
 
 const button = find("speak");
-let clock = null, opening = false;
+let clock = null, opening = false, spoken = 0;
 
 async function startRecording() {
   load().catch(fail);
@@ -221,7 +241,7 @@ async function stopRecording() {
   button.setAttribute("aria-pressed", "false");
   button.style.removeProperty("--level");
   find("speak-label").textContent = "Speak";
-  await translate(await running.stop(), `your recording ${heard.filter(({ title }) => title.startsWith("your")).length + 1}`, { asked });
+  await translate(await running.stop(), `Your recording ${++spoken}`, { asked });
 }
 
 button.onclick = attempt(async () => {
@@ -246,8 +266,6 @@ document.addEventListener("drop", (event) => {
   takeFile(event.dataTransfer.files[0]);
 });
 
-const player = new Audio();
-
 async function soundOf(example) {
   const response = await fetch(new URL(example.sound, import.meta.url));
   return decodeFile(await response.blob(), limits);
@@ -256,8 +274,7 @@ async function soundOf(example) {
 document.querySelectorAll("[data-example]").forEach((control) => {
   const example = page.examples[control.dataset.example];
   control.onclick = attempt(async () => {
-    player.src = new URL(example.sound, import.meta.url);
-    player.play().catch(() => {}); // without loudspeakers it is drawn all the same
+    play(new URL(example.sound, import.meta.url));
     await translate(await soundOf(example), `“${example.caption}”`, { meant: example.meant });
   });
 });
@@ -321,6 +338,6 @@ if (lacks) {
 } else {
   document.body.dataset.works = "";
   say("");
-  if (navigator.connection?.saveData) offerMix();
-  else load().then(offerMix).catch(fail);
+  offerMix();
+  if (!navigator.connection?.saveData) load().then(drawMix).catch(fail);
 }

@@ -28,7 +28,10 @@ from s2i_lib.recordings import LONGEST_SENTENCE
 
 OPSET = 17
 SMALLEST = 1024  # values; what is smaller is left in single precision
-EIGHT_BIT = 384 * 384  # values from which on a matrix of the frozen encoder is stored in eight bits
+# Values from which on a matrix of the frozen encoder is stored in eight bits: those of its perceptrons, four times as large as the
+# others. Of Whisper tiny.en, 4.7 MB less, and embeddings with a cosine of 0.9997 or more to the exact ones; with the others,
+# 7 MB and 0.9993.
+EIGHT_BIT = 384 * 1536
 
 
 def export_encoder(model: SpeechToImage) -> onnx.ModelProto:

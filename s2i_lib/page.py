@@ -63,30 +63,30 @@ def build_page(name: str, out: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         prepared = Path(temporary) / "page"
         shutil.copytree(source, prepared, ignore=shutil.ignore_patterns("package*.json", "node_modules"))
-        _fetch_runtime(source, prepared / "ort")
+        _copy_runtime(source, prepared / "ort")
         _fill(prepared, SpeechToImage.load(release, device="cpu"), release)
-        _check_sizes(prepared)
+        check_sizes(prepared)
         shutil.rmtree(out, ignore_errors=True)
         prepared.rename(out)
     return out
 
 
-def _fetch_runtime(source: Path, target: Path) -> None:
-    """The two files of onnxruntime-web that are needed, in the locked version, from npm's index or its cache."""
-    target.mkdir()
-    with tempfile.TemporaryDirectory() as folder:
-        for locked in source.glob("package*.json"):
-            shutil.copy(locked, folder)
-        command = ["npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]
+def _copy_runtime(source: Path, target: Path) -> None:
+    """The two files of onnxruntime-web that are needed, in the locked version; npm fetches it where it is not there yet."""
+    package = source / "node_modules" / "onnxruntime-web"
+    locked = read_json(source / "package-lock.json")["packages"]["node_modules/onnxruntime-web"]["version"]
+    if not (package / "package.json").exists() or read_json(package / "package.json")["version"] != locked:
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+            subprocess.run(command, cwd=source, check=True, capture_output=True, text=True)
         except FileNotFoundError:
             raise ValueError("npm was not found: install Node.js (on Debian: apt-get install npm)") from None
         except subprocess.CalledProcessError as error:
             reason = next(iter(error.stderr.strip().splitlines()), "it does not say why")
             raise ValueError(f"npm cannot fetch onnxruntime-web ({reason}): connect to the internet and try again") from None
-        for name in RUNTIME:
-            shutil.copy(Path(folder) / "node_modules" / "onnxruntime-web" / "dist" / name, target)
+    target.mkdir()
+    for name in RUNTIME:
+        shutil.copy(package / "dist" / name, target)
 
 
 def _fill(folder: Path, model: SpeechToImage, release: Path) -> None:
@@ -97,6 +97,7 @@ def _fill(folder: Path, model: SpeechToImage, release: Path) -> None:
     (folder / NETWORKS["encoder"]).write_bytes(export_encoder(model).SerializeToString())
     (folder / NETWORKS["generator"]).write_bytes(export_generator(model).SerializeToString())
     pictures, captions = _captions(model.config, release)
+    captions = [caption[:1].upper() + caption[1:] for caption in captions]
     examples = _write_examples(folder, model, captions[:EXAMPLES], pictures[:EXAMPLES])
     names = {"runtime": f"ort/{RUNTIME[1]}", **NETWORKS}
     description = {
@@ -104,7 +105,7 @@ def _fill(folder: Path, model: SpeechToImage, release: Path) -> None:
         "size": model.config.gan.image_size,
         "noiseDim": model.config.gan.noise_dim,
         "noise": noise_rows(PICTURES, model.config.gan.noise_dim, seed=0).tolist(),
-        "limits": _limits(),
+        "limits": limits(),
         "reference": _reference(model),
         "captions": captions[EXAMPLES:] or captions,
         "examples": examples,
@@ -115,7 +116,7 @@ def _fill(folder: Path, model: SpeechToImage, release: Path) -> None:
     save_text(folder / "index.html", text.substitute(_texts(model, release.name, description)))
 
 
-def _limits() -> dict[str, Any]:
+def limits() -> dict[str, Any]:
     """What the library decides about recordings, in seconds, hertz and shares."""
     return {
         "rate": audio.SAMPLE_RATE,
@@ -169,7 +170,7 @@ def _write_examples(
     return examples
 
 
-def _check_sizes(folder: Path) -> None:
+def check_sizes(folder: Path) -> None:
     sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     networks = sum(size for path, size in sizes.items() if path.suffix == ".onnx")
     for size, limit, what in ((networks, LARGEST_MODELS, "networks"), (sum(sizes.values()), LARGEST, "files")):
@@ -203,11 +204,8 @@ MATERIAL = {  # by whether it is rendered
 
 def _texts(model: SpeechToImage, name: str, description: dict[str, Any]) -> dict[str, str]:
     """What stands in ``index.html`` for the names with a dollar sign, as HTML."""
-    spec, size, downloads = get_spec(model.config.dataset), model.config.gan.image_size, description["files"].values()
+    spec, downloads = get_spec(model.config.dataset), description["files"].values()
     bands = audio.NUM_MELS if model.whisper is None else whisper_log_mel(torch.zeros(audio.WINDOW)).shape[0]
-    first = description["examples"][0]
-    pictures = "".join(f'<img src="examples/drawn_{i}.png" alt="Picture {i + 1} of {PICTURES}">' for i in range(PICTURES))
-    meant = f'<figure class="meant"><img src="{first["meant"]}" alt="The picture that the sentence was made for"><figcaption>meant</figcaption></figure>'
     return {
         "noun": spec.noun,
         "nouns": f"{spec.noun}s",
@@ -216,27 +214,40 @@ def _texts(model: SpeechToImage, name: str, description: dict[str, Any]) -> dict
         "bands": f"{bands}",
         "megabytes": f"{sum(file['bytes'] for file in downloads) / 1e6:.0f}",
         "heard": HEARD[model.config.encoder.front_end],
-        "limits": "\n".join(f"  <li>{line}</li>" for line in _statements(model.config, spec, size)),
+        "limits": "\n".join(f"  <li>{line}</li>" for line in _statements(model.config, spec, model.reference is not None)),
         "suggestion": html.escape(description["captions"][0]),
         "examples": "\n".join(
             f'      <li><button type="button" data-example="{i}">{html.escape(example["caption"])}</button></li>'
             for i, example in enumerate(description["examples"])
         ),
-        "first": f'<article class="sentence"><h3>“{html.escape(first["caption"])}”</h3><div class="row">{meant if "meant" in first else ""}'
-        f'<div class="pictures" role="group" aria-label="Pictures">{pictures}</div></div>'
-        "<p class=\"note\">Said by a synthetic voice, drawn when this page was made. Yours takes this place.</p></article>",
+        "first": _first_card(description["examples"][0], spec.noun),
     }
 
 
-def _statements(config: Config, spec: DatasetSpec, size: int) -> list[str]:
+def _first_card(example: dict[str, str], noun: str) -> str:
+    """What is seen before anything is said: the first example, as Python has drawn it."""
+    pictures = "".join(f'<img src="examples/drawn_{i}.png" alt="Picture {i + 1} of {PICTURES}">' for i in range(PICTURES))
+    meant = ""
+    if "meant" in example:
+        image = f'<img src="{example["meant"]}" alt="The rendered {noun} that the sentence describes">'
+        meant = f'<figure class="meant">{image}<figcaption>said about this {noun}</figcaption></figure>'
+    return (
+        f'<article class="sentence"><h3>“{html.escape(example["caption"])}”</h3><div class="row">{meant}'
+        f'<div class="pictures" role="group" aria-label="Pictures">{pictures}</div></div>'
+        '<p class="note">Said by a synthetic voice, drawn when this page was made. Your sentence takes its place.</p></article>'
+    )
+
+
+def _statements(config: Config, spec: DatasetSpec, refuses: bool) -> list[str]:
     """What a reader should know before believing a picture."""
-    images = config.data.num_train_classes * config.data.images_per_train_class
+    images, size = config.data.num_train_classes * config.data.images_per_train_class, config.gan.image_size
     speech = {"many_voices": "many", "several_voices": "several"}.get(config.encoder.speech, "recorded")
-    known = f"It knows what its sentences were about: {', '.join(spec.attributes)}. " if spec.attributes else ""
-    refused = "A sentence about something else is refused, or drawn as what is nearest."
+    words = ", ".join(spec.attributes).replace("_", " ")
+    known = f"It knows what its sentences were about: {words}. " if words else ""
+    otherwise = "A sentence about something else is drawn as what is nearest" + (", if you insist." if refuses else ".")
     return [
         MATERIAL[spec.rendered].format(noun=spec.noun, images=images, classes=config.data.num_train_classes),
         VOICES[speech].format(count=len(TRAINING_VOICES)),
-        known + refused,
+        known + otherwise,
         f"The pictures have {size} × {size} pixels. The page computes what Python computes, to within what rounding changes.",
     ]
