@@ -196,7 +196,9 @@ def _page(options: argparse.Namespace) -> None:
     from s2i_lib.page import build_page
 
     folder = build_page(options.model, options.out)
-    print(f"{folder}: a page to speak to; python -m http.server --directory {folder} --bind localhost, then http://localhost:8000")
+    print(
+        f"{folder}: a page to speak to; python -m http.server --directory {folder} --bind localhost, then http://localhost:8000"
+    )
 
 
 def _warnings(translation: "Translation") -> list[str]:

@@ -4,8 +4,10 @@
 in single precision: every graph begins with the casts, which a runtime does once.
 """
 
-import io
+import tempfile
 import warnings
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -28,18 +30,18 @@ from s2i_lib.recordings import LONGEST_SENTENCE
 
 OPSET = 17
 SMALLEST = 1024  # values; what is smaller is left in single precision
-# Values from which on a matrix of the frozen encoder is stored in eight bits: those of its perceptrons, four times as large as the
-# others. Of Whisper tiny.en, 4.7 MB less, and embeddings with a cosine of 0.9997 or more to the exact ones; with the others,
-# 7 MB and 0.9993.
+# Values from which on a matrix of the frozen encoder is stored in eight bits: those of its perceptrons, four times as large as
+# the others. That saves 4.7 MB of Whisper tiny.en, and embeddings keep a cosine of 0.9997 to the exact ones; with the others
+# it would be 7 MB and 0.9993.
 EIGHT_BIT = 384 * 1536
 
 
 def export_encoder(model: SpeechToImage) -> onnx.ModelProto:
     """Everything between the sound of one sentence and what is known of it.
 
-    Its input is ``waveform``, (samples,) float32 at 16 kHz with root mean square 0.05, 0.64 to 20 s. Its outputs are ``embedding``,
-    (1, D) float32; ``frames``, what the encoder or the frozen encoder receives, (bands, frames) float32; and where the model has
-    a reference, ``cosines``, (N,) float32, to each of its sentences.
+    Its input is ``waveform``, (samples,) float32 at 16 kHz with root mean square 0.05, 0.64 to 20 s. Its outputs, all float32,
+    are ``embedding``, (1, D); ``frames``, what the encoder or the frozen encoder receives, (bands, frames); and where the model
+    has a reference, ``cosines``, (N,), to each of its sentences.
 
     Args:
         model: on the CPU, with an encoder of log-mel spectrograms or of the states of a frozen encoder.
@@ -74,7 +76,10 @@ def export_generator(model: SpeechToImage) -> onnx.ModelProto:
     return _with_smaller_weights(_export(_Picture(model.generator), inputs, ["noise", "embedding"], ["pixels"], {}))
 
 
-def _of(kind: type[nn.Module], encoder: nn.Module) -> nn.Module:
+Kind = TypeVar("Kind", bound=nn.Module)
+
+
+def _of(kind: type[Kind], encoder: nn.Module) -> Kind:
     if not isinstance(encoder, kind):
         raise ValueError(f"an encoder of the kind {type(encoder).__name__} cannot be exported")
     return encoder
@@ -144,7 +149,7 @@ class _WhisperLogMel(nn.Module):
 class _OnLogMels(nn.Module):
     """A ``SpeechEncoder``: (40, frames) to (1, D)."""
 
-    def __init__(self, encoder: nn.Module):
+    def __init__(self, encoder: SpeechEncoder):
         super().__init__()
         self.encoder = encoder
 
@@ -168,7 +173,7 @@ class _OnLogMels(nn.Module):
 class _OnStates(nn.Module):
     """A frozen ``WhisperEncoder`` and a ``StateEncoder`` on its averaged states: (num_mels, frames) to (1, D)."""
 
-    def __init__(self, frozen: whisper.WhisperEncoder, head: nn.Module, all_layers: bool):
+    def __init__(self, frozen: whisper.WhisperEncoder, head: StateEncoder, all_layers: bool):
         super().__init__()
         self.frozen, self.head, self.all_layers = frozen, head, all_layers
         seconds = LONGEST_SENTENCE + whisper.MARGIN
@@ -220,20 +225,20 @@ def _export(
     module: nn.Module, inputs: tuple[torch.Tensor, ...], names: list[str], outputs: list[str], axes: dict[str, dict[int, str]]
 ) -> onnx.ModelProto:
     """Through TorchScript: torch's newer exporter fixes the number of an LSTM's time steps."""
-    content = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+        path = Path(folder) / "graph.onnx"
         warnings.simplefilter("ignore")  # that exporter is not the newest; that traced numbers are constants, as meant
         torch.onnx.export(
             module.eval(),
             inputs,
-            content,
+            path,
             dynamo=False,
             opset_version=OPSET,
             input_names=names,
             output_names=outputs,
             dynamic_axes=axes,
         )
-    return onnx.load_model_from_string(content.getvalue())
+        return onnx.load_model(path)
 
 
 # --- weights ---
@@ -248,7 +253,8 @@ def _with_smaller_weights(graph: onnx.ModelProto, eight_bit: bool = False, spare
         spared: beginnings of names of weights that stay as they are: the waves of a Fourier transform, whose errors would
             be heard where it is quiet.
     """
-    weights, nodes = list(graph.graph.initializer), []
+    weights = list(graph.graph.initializer)
+    nodes: list[onnx.NodeProto] = []
     del graph.graph.initializer[:]
     for weight in weights:
         values = numpy_helper.to_array(weight)

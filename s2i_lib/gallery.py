@@ -47,9 +47,10 @@ def draw_gallery(release: Release, voice: str = speech.VOICE) -> Path:
     """
     model = SpeechToImage.load(release.folder)
     spec = get_spec(model.config.dataset)
-    meant, captions = (
-        example_captions(model.config, SENTENCES) if spec.rendered else ([], read_json(release.folder / DESCRIPTION_FILE)["examples"])
-    )
+    if spec.rendered:
+        meant, captions = example_captions(model.config, SENTENCES)
+    else:
+        meant, captions = [], read_json(release.folder / DESCRIPTION_FILE)["examples"]
     drawn = [model.translate(torch.from_numpy(speech.synthesize(text, voice=voice)), PICTURES) for text in captions]
     rows = [[real, *images] for real, images in zip(meant, drawn, strict=True)] if meant else [list(images) for images in drawn]
     titles = (["meant"] if meant else []) + ["drawn"]

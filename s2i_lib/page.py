@@ -10,7 +10,6 @@ import json
 import shutil
 import subprocess
 import tempfile
-from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -30,7 +29,7 @@ from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 from s2i_lib.models.whisper import whisper_log_mel
 from s2i_lib.preparation.images import example_captions
 from s2i_lib.released import read_json, release_folder
-from s2i_lib.speech import TRAINING_VOICES, VOICE, synthesize
+from s2i_lib.speech import TRAINING_VOICES, synthesize
 
 LARGEST, LARGEST_MODELS = 45_000_000, 20_000_000  # bytes, of all files and of the networks
 PICTURES, EXAMPLES, CAPTIONS = 8, 4, 24
@@ -171,6 +170,11 @@ def _write_examples(
 
 
 def check_sizes(folder: Path) -> None:
+    """Refuse a page that nobody would wait for.
+
+    Raises:
+        ValueError: its networks have more than 20 MB, or all its files more than 45.
+    """
     sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     networks = sum(size for path, size in sizes.items() if path.suffix == ".onnx")
     for size, limit, what in ((networks, LARGEST_MODELS, "networks"), (sum(sizes.values()), LARGEST, "files")):
@@ -181,24 +185,24 @@ def check_sizes(folder: Path) -> None:
 # --- its text ---
 
 HEARD = {
-    "whisper": "The frozen encoder of Whisper tiny.en goes first. It learned from transcripts of other people’s speech, so this is not "
-    "“without text”, although no word is written down here. A small network on top of it, which learned from pairs of spoken "
-    "sentences and pictures, makes of your sentence a point in the space of what such pictures look like.",
-    "log_mel": "A network that has learned from pairs of spoken sentences and pictures, and from nothing that is written, makes of your "
-    "sentence a point in the space of what such pictures look like.",
+    "whisper": "The frozen encoder of Whisper tiny.en goes first. It learned from transcripts of other people's speech, so "
+    "this is not “without text”, although no word is written down here. A small network on top of it, which learned from pairs "
+    "of spoken sentences and pictures, makes of your sentence a point in the space of what such pictures look like.",
+    "log_mel": "A network that has learned from pairs of spoken sentences and pictures, and from nothing written, makes of "
+    "your sentence a point in the space of what such pictures look like.",
 }
 VOICES = {
-    "recorded": "It learned from one synthetic voice, in quiet, and no person has ever spoken to it in training. Other voices, yours "
-    "perhaps, it often misunderstands.",
-    "many": "It learned from {count} synthetic voices, with simulated noise, rooms and telephones. No person has ever spoken to it in "
-    "training: you are a test.",
-    "several": "It learned from {count} synthetic voices, in quiet. No person has ever spoken to it in training: you are a test.",
+    "one": "It learned from one synthetic voice, in quiet, and no person has ever spoken to it in training. Other voices, "
+    "yours perhaps, it often misunderstands.",
+    "many_voices": "It learned from {count} synthetic voices, with simulated noise, rooms and telephones. No person has ever "
+    "spoken to it in training: you are a test.",
+    "several_voices": "It learned from synthetic voices, in quiet. No person has ever spoken to it: you are a test.",
 }
 MATERIAL = {  # by whether it is rendered
-    True: "The {noun}s are synthetic. A program rendered the {images:,} pictures that it learned from, of {classes} invented kinds; "
-    "the pictures of the examples are about further kinds, which it has never seen. None of these {noun}s exists.",
-    False: "It learned from photographs of {classes} kinds of {noun}s, described by sentences that were composed from annotations. What "
-    "it draws is no evidence of what any {noun} looks like.",
+    True: "The {noun}s are synthetic. A program rendered the {images:,} pictures that it learned from, of {classes} invented "
+    "kinds; the examples are about further kinds, which it has never seen. None of these {noun}s exists.",
+    False: "It learned from photographs of {classes} kinds of {noun}s, described by sentences that were composed from "
+    "annotations. What it draws is no evidence of what any {noun} looks like.",
 }
 
 
@@ -241,13 +245,13 @@ def _first_card(example: dict[str, str], noun: str) -> str:
 def _statements(config: Config, spec: DatasetSpec, refuses: bool) -> list[str]:
     """What a reader should know before believing a picture."""
     images, size = config.data.num_train_classes * config.data.images_per_train_class, config.gan.image_size
-    speech = {"many_voices": "many", "several_voices": "several"}.get(config.encoder.speech, "recorded")
+    voices = VOICES.get(config.encoder.speech, VOICES["one"])
     words = ", ".join(spec.attributes).replace("_", " ")
     known = f"It knows what its sentences were about: {words}. " if words else ""
     otherwise = "A sentence about something else is drawn as what is nearest" + (", if you insist." if refuses else ".")
     return [
         MATERIAL[spec.rendered].format(noun=spec.noun, images=images, classes=config.data.num_train_classes),
-        VOICES[speech].format(count=len(TRAINING_VOICES)),
+        voices.format(count=len(TRAINING_VOICES)),
         known + otherwise,
-        f"The pictures have {size} × {size} pixels. The page computes what Python computes, to within what rounding changes.",
+        f"The pictures have {size} by {size} pixels. The page computes what Python computes, to within what rounding changes.",
     ]

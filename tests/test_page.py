@@ -3,7 +3,6 @@
 import functools
 import http.server
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,11 +19,11 @@ from silero_vad.utils_vad import get_speech_timestamps_from_probs
 from s2i_lib import page, recordings, released
 from s2i_lib.__main__ import main
 from s2i_lib.audio import AudioError
-from s2i_lib.inference import SpeechToImage, noise_rows
+from s2i_lib.inference import SpeechToImage
 from s2i_lib.models.checkpoint import save_weights
 from s2i_lib.models.student import SpeechModel
 from s2i_lib.novelty import write_reference
-from s2i_lib.recordings import Recording, find_sentences, read_recording
+from s2i_lib.recordings import find_sentences, read_recording
 from s2i_lib.speech import UNSEEN_SYNTHESIZER, synthesize
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +43,7 @@ in_browser = [
 
 
 def javascript(expression: str, *arguments):
-    """The value of an expression of ``sound`` (page/sound.js), ``limits`` and the arguments ``a``, ``b`` ...; lists are arrays."""
+    """The value of an expression of ``sound`` (page/sound.js), ``limits`` and arguments ``a`` to ``c``; lists become arrays."""
     script = f"""
         import * as sound from {json.dumps((ROOT / "page" / "sound.js").as_uri())};
         let text = "";
@@ -131,9 +130,9 @@ def test_what_lies_between_two_embeddings_is_on_the_sphere():
 def test_every_reason_has_a_sentence():
     """Those that sound.js, decode.js, recorder.js, worker.js and main.js give."""
     source = "".join(path.read_text() for path in (ROOT / "page").glob("*.js") if path.name != "messages.js")
-    codes = set(re.findall(r'RecordingError\(\s*"(\w+)"', source)) | set(re.findall(r'\w+Error: "(\w+)"', source)) | {"insecure", "busy"}
+    codes = set(re.findall(r'RecordingError\(\s*"(\w+)"', source)) | set(re.findall(r'\w+Error: "(\w+)"', source))
     known = set(re.findall(r"^  (\w+): \(", (ROOT / "page" / "messages.js").read_text(), flags=re.MULTILINE))
-    assert codes | {"noMicrophone", "broken"} == known
+    assert codes | {"insecure", "busy", "noMicrophone", "broken"} == known
 
 
 # --- the command ---
@@ -181,12 +180,17 @@ class Served:
 
     def open(self, script: str = "", ready: bool = True, address: str = "", **options):
         """A tab in a context of its own; a script may spoil the browser before the page starts."""
-        context = self.browser.new_context(**{"permissions": ["microphone"], "viewport": {"width": 1280, "height": 900}, **options})
+        usual = {"permissions": ["microphone"], "viewport": {"width": 1280, "height": 900}}
+        context = self.browser.new_context(**usual | options)
         context.set_default_timeout(60_000)
         tab = context.new_page()
         tab.requests = []
         context.on("request", lambda request: tab.requests.append(request.url))
-        keep = "for (const name of ['translated', 'drawn', 'mixed']) document.addEventListener(name, (e) => (window[name] = e.detail));"
+        keep = """
+            window.happened = {};
+            for (const name of ["translated", "drawn", "mixed"]) {
+                document.addEventListener(name, ({ detail }) => (happened[name] = detail));
+            }"""
         tab.add_init_script(keep + script)
         tab.goto(address or self.address)
         if ready:
@@ -202,11 +206,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def until(tab, name: str):
     """What the last event of a name brought, which is forgotten; arrays as lists."""
     for _ in range(1200):
-        value = tab.evaluate(
-            f"JSON.stringify(window.{name} ?? null, (_, v) => (ArrayBuffer.isView(v) ? Array.from(v) : v))"
-        )
+        value = tab.evaluate(f"JSON.stringify(happened.{name} ?? null, (_, v) => (ArrayBuffer.isView(v) ? Array.from(v) : v))")
         if value != "null":
-            tab.evaluate(f"delete window.{name}")
+            tab.evaluate(f"delete happened.{name}")
             return json.loads(value)
         tab.wait_for_timeout(50)
     raise TimeoutError(f"{name} did not happen; the page says: {tab.inner_text('#status')}")
@@ -243,6 +245,17 @@ def birds(browser, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def tab(birds):
+    """The page, opened and loaded, for all tests that spoil nothing."""
+    return birds.open()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SpeechToImage.load(ROOT / "models" / "birds", device="cpu")
+
+
+@pytest.fixture(scope="module")
 def frozen(browser, tmp_path_factory):
     """The page of a model with a frozen encoder, an untrained head, and a reference that knows one sentence by heart."""
     models = tmp_path_factory.mktemp("models")
@@ -254,7 +267,8 @@ def frozen(browser, tmp_path_factory):
     save_weights(SpeechModel(config, 1), models / "frozen" / "speech_encoder.safetensors")
     (models / "frozen" / "model.json").write_text(json.dumps({"config": config.model_dump(), "drawn_by": "birds"}))
     (models / "frozen" / "checksums.json").write_text("{}")
-    known = SpeechToImage.load(models / "frozen", device="cpu").embed(torch.from_numpy(synthesize(TEXT, voice=UNSEEN_SYNTHESIZER)))
+    speech = torch.from_numpy(synthesize(TEXT, voice=UNSEEN_SYNTHESIZER))
+    known = SpeechToImage.load(models / "frozen", device="cpu").embed(speech)
     write_reference(models / "frozen", known, [TEXT], known)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(released, "models_folder", lambda: models)
@@ -283,6 +297,31 @@ def compare(found: dict, model: SpeechToImage, path: Path) -> None:
             assert len({pixels.tobytes() for pixels in pictures}) == page.PICTURES
 
 
+def sentences(count: int) -> np.ndarray:
+    """A sentence again and again, with a second of silence after each."""
+    speech = synthesize("a red bird.", voice=UNSEEN_SYNTHESIZER)
+    return np.tile(np.pad(speech, (0, 16_000)), count)
+
+
+def without_pause(seconds: float) -> np.ndarray:
+    """Speech that goes on and on."""
+    speech = synthesize(TEXT, voice=UNSEEN_SYNTHESIZER)
+    loud = np.flatnonzero(np.abs(speech) > 0.02)
+    return np.resize(speech[loud[0] : loud[-1]], int(seconds * 16_000))
+
+
+UNUSABLE = {  # how to write a file, and what is said about it
+    "empty": (lambda path: path.write_bytes(b""), "The file is empty"),
+    "nonsense": (lambda path: path.write_bytes(b"no sound" * 100), "not a sound file that the browser can read"),
+    "silent": (lambda path: soundfile.write(path, np.zeros(32_000), 16_000), "The recording is silent"),
+    "tone": (lambda path: soundfile.write(path, tone(700, 1.2), 16_000), "No speech was found"),
+    "short": (lambda path: soundfile.write(path, tone(700, 0.1), 16_000), "0.1 s of sound are too short"),
+    "long": (lambda path: soundfile.write(path, np.zeros(8000 * 601), 8000), "longer than 10 minutes"),
+    "pauseless": (lambda path: soundfile.write(path, without_pause(22), 16_000), "22 s without a pause are too long"),
+    "many": (lambda path: soundfile.write(path, sentences(21), 16_000), "21 sentences are too many. At most 20"),
+}
+
+
 class TestPage:
     pytestmark = in_browser
 
@@ -294,7 +333,7 @@ class TestPage:
             assert "$" not in (served.folder / "index.html").read_text()
 
     @pytest.mark.parametrize("kind", ["wav at 48 kHz", "stereo ogg at 44.1 kHz", "flac at 16 kHz", "three sentences"])
-    def test_a_file_is_drawn_as_python_draws_it(self, birds, tmp_path, speech_file, kind):
+    def test_a_file_is_drawn_as_python_draws_it(self, tab, model, tmp_path, speech_file, kind):
         path, silence = speech_file, np.zeros((16_000, 1), dtype=np.float32)
         if kind.startswith("stereo"):
             soundfile.write(path := tmp_path / "speech.ogg", spoken_at(44_100, 2), 44_100)
@@ -303,20 +342,19 @@ class TestPage:
         elif kind.startswith("three"):
             sound = spoken_at(16_000) - 0.01
             soundfile.write(path := tmp_path / "three.wav", np.concatenate([silence, *[sound, silence] * 3]), 16_000)
-        tab = birds.open()
         tab.set_input_files("#file", path)
         found = until(tab, "translated")
-        compare(found, SpeechToImage.load(ROOT / "models" / "birds", device="cpu"), path)
+        compare(found, model, path)
         assert all(row["pictures"] for row in found["rows"]) or found["rows"][0]["familiarity"]
         assert tab.locator("#results .sentence").count() == len(found["rows"]) == (3 if "three" in kind else 1)
 
-    def test_what_the_microphone_hears_is_drawn_as_python_draws_it(self, birds, tmp_path, speech_file):
+    def test_what_the_microphone_hears_is_drawn_as_python_draws_it(self, tab, model, tmp_path, speech_file):
         """Browser and Python hear the same: the page gives the recording away, and Python draws that."""
-        model, tab = SpeechToImage.load(ROOT / "models" / "birds", device="cpu"), birds.open()
         tab.focus("#speak")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#speak[aria-pressed=true]")
-        assert "Recording" in tab.inner_text("#status") and tab.inner_text("#speak-label") == "Stop and draw"
+        tab.wait_for_selector("text=Recording. Say one sentence")
+        assert tab.inner_text("#speak-label") == "Stop and draw"
         tab.wait_for_timeout(1000 * soundfile.info(speech_file).duration)
         tab.keyboard.press("Enter")
         found = until(tab, "translated")
@@ -329,7 +367,7 @@ class TestPage:
         print({name: round(value) for name, value in found["milliseconds"].items()})
         assert found["milliseconds"]["first"] < 10_000, "2 s on a laptop; here, other tests run beside"
 
-    def test_a_frozen_encoder_hears_and_what_is_unlike_the_taught_is_drawn_when_asked(self, frozen, tmp_path, speech_file):
+    def test_a_frozen_encoder_hears_and_what_is_unlike_the_taught_is_drawn_when_asked(self, frozen):
         tab = frozen.open()
         assert "learned from transcripts" in tab.inner_text("main")
         tab.click("[data-example='0']")
@@ -341,10 +379,11 @@ class TestPage:
         compare(found, frozen.model, frozen.folder / "examples" / "0.wav")
         assert found["rows"][0]["pictures"]
 
-    def test_two_recordings_are_mixed(self, birds):
-        tab = birds.open()
+    def test_two_recordings_are_mixed(self, birds, tab, model):
+        for side, example in (("#first", 0), ("#second", 1)):
+            until(tab, "mixed")
+            tab.select_option(side, index=tab.locator(f"{side} option").count() - page.EXAMPLES + example)
         until(tab, "mixed")
-        model = SpeechToImage.load(ROOT / "models" / "birds", device="cpu")
         ends = {}
         for share in (0, 100, 50):
             tab.fill("#share", str(share))
@@ -358,14 +397,14 @@ class TestPage:
             cosine(ends[50]["embedding"], ends[100]["embedding"]), abs=1e-3
         )
 
-    def test_other_noise_draws_others(self, birds, speech_file):
-        tab = birds.open()
+    def test_other_noise_draws_others(self, tab, speech_file):
         tab.set_input_files("#file", speech_file)
         before = until(tab, "translated")["rows"][0]["pictures"]
         tab.click("#others")
         until(tab, "mixed")
-        picture = "Array.from(document.querySelector('#results canvas:not(.spectrogram)').getContext('2d').getImageData(0, 0, 64, 64).data)"
-        after = np.reshape(tab.evaluate(picture), (64, 64, 4))[..., :3]
+        canvas = "document.querySelector('#results .pictures canvas')"
+        picture = tab.evaluate(f"Array.from({canvas}.getContext('2d').getImageData(0, 0, {canvas}.width, {canvas}.width).data)")
+        after = np.reshape(picture, (64, 64, 4))[..., :3]
         assert np.abs(after - np.reshape(before[0], after.shape)).mean() > 5
 
     def test_nothing_leaves_and_nothing_is_needed_once_it_is_loaded(self, birds, speech_file):
@@ -385,28 +424,14 @@ class TestPage:
         assert [url for url in later if not url.endswith("recorder-worklet.js")] == []
         assert all(url.startswith((birds.address, "blob:")) for url in tab.requests)
 
-    @pytest.mark.parametrize(
-        ("make", "sentence"),
-        [
-            (lambda path: path.write_bytes(b""), "The file is empty"),
-            (lambda path: path.write_bytes(b"no sound" * 100), "not a sound file that the browser can read"),
-            (lambda path: soundfile.write(path, np.zeros(32_000), 16_000), "The recording is silent"),
-            (lambda path: soundfile.write(path, tone(700, 1.2), 16_000), "No speech was found"),
-            (lambda path: soundfile.write(path, tone(700, 0.1), 16_000), "0.1 s of sound are too short"),
-            (lambda path: soundfile.write(path, np.zeros(8000 * 601), 8000), "longer than 10 minutes"),
-            (lambda path: soundfile.write(path, without_pause(22), 16_000), "22 s without a pause are too long"),
-            (lambda path: soundfile.write(path, sentences(21), 16_000), "21 sentences are too many. At most 20"),
-        ],
-    )
-    def test_what_cannot_be_drawn_is_said(self, birds, tmp_path, make, sentence):
-        tab = birds.open()
-        make(tmp_path / "recording.wav")
-        if sentence.startswith(("0.1", "The recording", "No speech", "longer", "22 s", "21")):
-            with pytest.raises(AudioError):
-                find_sentences(read_recording(tmp_path / "recording.wav"))
-        tab.set_input_files("#file", tmp_path / "recording.wav")
-        tab.wait_for_selector("#status.error")
-        assert sentence in tab.inner_text("#status")
+    @pytest.mark.parametrize("reason", UNUSABLE)
+    def test_what_cannot_be_drawn_is_said(self, tab, tmp_path, reason):
+        make, sentence = UNUSABLE[reason]
+        make(tmp_path / f"{reason}.wav")
+        with pytest.raises(AudioError):
+            find_sentences(read_recording(tmp_path / f"{reason}.wav"))
+        tab.set_input_files("#file", tmp_path / f"{reason}.wav")
+        tab.wait_for_selector(f"#status.error:has-text('{sentence}')")
 
     @pytest.mark.parametrize(
         ("name", "sentence"),
@@ -465,16 +490,3 @@ class TestPage:
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
         assert len(found["passes"]) > 20
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def sentences(count: int) -> np.ndarray:
-    """A sentence again and again, with a second of silence after each."""
-    speech = synthesize("a red bird.", voice=UNSEEN_SYNTHESIZER)
-    return np.tile(np.pad(speech, (0, 16_000)), count)
-
-
-def without_pause(seconds: float) -> np.ndarray:
-    """Speech that goes on and on."""
-    speech = synthesize(TEXT, voice=UNSEEN_SYNTHESIZER)
-    loud = np.flatnonzero(np.abs(speech) > 0.02)
-    return np.resize(speech[loud[0] : loud[-1]], int(seconds * 16_000))
