@@ -293,12 +293,10 @@ const sides = [find("first"), find("second")];
 function offerMix() {
   const titles = [...heard.map(({ title }) => title), ...page.examples.map(({ caption }) => `“${caption}”`)];
   const unique = [...new Set(titles)];
-  for (const [side, select] of sides.entries()) {
-    const before = select.value;
-    select.replaceChildren(...unique.map((title) => new Option(title, title)));
-    const kept = side && before && unique.includes(before) ? before : unique[side];
-    select.value = kept;
-  }
+  const [newest, next] = unique, before = sides[1].value;
+  for (const select of sides) select.replaceChildren(...unique.map((title) => new Option(title, title)));
+  sides[0].value = newest;
+  sides[1].value = before && before !== newest ? before : next;
   return drawMix();
 }
 
