@@ -136,7 +136,7 @@ async function translate(sound, title, { meant, asked = performance.now() } = {}
   const seconds = (milliseconds) => (milliseconds / 1000).toFixed(1);
   const done = drawn ? `Drawn: the first picture after ${seconds(first - asked)} s, all after ${seconds(last - asked)} s.` : "Not drawn, see below.";
   say(recording.clipped ? `${done} It was recorded too loudly: the tops of its waves are cut off.` : done);
-  emitted("translated", { recording, rows: shown.rows, milliseconds: { hear: began - asked, first: first - asked, all: last - asked } });
+  emitted("translated", { recording, rows: shown.rows, milliseconds: { hear: began - asked, first: first && first - asked, all: last - asked } });
 }
 
 function familiarity({ cosines }) {
