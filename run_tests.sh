@@ -8,8 +8,8 @@ usage() {
     cat <<'TEXT'
 Usage: ./run_tests.sh [--all]
 
-  (nothing)  about fifteen minutes on two cores: linter, types, the library's tests with the paper's data as miniatures, all
-             chapters about birds through the workflow, and every chapter as committed
+  (nothing)  about fifteen minutes on two cores: linter, types, the library's tests with the paper's data as miniatures, the
+             page in a browser, all chapters about birds through the workflow, and every chapter as committed
   --all      more, in about half an hour: slow tests (queues, several processes), the chapters about all three rendered
              data sets, the ablations and Table III on miniatures of photographs, kernels that start the ordinary way
 
@@ -46,7 +46,7 @@ types=$(mktemp)
 trap 'rm -f "$types"' EXIT
 "$PYTHON" -m mypy >"$types" 2>&1 &
 checker=$!
-tests=(-m "not slow or photographs")
+tests=(-m "not slow or photographs or browser")
 [[ ! $all ]] || tests=(--complete)
 "$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder -p no:nbval "${tests[@]}" tests
 wait "$checker" || { cat "$types"; exit 1; }

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_speak(commands)
     _add_models(commands)
     _add_gallery(commands)
+    _add_page(commands)
     _add_data(commands)
     _add_drill(commands)
     add_config_parser(commands)
@@ -104,6 +105,13 @@ def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _add_gallery(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     gallery = commands.add_parser("gallery", help="draw some sentences with every model that comes with the project")
     gallery.set_defaults(command=_gallery)
+
+
+def _add_page(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    page = commands.add_parser("page", help="build a web page that draws what is said to it, with a released model")
+    page.add_argument("--model", default="birds", help="released model, see `models` (default: %(default)s)")
+    page.add_argument("--out", type=Path, required=True, help="folder to write")
+    page.set_defaults(command=_page)
 
 
 def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -203,6 +211,15 @@ def _gallery(options: argparse.Namespace) -> None:
 
     lines = [f"{path}: drawn by a released model, nothing was trained" for path in draw_galleries()]
     print(*lines or ["no model came with this checkout"], sep="\n")
+
+
+def _page(options: argparse.Namespace) -> None:
+    from s2i_lib.page import build_page
+
+    folder = build_page(options.model, options.out)
+    print(
+        f"{folder}: a page to speak to; python -m http.server --directory {folder} --bind localhost, then http://localhost:8000"
+    )
 
 
 def _warnings(translation: "Translation") -> list[str]:

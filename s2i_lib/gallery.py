@@ -6,17 +6,14 @@ Needs no data, no run and no training, so ``./run_all.sh`` begins with it.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from s2i_lib import figures, speech
-from s2i_lib.config import Config
-from s2i_lib.datasets import get_spec, rendered_spec
+from s2i_lib.datasets import get_spec
 from s2i_lib.files import project_root, save_atomically
 from s2i_lib.inference import SpeechToImage
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE
-from s2i_lib.preparation.images import attributes_of_test_images
+from s2i_lib.preparation.images import example_captions
 from s2i_lib.released import Release, list_releases, read_json
 
 SENTENCES, PICTURES = 5, 8
@@ -50,9 +47,10 @@ def draw_gallery(release: Release, voice: str = speech.VOICE) -> Path:
     """
     model = SpeechToImage.load(release.folder)
     spec = get_spec(model.config.dataset)
-    meant, captions = (
-        example_captions(model.config) if spec.rendered else ([], read_json(release.folder / DESCRIPTION_FILE)["examples"])
-    )
+    if spec.rendered:
+        meant, captions = example_captions(model.config, SENTENCES)
+    else:
+        meant, captions = [], read_json(release.folder / DESCRIPTION_FILE)["examples"]
     drawn = [model.translate(torch.from_numpy(speech.synthesize(text, voice=voice)), PICTURES) for text in captions]
     rows = [[real, *images] for real, images in zip(meant, drawn, strict=True)] if meant else [list(images) for images in drawn]
     titles = (["meant"] if meant else []) + ["drawn"]
@@ -65,19 +63,3 @@ def draw_gallery(release: Release, voice: str = speech.VOICE) -> Path:
     save_atomically(path, lambda file: figure.savefig(file, format="png", dpi=110))
     plt.close(figure)
     return path
-
-
-def example_captions(config: Config, count: int = SENTENCES) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """Pictures and captions of a rendered data set's test split, made here and now.
-
-    Args:
-        config: of a rendered data set.
-        count: how many; each is of another class, as far as there are so many.
-
-    Returns:
-        `count` (128, 128, 3) uint8 pictures and their captions.
-    """
-    spec, rng = rendered_spec(config.dataset), np.random.default_rng([config.data.seed, 4])
-    attributes = attributes_of_test_images(config)
-    chosen = [attributes[row] for row in np.linspace(0, len(attributes) - 1, count).round().astype(int)]
-    return [spec.draw(each, rng, 128) for each in chosen], [spec.describe(each, rng)[0] for each in chosen]

@@ -17,7 +17,7 @@ from s2i_lib.decoding import AudioError, decode_blocks, mix
 # A Butterworth filter of fourth order: 50 Hz falls by 12 dB, the lowest voices (85 Hz) by 1 dB. Notches at the harmonics of a
 # hum would change the log-mel energies of clean speech by 0.2 on average, as a hum 15 dB below the speech does: there are none.
 HIGH_PASS = 70.0  # hertz
-_QUALITIES = (0.5412, 1.3066)
+QUALITIES = (0.5412, 1.3066)
 _PART = 60 * SAMPLE_RATE  # samples filtered at a time
 
 PAUSE = 0.6  # seconds without speech that end a sentence
@@ -117,7 +117,7 @@ def _without_rumble(waveform: torch.Tensor) -> torch.Tensor:
     for start in range(0, len(waveform), _PART):
         run_in = min(start, SAMPLE_RATE)  # a second, after which the filter has forgotten where it began
         part = waveform[start - run_in : start + _PART] / room
-        for quality in _QUALITIES:
+        for quality in QUALITIES:
             part = AF.highpass_biquad(part, SAMPLE_RATE, HIGH_PASS, quality)
         parts.append(room * part[run_in:])
     return torch.cat(parts)

@@ -65,6 +65,22 @@ def attributes_of_test_images(config: Config) -> list[dict[str, str]]:
     return [attributes for per_class in _plan(config) for split, attributes in per_class if split == "test"]
 
 
+def example_captions(config: Config, count: int) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """Pictures and captions of a rendered data set's test split, made here and now.
+
+    Args:
+        config: of a rendered data set.
+        count: how many; each is of another class, as far as there are so many.
+
+    Returns:
+        `count` (128, 128, 3) uint8 pictures and their captions.
+    """
+    spec, rng = rendered_spec(config.dataset), np.random.default_rng([config.data.seed, 4])
+    attributes = attributes_of_test_images(config)
+    chosen = [attributes[row] for row in np.linspace(0, len(attributes) - 1, count).round().astype(int)]
+    return [spec.draw(each, rng, 128) for each in chosen], [spec.describe(each, rng)[0] for each in chosen]
+
+
 def _specimens(config: Config, plan: Plan) -> bytes:
     """Pictures and captions, which change with the drawing: one bird stands for all, a bedroom for no kitchen."""
     spec, rng, drawn = rendered_spec(config.dataset), np.random.default_rng(0), b""
