@@ -95,8 +95,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 
-suppress_warnings = ["toc.empty_glob"]  # a folder that this checkout lacks
-
 # looks
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static", "demo"]  # the demo's recordings are played on the first page, too
