@@ -65,7 +65,7 @@ myst_url_schemes = {
     "https": None,
     "mailto": None,
     "binder": f"https://mybinder.org/v2/gh/{REPOSITORY}/HEAD?urlpath=lab/tree/{{{{path}}}}",
-    "colab": f"https://colab.research.google.com/github/{REPOSITORY}/blob/HEAD/{{{{path}}}}",
+    "colab": f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/{{{{path}}}}",
 }
 
 myst_substitutions = {
@@ -93,13 +93,18 @@ napoleon_attr_annotations = False  # the signature of a class has the types of i
 autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 100
 
 # looks
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static", "demo"]  # the demo's recordings are played on the first page, too
 html_css_files = ["site.css"]
-html_theme_options: dict[str, Any] = {"home_page_in_toc": False, "show_toc_level": 2, "use_fullscreen_button": False}
+html_js_files = ["site.js"]
+html_theme_options: dict[str, Any] = {
+    "home_page_in_toc": True,
+    "navbar_persistent": [],  # the sidebar has the search
+    "show_toc_level": 2,
+    "use_fullscreen_button": False,
+}
 if REPOSITORY:
     html_theme_options |= {"repository_url": f"https://github.com/{REPOSITORY}", "use_repository_button": True}
 templates_path = ["_templates"]
