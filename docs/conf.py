@@ -33,7 +33,7 @@ include_patterns = [
     "docs/**",
     "notebooks/*.ipynb",
     "teaching/**",
-    "results/README.md",
+    "results/*.md",
     "models/README.md",
     "models/*/README.md",
     "workflow/README.md",
