@@ -39,7 +39,7 @@ include_patterns = [
     "workflow/README.md",
     "benchmarks/README.md",
 ]
-exclude_patterns = [".*", "build", "data", "runs", "docs/_templates", "**/.ipynb_checkpoints"]
+exclude_patterns = [".*", "build", "data", "runs", "**/.ipynb_checkpoints"]
 
 extensions = [
     "myst_nb",
@@ -79,7 +79,7 @@ myst_substitutions = {
             "|---|---|---|---|",
             *(
                 f"| {spec.title} | {spec.num_train_classes} | {spec.num_classes - spec.num_train_classes or 'the same'} "
-                f"| {', '.join(spec.attributes)} |"
+                f"| {', '.join(spec.attributes).replace('_', ' ')} |"
                 for spec in RENDERED.values()
             ),
         ]
@@ -100,14 +100,12 @@ html_static_path = ["_static", "demo"]  # the demo's recordings are played on th
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_theme_options: dict[str, Any] = {
-    "home_page_in_toc": True,
     "navbar_persistent": [],  # the sidebar has the search
     "show_toc_level": 2,
     "use_fullscreen_button": False,
 }
 if REPOSITORY:
     html_theme_options |= {"repository_url": f"https://github.com/{REPOSITORY}", "use_repository_button": True}
-templates_path = ["_templates"]
 
 
 def with_alternative_texts(app: Sphinx, docname: str, source: list[str]) -> None:
