@@ -55,7 +55,8 @@ def draws(cell):
     """Whether a cell draws a figure: it has a picture among its outputs, or would have if it had been run."""
     outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
     return cell.cell_type == "code" and bool(
-        re.search(r"save_figure\(|plt\.show\(", cell.source) or any("image/png" in data for data in outputs)
+        re.search(r"save_figure\(|^plt\.show\(", cell.source, flags=re.MULTILINE)
+        or any("image/png" in data for data in outputs)
     )
 
 
