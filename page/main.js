@@ -119,7 +119,7 @@ async function translate(sound, title, { meant, asked = performance.now() } = {}
   const recording = await call("hear", sound);
   find("results").replaceChildren();
   find("after").hidden = false;
-  shown = { recording, rows: [] };
+  shown = { sound, rows: [] };
   show(find("drawn"));
   const began = performance.now();
   let first = null;
@@ -136,7 +136,7 @@ async function translate(sound, title, { meant, asked = performance.now() } = {}
   const seconds = (milliseconds) => (milliseconds / 1000).toFixed(1);
   const done = drawn ? `Drawn: the first picture after ${seconds(first - asked)} s, all after ${seconds(last - asked)} s.` : "Not drawn, see below.";
   say(recording.clipped ? `${done} It was recorded too loudly: the tops of its waves are cut off.` : done);
-  emitted("translated", { recording, rows: shown.rows, milliseconds: { hear: began - asked, first: first && first - asked, all: last - asked } });
+  emitted("translated", { rows: shown.rows, milliseconds: { hear: began - asked, first: first && first - asked, all: last - asked } });
 }
 
 function familiarity({ cosines }) {
@@ -198,9 +198,9 @@ function play(address) {
   player.play().catch(() => {}); // without loudspeakers it is drawn all the same
 }
 
-/** An address of the recording as the networks hear it, 16 kHz without rumble; good for ten minutes. */
+/** An address of the recording as it came in, good for ten minutes. */
 function addressOfRecording() {
-  const address = URL.createObjectURL(wavFile(shown.recording.waveform, limits.rate));
+  const address = URL.createObjectURL(wavFile(shown.sound.channels, shown.sound.rate));
   setTimeout(() => URL.revokeObjectURL(address), 600_000);
   return address;
 }

@@ -172,20 +172,19 @@ export function between(first, second, share) {
   return first.map((x, i) => total * ((weights[0] * x) / lengths[0] + (weights[1] * second[i]) / lengths[1]));
 }
 
-/** A 16-bit wav file of one channel. */
-export function wavFile(samples, rate) {
-  const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
+/** A wav file of 32-bit floats, which keep every sample as it is. */
+export function wavFile(channels, rate) {
+  const frame = 4 * channels.length, bytes = frame * channels[0].length, view = new DataView(new ArrayBuffer(44 + bytes));
   const text = (place, letters) => [...letters].forEach((letter, i) => view.setUint8(place + i, letter.charCodeAt(0)));
   text(0, "RIFF");
-  view.setUint32(4, 36 + 2 * samples.length, true);
+  view.setUint32(4, 36 + bytes, true);
   text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  [1, 1].forEach((value, i) => view.setUint16(20 + 2 * i, value, true)); // whole numbers, one channel
-  view.setUint32(24, rate, true);
-  view.setUint32(28, 2 * rate, true);
-  [2, 16].forEach((value, i) => view.setUint16(32 + 2 * i, value, true)); // bytes and bits of a sample
+  view.setUint32(16, 16, true); // bytes of what follows: floats, channels, rate, bytes a second, bytes a frame, bits a sample
+  [3, channels.length].forEach((value, i) => view.setUint16(20 + 2 * i, value, true));
+  [rate, frame * rate].forEach((value, i) => view.setUint32(24 + 4 * i, value, true));
+  [frame, 32].forEach((value, i) => view.setUint16(32 + 2 * i, value, true));
   text(36, "data");
-  view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((value, i) => view.setInt16(44 + 2 * i, Math.round(32767 * Math.min(1, Math.max(-1, value))), true));
+  view.setUint32(40, bytes, true);
+  channels.forEach((channel, c) => channel.forEach((value, i) => view.setFloat32(44 + frame * i + 4 * c, value, true)));
   return new Blob([view], { type: "audio/wav" });
 }

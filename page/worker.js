@@ -36,13 +36,13 @@ const actions = {
     await actions.draw({ embedding, noise: new Float32Array(page.noiseDim) });
   },
 
-  /** What is said in a recording: each sentence with its embedding, and the recording itself at 16 kHz. */
+  /** What is said in a recording: each sentence with its embedding. */
   async hear({ channels, rate }) {
     const { waveform, clipped } = readRecording(channels, rate, limits);
     const stretches = stretchesOfSpeech(await speechProbabilities(forDetector(waveform, limits)), waveform.length, limits);
     const sentences = [];
     for (const sentence of cutSentences(waveform, stretches, limits)) sentences.push(await encode(sentence));
-    return { waveform, clipped, rate, sentences };
+    return { clipped, sentences };
   },
 
   /** One picture: (size, size, 3) pixels as a Uint8Array. */

@@ -283,17 +283,24 @@ def cosine(first, second) -> float:
     return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
 
 
-def compare(found: dict, model: SpeechToImage, path: Path) -> None:
-    """What the page has made of a recording is what Python makes of it: sentences, embeddings, pictures."""
+def compare(found: dict, model: SpeechToImage, path: Path, a_microphone: bool = False) -> None:
+    """What the page has made of a recording is what Python makes of it: sentences, embeddings, pictures.
+
+    Where a frame is about as likely speech as not, the last decimals of the samples decide whether a sentence begins or ends
+    with it; of a microphone, nobody knows them before. What the page makes of such a sentence is then compared.
+    """
     expected = model.translate_recording(path, page.PICTURES, anyway=True)
     assert len(found["rows"]) == len(expected.drawings)
     for row, drawing in zip(found["rows"], expected.drawings):
-        sentence = row["sentence"]
+        sentence, waveform = row["sentence"], drawing.sentence.waveform
         assert abs(sentence["start"] - drawing.sentence.start) <= 0.033 and abs(sentence["end"] - drawing.sentence.end) <= 0.033
-        assert cosine(sentence["embedding"], model.embed(drawing.sentence.waveform)) >= 0.999
+        if len(sentence["waveform"]) != len(waveform):
+            assert a_microphone, "files are cut at the same samples"
+            waveform = torch.tensor(sentence["waveform"])
+        assert cosine(sentence["embedding"], model.embed(waveform)) >= 0.999
         if row["pictures"]:
             pictures = np.reshape(row["pictures"], drawing.images.shape)
-            assert np.abs(pictures - drawing.images.astype(int)).mean() <= 2
+            assert np.abs(pictures - model.translate(waveform, page.PICTURES).astype(int)).mean() <= 2
             assert len({pixels.tobytes() for pixels in pictures}) == page.PICTURES
 
 
@@ -361,7 +368,7 @@ class TestPage:
         with tab.expect_download() as download:
             tab.click("#save")
         download.value.save_as(tmp_path / "recording.wav")
-        compare(found, model, tmp_path / "recording.wav")
+        compare(found, model, tmp_path / "recording.wav", a_microphone=True)
         (sentence,) = find_sentences(read_recording(speech_file))
         assert cosine(found["rows"][0]["sentence"]["embedding"], model.embed(sentence.waveform)) > 0.95
         print({name: round(value) for name, value in found["milliseconds"].items()})
