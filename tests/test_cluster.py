@@ -9,7 +9,7 @@ import time
 import one_node_slurm
 import pytest
 import yaml
-from stub_chapters import ROOT, edit, tree  # noqa: F401
+from stub_chapters import ROOT, edit, tree, write_notebook  # noqa: F401
 
 from s2i_lib.config import load_config
 from s2i_lib.run import forecast
@@ -127,6 +127,53 @@ def test_slurm_says_what_became_of_a_job(slurm, tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert words(slurm | {"SLURM_CONF": "/nowhere"}, *status, good) == ["running"], "a controller that is away says nothing"
+
+
+WAITING = """
+import os, time
+from pathlib import Path
+root = Path(os.environ["S2I_ROOT"])
+with open(root / "starts", "a") as file:
+    file.write(os.environ["SLURM_JOB_ID"] + " " + os.environ.get("SLURM_RESTART_COUNT", "0") + "\\n")
+while not (root / "go").exists():
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.slow
+def test_a_job_of_slurm_that_is_killed_is_sent_again_and_one_that_is_requeued_starts_again(slurm, tree):  # noqa: F811
+    cluster_profile(tree)
+    write_notebook(tree / "notebooks" / "01_data.ipynb", WAITING)
+    target, starts = "data/birds-small/chapters/01_data.ipynb", tree / "starts"
+    options = [target, "--snakefile", "workflow/Snakefile", "--cores", "2", "--workflow-profile", "workflow/profiles/cluster"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *options],
+        cwd=tree,
+        env=slurm | {"S2I_ROOT": str(tree)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def started(count, seconds=900):
+        deadline = time.monotonic() + seconds
+        while not starts.exists() or len(starts.read_text().splitlines()) < count:
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        return starts.read_text().split()[-2:]
+
+    first, _ = started(1)
+    words(slurm, "scancel", "--signal=KILL", "--full", first)
+    second, restarts = started(2)
+    assert second != first and restarts == "0"
+    words(slurm, "scontrol", "requeue", second)
+    words(slurm, "scontrol", "update", f"JobId={second}", "StartTime=now")  # it would wait two minutes
+    assert started(3) == [second, "1"]
+    (tree / "go").touch()
+    printed, _ = process.communicate(timeout=900)
+    assert process.returncode == 0 and (tree / target).exists(), printed
 
 
 @pytest.mark.slow
