@@ -6,6 +6,8 @@ The functions that draw need neither a browser nor a kernel; chapters save their
 from s2i_lib.widgets.panel import Panel, Shown, problem, spoken
 from s2i_lib.widgets.recorder import Recorder
 from s2i_lib.widgets.with_model import (
+    SENTENCE,
+    START,
     change_a_word,
     draw_recording,
     draw_walk,
@@ -30,6 +32,8 @@ from s2i_lib.widgets.without_model import (
 )
 
 __all__ = [
+    "SENTENCE",
+    "START",
     "Panel",
     "Recorder",
     "Shown",
