@@ -107,10 +107,8 @@ def shoot(page, name: str) -> None:
             page.screenshot(path=str(Path(target) / f"{name}_{theme.split()[1].lower()}.png"))
 
 
-def errors_of(page) -> list[str]:
-    return page.locator(
-        ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'] >> text=Traceback"
-    ).all_inner_texts()
+def failed_cells(page) -> list[str]:
+    return page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
 
 
 def test_a_voice_is_drawn(page, address):
@@ -124,7 +122,7 @@ def test_a_voice_is_drawn(page, address):
         "the example is shown until something was drawn"
     )
     assert page.locator("audio:visible").last.evaluate("sound => sound.duration") > 2
-    assert not errors_of(page)
+    assert not failed_cells(page)
 
 
 def test_a_chapter_plays_through_and_its_widget_answers(page, address):
@@ -135,4 +133,4 @@ def test_a_chapter_plays_through_and_its_widget_answers(page, address):
     page.get_by_role("button", name="Listen").click()
     page.wait_for_function("() => [...document.querySelectorAll('audio')].some((sound) => sound.duration > 1)")
     shoot(page, "build")
-    assert not errors_of(page)
+    assert not failed_cells(page)

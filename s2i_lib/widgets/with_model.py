@@ -154,7 +154,7 @@ def translate_bytes(model: SpeechToImage, recording: bytes, anyway: bool = False
         try:
             return model.translate_recording(path, PICTURES, anyway=anyway)
         except ValueError as error:
-            message = str(error).replace(str(path), "your recording").replace("--anyway", "“anyway”")
+            message = str(error).replace(str(path), "your recording").replace("--anyway", "“draw anyway”")
             raise ValueError(message) from None
 
 
@@ -163,7 +163,7 @@ def speak(model: SpeechToImage, classifier: Classifier | None = None) -> Panel:
     recorder = Recorder()
     upload = ipywidgets.FileUpload(accept="audio/*,video/*", description="Upload")
     upload.observe(lambda change: recorder.set_trait("value", bytes(change.new[0].content) if change.new else b""), "value")
-    anyway = ipywidgets.Checkbox(description="anyway", indent=False, layout=ipywidgets.Layout(width="7em"))
+    anyway = ipywidgets.Checkbox(description="draw anyway", indent=False, layout=ipywidgets.Layout(width="9em"))
     anyway.tooltip = "draw although nobody speaks, and what is unlike all that the model was taught"
 
     def show(recording: bytes, anyway: bool) -> Shown:
@@ -184,6 +184,6 @@ def _remarks(translation: Translation) -> str:
         remarks.append("It was recorded too loudly: speak further from the microphone.")
     if any(not len(drawing.images) for drawing in translation.drawings):
         remarks.append(
-            "A sentence is unlike any that the model was taught, so that a picture would mean nothing; “anyway” draws it."
+            "A sentence is unlike any that the model was taught, so that a picture would mean nothing; “draw anyway” does."
         )
     return problem(" ".join(remarks)) if remarks else ""

@@ -54,11 +54,11 @@ def build_example(dataset: str, start: dict[str, str]) -> Panel:
     """
     attributes = {name: menu(name, values, start[name]) for name, values in rendered_spec(dataset).attributes.items()}
 
-    def show(number: int, **chosen: str) -> Shown:
-        figure, sentence = draw_example(dataset, chosen, number)
+    def show(another: int, **chosen: str) -> Shown:
+        figure, sentence = draw_example(dataset, chosen, another)
         return Shown(figure, sound=lambda: spoken(sentence))
 
-    return Panel(show, {**attributes, "number": whole("another", 0, 99, 0)})
+    return Panel(show, {**attributes, "another": whole("another", 0, 99, 0)})
 
 
 # --- sounds ---
@@ -113,7 +113,7 @@ def draw_mel(waveform: torch.Tensor, bands: int = 40, window_ms: float = 25.0, h
     left.set(xlabel="frequency (kHz)", ylabel="weight", xlim=(0, 8), ylim=(0, None), yticks=[])
     left.set_title(f"{bands} filters" + (f", {empty} of them empty" if empty else ""))
     seconds = len(waveform) / SAMPLE_RATE
-    image = right.imshow(log_mel, origin="lower", aspect="auto", extent=(0, seconds, 0, bands), interpolation="nearest")
+    image = right.imshow(log_mel.numpy(), origin="lower", aspect="auto", extent=(0, seconds, 0, bands), interpolation="nearest")
     figure.colorbar(image, label="log energy", pad=0.02)
     right.set(xlabel="time (s)", ylabel="mel band")
     right.set_title(f"{SAMPLE_RATE:,} numbers a second become {bands} times {1000 / hop_ms:g}")
