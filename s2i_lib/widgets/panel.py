@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from s2i_lib import speech
 from s2i_lib.audio import SAMPLE_RATE
 
-LABEL = {"description_width": "7em"}
+LABEL = {"description_width": "8.5em"}
 PIXELS_PER_INCH = 96  # a figure is shown at its size in inches, drawn at twice as many pixels
 
 
@@ -53,7 +53,8 @@ class Panel(ipywidgets.VBox):
         self.listen.on_click(lambda _: self._play())
         rows = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 1em")
         row = ipywidgets.Box([*self.controls.values(), *beside], layout=rows)
-        super().__init__([row, self.words, self.picture, ipywidgets.HBox([self.listen, self.sound])])
+        centred = ipywidgets.Layout(align_items="center")
+        super().__init__([row, self.words, self.picture, ipywidgets.HBox([self.listen, self.sound], layout=centred)])
         for control in self.controls.values():
             control.observe(lambda _: self.refresh(), "value")
         self.refresh()
