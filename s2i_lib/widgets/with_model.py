@@ -115,7 +115,7 @@ def seen_in(classifier: Classifier, drawing: Drawing) -> dict[str, tuple[str, in
 def _draw_sentence(figure: SubFigure, drawing: Drawing, classifier: Classifier | None) -> None:
     columns = PICTURES // 2
     rows = [["heard", *range(columns)], ["heard", *range(columns, PICTURES)]]
-    axes = figure.subplot_mosaic(rows, width_ratios=[4.2] + [1] * columns)  # type: ignore[arg-type]
+    axes = figure.subplot_mosaic(rows, width_ratios=[4.2] + [1] * columns)
     title = f"heard, {drawing.sentence.start:.1f} to {drawing.sentence.end:.1f} s"
     figures.plot_log_mel(axes["heard"], log_mel_spectrogram(drawing.sentence.waveform), title)
     for place in range(PICTURES):

@@ -238,10 +238,11 @@ def measured_effects(records: pd.DataFrame) -> pd.DataFrame:
     Args:
         records: of any data sets, ``results.load_records``.
     """
+    claims = results.claims()
+    directed = claims[claims.sense.str.match("[<>]") & ~claims.metric.isin(["FID", "IS"])]
     rows = [
-        {"claim": claim.claim, "data": data, "sense": claim.sense[0], **results.effect(part, claim)}
-        for claim in results.claims().itertuples()
-        if claim.sense[:1] in ("<", ">") and claim.metric not in ("FID", "IS")
+        {"claim": claim.claim, "data": data, "sense": str(claim.sense)[0], **results.effect(part, claim)}
+        for claim in directed.itertuples()
         for data, part in records.groupby("dataset")
     ]
     effects = pd.DataFrame(rows, columns=["claim", "data", "sense", "value", "low", "high", "seeds"])
@@ -253,7 +254,8 @@ def draw_threshold(effects: pd.DataFrame, claim: str, threshold: float = 0.0) ->
     rows = effects[effects.claim == claim]
     figure, axis = plt.subplots(figsize=(8.5, 1.0 + 0.45 * len(rows)))
     colours = {"holds": "#4c9f70", "does not hold": "#c8553d", "undecided": "#c9a227"}
-    for place, row in enumerate(rows.to_dict("records")):
+    found: list[dict[str, Any]] = rows.to_dict("records")  # type: ignore[assignment]
+    for place, row in enumerate(found):
         verdict = results.verdict(row, f"{row['sense']} {threshold:g}" if threshold else row["sense"])
         axis.plot([row["low"], row["high"]], [place, place], linewidth=5, color=colours[verdict], solid_capstyle="butt")
         axis.plot(row["value"], place, "o", color=figures.INK, markersize=5)
