@@ -127,6 +127,7 @@ def test_types_and_tables_are_shipped():
         "s2i_lib": [
             "py.typed",
             "model_card.md",
+            "widgets/recorder.js",
             "results/findings.md",
             "results/report.md",
             "datasets/photos/oxford_species.csv",
