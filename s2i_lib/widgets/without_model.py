@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets
 import matplotlib.pyplot as plt
