@@ -17,7 +17,7 @@ from s2i_lib import metrics
 from s2i_lib.config import Config
 from s2i_lib.datasets import get_spec, load_dataset
 from s2i_lib.evaluation import Evaluator
-from s2i_lib.features import load_speech_data
+from s2i_lib.features import load_speech_data, set_aside
 from s2i_lib.files import save_atomically, save_text, sha256
 from s2i_lib.inference import embed_inputs
 from s2i_lib.models.checkpoint import (
@@ -216,9 +216,14 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         shared: the release that holds the generator, if it is another one.
     """
     spec, machine, shifted = get_spec(encoder.dataset), hardware(), encoder.encoder.speech == "many_voices"
-    images = encoder.data.num_train_classes * encoder.data.images_per_train_class
+    data, every = encoder.data, encoder.data.validation_every
+    taught = data.taught_classes if spec.has_new_classes else data.num_train_classes
+    images = taught * data.images_per_train_class
     if not spec.rendered:
-        images = len(load_dataset(encoder.dataset, "train", encoder.data_dir))
+        photographs = load_dataset(encoder.dataset, "train", encoder.data_dir)
+        images = int((~set_aside(encoder, photographs)).sum())
+    elif every and not spec.has_new_classes:
+        images -= images // every
     template = Path(__file__).with_name("model_card.md").read_text()
     return template.format(
         name=name,
@@ -231,7 +236,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         dataset=encoder.dataset,
         material=MATERIAL[spec.rendered].format(noun=spec.noun, title=spec.title),
         images=images,
-        classes=encoder.data.num_train_classes,
+        classes=taught,
         voices=f"{len(TRAINING_VOICES)} synthetic voices" if encoder.encoder.speech == "many_voices" else "one synthetic voice",
         epochs=encoder.encoder.epochs,
         steps=generator.gan.steps,
