@@ -19,6 +19,7 @@ from silero_vad.utils_vad import get_speech_timestamps_from_probs
 from s2i_lib import page, recordings, released
 from s2i_lib.__main__ import main
 from s2i_lib.audio import AudioError
+from s2i_lib.config import load_config
 from s2i_lib.inference import SpeechToImage
 from s2i_lib.models.checkpoint import save_weights
 from s2i_lib.models.student import SpeechModel
@@ -164,6 +165,13 @@ def test_a_page_that_is_too_large_is_refused(tmp_path):
     (tmp_path / "encoder.onnx").write_bytes(bytes(page.LARGEST_MODELS + 1))
     with pytest.raises(ValueError, match="the networks of the page would have 20.0 MB; they may have 20"):
         page.check_sizes(tmp_path)
+
+
+def test_the_page_counts_what_was_taught_and_says_whether_it_refuses():
+    config = load_config("small", "birds", "recommended", overrides={"data": {"validation_share": 0.1}})
+    material, *_, known, _ = page._statements(config, config.spec, refuses=True)
+    assert "the 4,050 pictures" in material and "of 135 invented kinds" in material, "15 of 150 were set aside"
+    assert "wing bars" in known and known.endswith("if you insist.")
 
 
 # --- in the browser ---
