@@ -59,6 +59,14 @@ class Config(Section):
         return spec if self.data.captions == "attributes" else replace(spec, attributes={}, colour_attributes=())
 
     @property
+    def taught(self) -> tuple[int, int]:
+        """How many classes and pictures of a rendered data set are learned from: those that are not set aside."""
+        classes, every, per_class = self.data.num_train_classes, self.data.validation_every, self.data.images_per_train_class
+        if self.spec.has_new_classes:
+            return self.data.taught_classes, self.data.taught_classes * per_class
+        return classes, classes * per_class - (classes * per_class // every if every else 0)
+
+    @property
     def data_dir(self) -> Path:
         """Images, captions, speech, spectrograms and teacher features: shared by seeds and recipes."""
         return project_root() / "data" / f"{self.dataset}-{self.profile}"

@@ -244,14 +244,13 @@ def _first_card(example: dict[str, str], noun: str) -> str:
 
 def _statements(config: Config, spec: DatasetSpec, refuses: bool) -> list[str]:
     """What a reader should know before believing a picture."""
-    data, size = config.data, config.gan.image_size
-    images = data.taught_classes * data.images_per_train_class
+    size, (classes, images) = config.gan.image_size, config.taught
     voices = VOICES.get(config.encoder.speech, VOICES["one"])
     words = ", ".join(spec.attributes).replace("_", " ")
     known = f"It knows what its sentences were about: {words}. " if words else ""
     otherwise = "A sentence about something else is drawn as what is nearest" + (", if you insist." if refuses else ".")
     return [
-        MATERIAL[spec.rendered].format(noun=spec.noun, images=images, classes=data.taught_classes),
+        MATERIAL[spec.rendered].format(noun=spec.noun, images=images, classes=classes),
         voices.format(count=len(TRAINING_VOICES)),
         known + otherwise,
         f"The pictures have {size} by {size} pixels. The page computes what Python computes, to within what rounding changes.",

@@ -216,14 +216,9 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         shared: the release that holds the generator, if it is another one.
     """
     spec, machine, shifted = get_spec(encoder.dataset), hardware(), encoder.encoder.speech == "many_voices"
-    data, every = encoder.data, encoder.data.validation_every
-    taught = data.taught_classes if spec.has_new_classes else data.num_train_classes
-    images = taught * data.images_per_train_class
+    classes, images = encoder.taught
     if not spec.rendered:
-        photographs = load_dataset(encoder.dataset, "train", encoder.data_dir)
-        images = int((~set_aside(encoder, photographs)).sum())
-    elif every and not spec.has_new_classes:
-        images -= images // every
+        images = int((~set_aside(encoder, load_dataset(encoder.dataset, "train", encoder.data_dir))).sum())
     template = Path(__file__).with_name("model_card.md").read_text()
     return template.format(
         name=name,
@@ -236,7 +231,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         dataset=encoder.dataset,
         material=MATERIAL[spec.rendered].format(noun=spec.noun, title=spec.title),
         images=images,
-        classes=taught,
+        classes=classes,
         voices=f"{len(TRAINING_VOICES)} synthetic voices" if encoder.encoder.speech == "many_voices" else "one synthetic voice",
         epochs=encoder.encoder.epochs,
         steps=generator.gan.steps,
