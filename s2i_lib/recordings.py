@@ -61,7 +61,7 @@ class Recording:
     @property
     def clipped(self) -> bool:
         """Whether it was recorded too loudly, so that the tops of the waves are cut off."""
-        return self.full_scale > CLIPPED
+        return bool(self.full_scale > CLIPPED)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,8 @@ def problem(sentence: str) -> str:
 def png(figure: Figure) -> bytes:
     """A figure as the bytes of a PNG; it is closed, or the notebook would show it a second time."""
     content = io.BytesIO()
-    figure.savefig(content, dpi=2 * PIXELS_PER_INCH, format="png", bbox_inches=None)
+    with plt.rc_context({"savefig.bbox": "standard"}):  # as large as it says, whatever the style of the chapters
+        figure.savefig(content, dpi=2 * PIXELS_PER_INCH, format="png")
     plt.close(figure)
     return content.getvalue()
 
