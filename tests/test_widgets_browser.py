@@ -18,7 +18,11 @@ from s2i_lib.widgets import SENTENCE, START
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE = 600_000  # milliseconds
+PATIENCE = 120_000  # milliseconds
+SETTINGS = {  # every cell is in the page, also those out of sight; nothing is asked of the network
+    "notebook-extension/tracker": '{"windowingMode": "none"}',
+    "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+}
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
     pytest.mark.slow,
@@ -47,13 +51,17 @@ def address(folder):
         port = free.getsockname()[1]
     settings = {"ServerApp.port": port, "ServerApp.root_dir": folder, "IdentityProvider.token": "secret"}
     options = [f"--{name}={value}" for name, value in settings.items()]
+    for name, content in SETTINGS.items():
+        path = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "S2I_ROOT": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config")}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser", *options]
     with open(folder / "lab.log", "w") as log:
         server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token=secret", server)
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token=secret"
+        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token=secret&reset"
     finally:
         server.terminate()
         server.wait(60)
@@ -82,12 +90,20 @@ def page(folder):
         browser.close()
 
 
+def failed_cells(page) -> list[str]:
+    return page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
+
+
 def play(page, address: str, notebook: str) -> None:
     """Open a notebook and run all of its cells."""
     page.goto(address.format(notebook))
     page.wait_for_selector(".jp-Notebook .jp-Cell")
-    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+    shown = "window.jupyterapp.shell.currentWidget"
+    page.wait_for_function(
+        f"{shown}?.context?.path === '{notebook}' && {shown}.sessionContext.session?.kernel?.status === 'idle'"
+    )
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    assert not failed_cells(page)
 
 
 def picture_of(page) -> str:
@@ -105,10 +121,6 @@ def shoot(page, name: str) -> None:
             page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
             page.wait_for_timeout(3000)
             page.screenshot(path=str(Path(target) / f"{name}_{theme.split()[1].lower()}.png"))
-
-
-def failed_cells(page) -> list[str]:
-    return page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
 
 
 def test_a_voice_is_drawn(page, address):
