@@ -51,13 +51,14 @@ def test_a_panel_shows_what_its_controls_say_and_leaves_no_figure_open():
         axis.plot([0, width])
         return widgets.Shown(figure, f"<b>{width}</b>", tone())
 
+    before = plt.get_fignums()  # of other tests
     shown = widgets.Panel(show, {"width": ipywidgets.IntSlider(3)})
     assert Image.open(io.BytesIO(shown.picture.value)).width == 2 * panel.PIXELS_PER_INCH * 3
     shown.controls["width"].value = 4
     assert Image.open(io.BytesIO(shown.picture.value)).width == 2 * panel.PIXELS_PER_INCH * 4
     assert shown.words.value == "<b>4</b>" and shown.picture.layout.max_width == "384px"
     assert np.abs(sound_of(shown) - tone().numpy()).max() < 1e-4
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 def test_an_error_is_words_and_goes_away():
