@@ -60,7 +60,7 @@ else
     # the longest chapter, with what it needs, first
     smoke --dataset birds --prioritize runs/birds-smoke-s0/chapters/24_unwritten_language.ipynb
     # what the chapters about flowers and rooms read when part 4 runs them
-    smoke --dataset flowers,rooms --recipes text,classifier,paper,recommended \
+    smoke --dataset flowers,rooms --recipes text,text_transcripts,classifier,paper,recommended \
         data/flowers-smoke/chapters/09_flowers.ipynb runs/tables-smoke/chapters/19_table_3.ipynb
 fi
 
