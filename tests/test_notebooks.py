@@ -44,6 +44,11 @@ def test_notebook_is_valid_and_small(path, notebook):
     assert path.stat().st_size < 2_000_000
 
 
+def test_cells_with_outputs_have_been_run(notebook):
+    """Or nbval refuses them."""
+    assert not [cell.id for cell in code_cells(notebook) if cell.outputs and cell.execution_count is None]
+
+
 def test_kernel_is_the_common_one(notebook):
     assert notebook.metadata.kernelspec.name == "python3"
     assert notebook.metadata.kernelspec.display_name.startswith("Python 3")
