@@ -8,7 +8,7 @@ usage() {
     cat <<'TEXT'
 Usage: ./run_tests.sh [--all]
 
-  (nothing)  about fifteen minutes on two cores: linter, types, the library's tests with the paper's data as miniatures, the
+  (nothing)  about twenty minutes on two cores: linter, types, the library's tests with the paper's data as miniatures, the
              page in a browser, all chapters about birds through the workflow, and every chapter as committed
   --all      more, in about half an hour: slow tests (queues, several processes), the chapters about all three rendered
              data sets, the ablations and Table III on miniatures of photographs, kernels that start the ordinary way
