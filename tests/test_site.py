@@ -42,6 +42,8 @@ PAGES = (
     "_modules/s2i_lib/audio.html",
     "README.html",
     "models/birds/README.html",
+    "teaching/README.html",
+    "results/report.html",
     "search.html",
 )
 
