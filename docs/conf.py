@@ -32,7 +32,7 @@ include_patterns = [
     "*.md",
     "docs/**",
     "notebooks/*.ipynb",
-    "teaching/**",
+    "teaching/*.md",
     "results/*.md",
     "models/README.md",
     "models/*/README.md",
@@ -119,6 +119,12 @@ def with_alternative_texts(app: Sphinx, docname: str, source: list[str]) -> None
         source[0] = json.dumps(notebook)
 
 
+def with_slides_as_files(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Slides are written for Marp: they are no pages, but files to download."""
+    if docname.startswith("teaching/"):
+        source[0] = source[0].replace("](slides/", "](path:slides/")
+
+
 def is_field_of_a_tuple(app: Sphinx, what: str, name: str, value: object, skip: bool, options: Any) -> bool | None:
     """Leave out "Alias for field number 0": the class describes its fields."""
     return True if type(value).__name__ == "_tuplegetter" else None
@@ -127,4 +133,5 @@ def is_field_of_a_tuple(app: Sphinx, what: str, name: str, value: object, skip: 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", with_alternative_texts)
+    app.connect("source-read", with_slides_as_files)
     app.connect("autodoc-skip-member", is_field_of_a_tuple)
