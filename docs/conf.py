@@ -5,6 +5,7 @@ Sources stay where they are (`include_patterns`). Chapters are shown with their 
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,11 @@ def with_alternative_texts(app: Sphinx, docname: str, source: list[str]) -> None
         source[0] = json.dumps(notebook)
 
 
-def with_slides_as_files(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Slides are written for Marp: they are no pages, but files to download."""
-    if docname.startswith("teaching/"):
-        source[0] = source[0].replace("](slides/", "](path:slides/")
+def with_links_that_lead_somewhere(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Links to folders, for readers of the repository, become their text; slides, written for Marp, files to download."""
+    if app.env.doc2path(docname).suffix == ".md":
+        text = re.sub(r"\[([^\[\]]+)\]\((?!\w+:)[^()\s]*/\)", r"\1", source[0])
+        source[0] = text.replace("](slides/", "](path:slides/")
 
 
 def is_field_of_a_tuple(app: Sphinx, what: str, name: str, value: object, skip: bool, options: Any) -> bool | None:
@@ -133,5 +135,5 @@ def is_field_of_a_tuple(app: Sphinx, what: str, name: str, value: object, skip: 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", with_alternative_texts)
-    app.connect("source-read", with_slides_as_files)
+    app.connect("source-read", with_links_that_lead_somewhere)
     app.connect("autodoc-skip-member", is_field_of_a_tuple)
