@@ -61,10 +61,10 @@ class Config(Section):
     @property
     def taught(self) -> tuple[int, int]:
         """How many classes and pictures of a rendered data set are learned from: those that are not set aside."""
-        classes, every, per_class = self.data.num_train_classes, self.data.validation_every, self.data.images_per_train_class
+        data = self.data
         if self.spec.has_new_classes:
-            return self.data.taught_classes, self.data.taught_classes * per_class
-        return classes, classes * per_class - (classes * per_class // every if every else 0)
+            return data.taught_classes, data.taught_classes * data.images_per_train_class
+        return data.num_train_classes, data.taught_of(data.num_train_classes * data.images_per_train_class)
 
     @property
     def data_dir(self) -> Path:
@@ -152,9 +152,7 @@ def layers(profile: str, dataset: str, recipe: str, overrides: Mapping[str, Any]
         Layer(OVERRIDES_FILE, _own_overrides()),
         Layer("arguments", overrides or {}),
     ]
-    data = reduce(
-        lambda known, layer: known | layer.values.get("data", {}), found, {"num_train_classes": classes["num_train_classes"]}
-    )
+    data: Mapping[str, Any] = reduce(lambda known, layer: known | layer.values.get("data", {}), found, {})
     found[0] = Layer(found[0].name, {"data": classes, **_directions(spec, data)})
     return [layer for layer in found if layer.values]
 

@@ -258,12 +258,13 @@ def classifier_scores(generated: metrics.FeatureSample, real: metrics.FeatureSam
 
     The last need more than ``metrics.NEIGHBOURS`` pictures of each kind, or they are left out.
     """
+    ours, theirs = generated.rows, real.rows  # each time a copy
     scores = {
         "frechet": generated.statistics.distance(real.statistics),
-        "kernel": metrics.kernel_distance(generated.rows, real.rows)[0],
+        "kernel": metrics.kernel_distance(ours, theirs)[0],
     }
-    enough = min(len(generated.rows), len(real.rows)) > metrics.NEIGHBOURS
-    return scores | (metrics.neighbour_scores(real.rows, generated.rows) if enough else {})
+    enough = min(len(ours), len(theirs)) > metrics.NEIGHBOURS
+    return scores | (metrics.neighbour_scores(theirs, ours) if enough else {})
 
 
 def colours_correct(dataset: str, answers: dict[str, NDArray[np.str_]], mentioned: list[dict[str, str]]) -> Floats:

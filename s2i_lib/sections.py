@@ -40,10 +40,14 @@ class DataConfig(Section):
         """Every how many-th training class is set aside; 0 for none."""
         return round(1 / self.validation_share) if self.validation_share else 0
 
+    def taught_of(self, count: int) -> int:
+        """How many of so many classes or pictures are not set aside."""
+        return count - (count // self.validation_every if self.validation_every else 0)
+
     @property
     def taught_classes(self) -> int:
         """Training classes that are not set aside."""
-        return self.num_train_classes - (self.num_train_classes // self.validation_every if self.validation_every else 0)
+        return self.taught_of(self.num_train_classes)
 
 
 class TeacherConfig(Section):

@@ -28,7 +28,8 @@ class Estimate(NamedTuple):
     @property
     def interval(self) -> tuple[float, float, float]:
         """The mean and the ends of its 95 % interval."""
-        return self.mean, self.mean - self.margin, self.mean + self.margin
+        margin = self.margin
+        return self.mean, self.mean - margin, self.mean + margin
 
     def p_value(self, value: float = 0.0) -> float:
         """Two-sided: how often would a mean at least this far from `value` be found, if `value` were the truth?"""

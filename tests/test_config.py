@@ -97,7 +97,8 @@ def test_directions_follow_the_classes_that_are_learned_from():
     assert [one.encoder.target_dim for one in sizes.values()] == [128, 100, 62]
 
 
-def test_what_is_set_aside_is_not_counted_as_taught():
+def test_what_is_set_aside_is_not_counted_as_taught(monkeypatch, tmp_path):
+    monkeypatch.setenv("S2I_ROOT", str(tmp_path))  # an excerpt of the photographs may lie in this project
     assert load_config("small", "birds").taught == (125, 125 * 30)
     rooms = load_config("small", "rooms")
     assert rooms.taught == (7, 7 * rooms.data.images_per_train_class * 5 // 6 + 1)  # every sixth picture of all

@@ -59,6 +59,7 @@ class Chapter:
         needs_class_classifier: does it score pictures of photo data sets, whose class classifier is trained in a chapter?
         needs_all_datasets: does it show the other data sets beside its own?
         trains: what others need from it that is found by recipe or data set instead of by name.
+        encoders: those of its recipes whose encoders it trains, where it only reads the others; none: all.
         further_seeds: do the further seeds of Table IV count in it, or is it run for them?
     """
 
@@ -72,6 +73,7 @@ class Chapter:
     needs_class_classifier: bool = False
     needs_all_datasets: bool = False
     trains: Literal["", "encoder", "class classifier"] = ""
+    encoders: tuple[str, ...] = ()
     further_seeds: bool = False
 
     @property
@@ -198,6 +200,7 @@ _TABLE: tuple[Chapter, ...] = (
         recipes=(*OURS, *TEXT, "whisper", *LANGUAGES),  # with all of chapter 12
         applies=_only("birds"),
         trains="encoder",
+        encoders=LANGUAGES,
     ),
     Chapter("25_many_voices", "data", ("03_log_mel",), (*DATA, "encoder"), HEARING),
     Chapter("26_hearing", "recipe", ("03_log_mel", "04_teacher", "25_many_voices"), STUDENT, HEARING, trains="encoder"),

@@ -7,6 +7,7 @@ a backward pass costs two forward ones, so that a step is three passes of the ge
 """
 
 import csv
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +69,11 @@ def _bytes_of(card: Card) -> int:
     return 2 if card.precision == "bfloat16" else 4
 
 
+def _embedding_dim(config: Config) -> int:
+    return config.encoder.target_dim or LAST_DIM[config.teacher.name]
+
+
+@lru_cache
 def gan_step(gan: GanConfig, embedding_dim: int) -> Step:
     """One step of a StackGAN-v2, counted on PyTorch's `meta` device: shapes without numbers."""
     written = 0
@@ -100,7 +106,7 @@ def disk(config: Config) -> dict[str, float]:
     spec = photo_spec(config.dataset)
     images = sum(spec.split_sizes.values())
     utterances = images * config.data.spoken_captions
-    dim = config.encoder.target_dim or LAST_DIM[config.teacher.name]
+    dim = _embedding_dim(config)
     spoken = config.data.captions != "transcripts"  # else people have recorded them
     return {
         "pictures": images * 3 * config.data.image_size**2,
@@ -114,7 +120,7 @@ def disk(config: Config) -> dict[str, float]:
 def memory(config: Config) -> float:
     """Bytes that the training of a generator takes beside a GPU: its pictures, twice while they are chosen, and embeddings."""
     images = photo_spec(config.dataset).split_sizes["train"]
-    dim = config.encoder.target_dim or LAST_DIM[config.teacher.name]
+    dim = _embedding_dim(config)
     return PROCESS + images * (2 * 3 * config.gan.image_size**2 + 4 * dim * config.data.spoken_captions)
 
 
@@ -134,7 +140,7 @@ def _time(hours: float) -> str:
 
 def forecast(config: Config) -> list[str]:
     """Lines for a person about one photo data set."""
-    parts, dim = disk(config), config.encoder.target_dim or LAST_DIM[config.teacher.name]
+    parts, dim = disk(config), _embedding_dim(config)
     step = gan_step(config.gan, dim)
     sizes = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in parts.items() if size)
     lines = [f"{config.dataset}: {sum(parts.values()) / 1e9:.0f} GB of disk ({sizes}), {memory(config) / 1e9:.1f} GB of memory"]

@@ -24,8 +24,8 @@ def encoder_chapter(recipe: str) -> str:
         ValueError: no chapter does.
     """
     encoder = RECIPES[recipe].encoder
-    for chapter in sorted(CHAPTERS.values(), key=lambda one: one.scope != "recipe"):  # chapter 24 reads more than it trains
-        if chapter.trains == "encoder" and encoder in chapter.recipes:
+    for chapter in CHAPTERS.values():
+        if chapter.trains == "encoder" and encoder in (chapter.encoders or chapter.recipes):
             return chapter.name
     raise ValueError(f"no chapter trains the encoder of recipe {encoder!r}")
 

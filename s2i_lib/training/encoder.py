@@ -103,7 +103,7 @@ def encoder_batches(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Inputs, lengths, teacher features of a random view and labels, for every batch of one epoch."""
     padding = getattr(data.inputs, "padding", 0.0)
-    heard = _one_of_each_image(data.image_of, config.seed, epoch) if config.encoder.one_caption else np.arange(len(data.inputs))
+    heard = _heard(data, config, epoch)
     for step, places in enumerate(epoch_batches(len(heard), config.encoder.batch_size, config.seed, epoch)):
         rng, rows = seed_step(config.seed, epoch * 100_000 + step), distributed.shard(heard[places])
         images = data.image_of[rows]
@@ -120,10 +120,12 @@ def encoder_batches(
         yield inputs, lengths, features, labels
 
 
-def _one_of_each_image(image_of: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """(N,) A random utterance of each image, another one in every epoch."""
-    order = np.random.default_rng([seed, epoch, 1]).permutation(len(image_of))
-    return order[np.unique(image_of[order], return_index=True)[1]]
+def _heard(data: SpeechData, config: Config, epoch: int) -> NDArray[np.int64]:
+    """What is learned from in one epoch: all utterances, or a random one of each image, another one in every epoch."""
+    if not config.encoder.one_caption:
+        return np.arange(len(data.image_of))
+    order = np.random.default_rng([config.seed, epoch, 1]).permutation(len(data.image_of))
+    return order[np.unique(data.image_of[order], return_index=True)[1]]
 
 
 class EncoderTraining:
@@ -147,8 +149,7 @@ class EncoderTraining:
             self.model.weights = distributed.broadcast(measure_weights(self.model, self.data, config))
         self.average = averaged(self.model, self.settings.ema_decay)
         self.optimizer = adam(self.model, self.settings.learning_rate, weight_decay=self.settings.weight_decay)
-        heard = len(self.data.labels if self.settings.one_caption else self.data.image_of)
-        self.steps_per_epoch = max(1, heard // self.settings.batch_size)
+        self.steps_per_epoch = max(1, len(_heard(self.data, config, epoch=0)) // self.settings.batch_size)
         total = self.settings.epochs * self.steps_per_epoch
         self.schedule = rate_schedule(self.optimizer, total, constant=self.settings.ema_decay > 0)
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from s2i_lib import figures
 from s2i_lib.audio import log_mel_spectrogram
 from s2i_lib.datasets import get_spec
+from s2i_lib.features import to_signed
 from s2i_lib.inference import Drawing, SpeechToImage, Translation, generate
 from s2i_lib.models.checkpoint import CLASSIFIER_FILE, load_weights
 from s2i_lib.models.classifiers import Classifier, build_classifier, predict_attributes
@@ -106,7 +107,7 @@ def walk(model: SpeechToImage, first: str, second: str) -> Panel:
 def seen_in(classifier: Classifier, drawing: Drawing) -> dict[str, tuple[str, int]]:
     """Attribute -> what most pictures of a sentence show, as the classifier sees it, and how many do."""
     device = next(classifier.parameters()).device
-    images = torch.from_numpy(drawing.images).permute(0, 3, 1, 2).to(device).float() / 127.5 - 1
+    images = to_signed(torch.from_numpy(drawing.images).permute(0, 3, 1, 2).to(device))
     return {
         name: Counter(map(str, values)).most_common(1)[0] for name, values in predict_attributes(classifier, images).items()
     }
