@@ -27,6 +27,7 @@ from s2i_lib.sections import (
     GanConfig,
     ScoreConfig,
     Section,
+    Seed,
     TeacherConfig,
 )
 
@@ -43,7 +44,7 @@ class Config(Section):
     profile: str
     dataset: str
     recipe: str
-    seed: int = 0
+    seed: Seed = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     data: DataConfig = DataConfig()
     teacher: TeacherConfig = TeacherConfig()
@@ -268,7 +269,7 @@ def _explain_error(error: ValidationError) -> str:
     *parents, key = problem["loc"]
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] != "extra_forbidden":
-        return f"configuration value {path}: {problem['msg']}"
+        return f"configuration value {path}: {problem['msg'].removeprefix('Value error, ')}"
     model: Any = Config
     for parent in parents:
         model = model.model_fields[parent].annotation

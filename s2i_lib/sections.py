@@ -1,8 +1,26 @@
 """The sections of a configuration: what each holds, and its default values, over which ``config`` lays others."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _power_of_two(side: int) -> int:
+    if side & (side - 1):
+        raise ValueError("it has to be a power of two")
+    return side
+
+
+# Strict: neither "500" nor true is a number.
+Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+Batch = Annotated[int, Field(strict=True, ge=2, le=2**16)]  # a single item has no statistics and no negatives
+Side = Annotated[int, Field(strict=True, ge=16, le=2048)]  # of a picture, in pixels
+Base = Annotated[int, Field(strict=True, ge=8, le=512), AfterValidator(_power_of_two)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(strict=True, gt=0, le=1)]  # of learning
+Decay = Annotated[float, Field(strict=True, ge=0, lt=1)]  # per step
+Share = Annotated[float, Field(strict=True, ge=0, le=0.5)]
 
 
 class Section(BaseModel):
@@ -22,18 +40,24 @@ class DataConfig(Section):
     learning curves and all choices are about these, no encoder and no generator learns from them.
     """
 
-    num_classes: int = 200
-    num_train_classes: int = 150
-    images_per_train_class: int = 30
-    images_per_test_class: int = 20
-    images_for_classifier: int = 40
-    spoken_captions: int = 2
-    renditions: int = 2
+    num_classes: Count = 200
+    num_train_classes: Count = 150
+    images_per_train_class: Count = 30
+    images_per_test_class: Count = 20
+    images_for_classifier: Count = 40
+    spoken_captions: Count = 2
+    renditions: Count = 2
     speech: Literal["clean", "degraded"] = "clean"
     captions: Literal["attributes", "reed", "transcripts"] = "attributes"
-    validation_share: float = Field(default=0.0, ge=0.0, le=0.5)
-    image_size: int = 256
-    seed: int = 0
+    validation_share: Share = 0.0
+    image_size: Side = 256
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Self:
+        if self.num_train_classes > self.num_classes:
+            raise ValueError(f"num_train_classes, {self.num_train_classes}, cannot be more than num_classes, {self.num_classes}")
+        return self
 
     @property
     def validation_every(self) -> int:
@@ -61,10 +85,10 @@ class TeacherConfig(Section):
 
     name: Literal["efficientnet_lite0", "googlenet"] = "efficientnet_lite0"
     views: Literal["whole", "mirror", "centre", "released"] = "mirror"
-    image_size: int = 224
-    power: float = 3.0
+    image_size: Side = 224
+    power: Annotated[float, Field(strict=True, ge=1, le=100)] = 3.0
     stages: Literal["last", "all"] = "last"
-    batch_size: int = 32
+    batch_size: Batch = 32
 
 
 class EncoderConfig(Section):
@@ -93,23 +117,23 @@ class EncoderConfig(Section):
     layers: Literal["last", "all"] = "last"
     whisper_weights: str = ""
     speech: Literal["recorded", "many_voices", "several_voices", "invented"] = "recorded"
-    target_dim: int | None = 128
-    width: int = 32
-    rnn_dim: int | None = 512
+    target_dim: Count | None = 128
+    width: Count = 32
+    rnn_dim: Count | None = 512
     pooling: Literal["mean", "all_steps", "last"] = "mean"
     loss: Literal["teacher_student", "norm", "norm_jel", "released", "contrastive", "classifier"] = "teacher_student"
     weights: Literal["balanced", "paper"] = "balanced"
-    epochs: int = 40
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-5
-    ema_decay: float = 0.0
+    epochs: Count = 40
+    batch_size: Batch = 64
+    learning_rate: Rate = 1e-3
+    weight_decay: Amount = 1e-5
+    ema_decay: Decay = 0.0
     one_caption: bool = False
     splice: bool = False
     class_mean_targets: bool = False
     positives: Literal["class", "image"] = "class"
     masking: bool = True
-    clipping: float = 5.0
+    clipping: Amount = 5.0
     normalise: bool = True
 
 
@@ -124,27 +148,33 @@ class GanConfig(Section):
     """
 
     model: Literal["stackgan_v2", "stackgan_v1", "modulated"] = "stackgan_v2"
-    base_size: int = 16
-    num_scales: int = 3
-    noise_dim: int = 100
-    condition_dim: int = 128
-    generator_width: int = 32
-    discriminator_width: int = 32
+    base_size: Base = 16
+    num_scales: Annotated[int, Field(strict=True, ge=1, le=5)] = 3
+    noise_dim: Count = 100
+    condition_dim: Count = 128
+    generator_width: Count = 32
+    discriminator_width: Count = 32
     augment_condition: bool = True
-    kl_weight: float = 2.0
-    penalty_weight: float = 2.0
-    penalty_every: int = 4
-    matching_weight: float = 1.0
-    steps: int = 4000
-    batch_size: int = 24
-    generator_learning_rate: float = 2e-4
-    discriminator_learning_rate: float = 2e-4
-    beta1: float = 0.5
-    ema_decay: float = 0.999
-    consistency_weight: float = 0.0
-    patch_weight: float = 0.0
-    mismatched: int = 3
+    kl_weight: Amount = 2.0
+    penalty_weight: Amount = 2.0
+    penalty_every: Count = 4
+    matching_weight: Amount = 1.0
+    steps: Count = 4000
+    batch_size: Batch = 24
+    generator_learning_rate: Rate = 2e-4
+    discriminator_learning_rate: Rate = 2e-4
+    beta1: Decay = 0.5
+    ema_decay: Decay = 0.999
+    consistency_weight: Amount = 0.0
+    patch_weight: Amount = 0.0
+    mismatched: Count = 3
     compile: bool = False
+
+    @model_validator(mode="after")
+    def _check_wrong_sentences(self) -> Self:
+        if self.mismatched >= self.batch_size:
+            raise ValueError(f"a batch of {self.batch_size} has no {self.mismatched} wrong sentences for a picture (mismatched)")
+        return self
 
     @property
     def total_steps(self) -> int:
@@ -169,11 +199,11 @@ class ClassifierConfig(Section):
     """
 
     network: Literal["residual", "inception"] = "residual"
-    images: int = 4000
-    width: int = 32
-    epochs: int = 12
-    batch_size: int = 64
-    learning_rate: float = 2e-3
+    images: Count = 4000
+    width: Count = 32
+    epochs: Count = 12
+    batch_size: Batch = 64
+    learning_rate: Rate = 2e-3
 
 
 class ScoreConfig(Section):
@@ -182,10 +212,10 @@ class ScoreConfig(Section):
     """
 
     network: Literal["lite0", "inception"] = "lite0"
-    captions: int = 1000
-    gallery_sentences: int = 5
-    gallery_samples: int = 8
-    inception_splits: int = 10
+    captions: Count = 1000
+    gallery_sentences: Count = 5
+    gallery_samples: Count = 8
+    inception_splits: Count = 10
 
 
 # Fields that committed records were made without.

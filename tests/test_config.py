@@ -1,6 +1,7 @@
 """Configurations: mistakes are explained, every value knows its layer, the hash covers everything, runs leave results alone."""
 
 import json
+import math
 from typing import Literal, get_args, get_origin
 
 import numpy as np
@@ -68,6 +69,27 @@ def test_an_unknown_profile_or_recipe_is_refused(arguments, suggestion):
         ({"teacher": {"name": "resnet"}}, "teacher.name"),
         ({"precision": "float8"}, "precision"),
         ({"gan": 3}, "gan"),
+        ({"gan": {"steps": "500"}}, "gan.steps"),
+        ({"gan": {"steps": True}}, "gan.steps"),
+        ({"gan": {"steps": 0}}, "gan.steps"),
+        ({"gan": {"steps": 10**400}}, "gan.steps"),
+        ({"gan": {"base_size": 24}}, "gan.base_size: it has to be a power of two"),
+        ({"gan": {"num_scales": 9}}, "gan.num_scales"),
+        ({"gan": {"generator_learning_rate": math.nan}}, "gan.generator_learning_rate"),
+        ({"gan": {"generator_learning_rate": -1e-4}}, "gan.generator_learning_rate"),
+        ({"gan": {"kl_weight": math.inf}}, "gan.kl_weight"),
+        ({"gan": {"ema_decay": 1.0}}, "gan.ema_decay"),
+        ({"gan": {"batch_size": 4, "mismatched": 4}}, "gan: a batch of 4 has no 4 wrong sentences"),
+        ({"encoder": {"batch_size": 1}}, "encoder.batch_size"),
+        ({"encoder": {"epochs": -3}}, "encoder.epochs"),
+        ({"encoder": {"clipping": -1.0}}, "encoder.clipping"),
+        ({"data": {"num_train_classes": 201}}, "data: num_train_classes, 201, cannot be more than num_classes, 200"),
+        ({"data": {"image_size": 0}}, "data.image_size"),
+        ({"data": {"seed": -1}}, "data.seed"),
+        ({"data": {"validation_share": 0.7}}, "data.validation_share"),
+        ({"teacher": {"power": 0.0}}, "teacher.power"),
+        ({"scores": {"captions": 0}}, "scores.captions"),
+        ({"classifier": {"images": 1e3}}, "classifier.images"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(overrides, key):
@@ -146,7 +168,7 @@ def test_every_value_changes_the_fingerprint(path, kind):
     section = changed
     for name in path[:-1]:
         section = section[name]
-    section[path[-1]] = _another(section[path[-1]], kind)
+    section[path[-1]] = 32 if path[-1] == "base_size" else _another(section[path[-1]], kind)  # a power of two
     assert Config.model_validate(changed).fingerprint() != Config.model_validate(plain).fingerprint()
 
 
