@@ -5,7 +5,7 @@ embeddings.
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from s2i_lib import audio
 from s2i_lib.config import Config
-from s2i_lib.datasets import Caption, SpokenImages, load_dataset
+from s2i_lib.datasets import Caption, Record, SpokenImages, load_dataset
 from s2i_lib.files import load_array, save_array
 from s2i_lib.models.pretrained import FidInception
 from s2i_lib.models.teacher import Teacher
@@ -152,21 +152,21 @@ def speech_source(config: Config, split: str) -> str:
 # --- pictures ---
 
 
-def image_shards(dataset: SpokenImages) -> Iterator[torch.Tensor]:
-    """The (n, 3, size, size) uint8 images of a split, one class at a time."""
-    for shard, records in itertools.groupby(dataset, key=lambda record: record.shard):
-        rows = [record.row for record in records]
+def image_shards(records: Iterable[Record]) -> Iterator[torch.Tensor]:
+    """The (n, 3, size, size) uint8 images of a split, or of some of its records in their order, one class at a time."""
+    for shard, together in itertools.groupby(records, key=lambda record: record.shard):
+        rows = [record.row for record in together]
         yield torch.from_numpy(load_array(shard)[rows]).permute(0, 3, 1, 2)
 
 
-def load_images(dataset: SpokenImages, size: int) -> torch.Tensor:
-    """Every image of a split, area-averaged down to (N, 3, size, size) uint8.
+def load_images(records: Sequence[Record], size: int) -> torch.Tensor:
+    """Every image of a split, or of some of its records in their order, area-averaged down to (N, 3, size, size) uint8.
 
     Raises:
         ValueError: `size` does not divide the stored size.
     """
-    images, start = torch.empty(len(dataset), 3, size, size, dtype=torch.uint8), 0
-    for pixels in image_shards(dataset):  # into their places: a second copy of all would not fit everywhere
+    images, start = torch.empty(len(records), 3, size, size, dtype=torch.uint8), 0
+    for pixels in image_shards(records):  # into their places: a second copy of all would not fit everywhere
         images[start : start + len(pixels)] = shrink(pixels, size)
         start += len(pixels)
     return images

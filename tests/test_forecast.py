@@ -21,7 +21,7 @@ def test_disk_and_memory_are_products_of_the_sizes(paper):
     assert parts["speech"] == images * 10 * 4 * 32_000
     assert parts["spectrograms"] == images * 10 * 400 * 40 * 2
     assert parts["embeddings"] == images * 10 * 1024 * 4
-    assert forecast.memory(paper) - 2e9 == 8855 * (2 * 256 * 256 * 3 + 10 * 1024 * 4)
+    assert forecast.memory(paper) - 2e9 == 8855 * (256 * 256 * 3 + 10 * 1024 * 4)
     assert forecast.disk(load_config("paper", "places", "paper"))["speech"] == 0, "people have recorded it"
 
 

@@ -118,10 +118,10 @@ def disk(config: Config) -> dict[str, float]:
 
 
 def memory(config: Config) -> float:
-    """Bytes that the training of a generator takes beside a GPU: its pictures, twice while they are chosen, and embeddings."""
+    """Bytes that the training of a generator takes beside a GPU: its pictures and their embeddings."""
     images = photo_spec(config.dataset).split_sizes["train"]
     dim = _embedding_dim(config)
-    return PROCESS + images * (2 * 3 * config.gan.image_size**2 + 4 * dim * config.data.spoken_captions)
+    return PROCESS + images * (3 * config.gan.image_size**2 + 4 * dim * config.data.spoken_captions)
 
 
 def sentences_per_second(path: Path | None = None) -> float | None:

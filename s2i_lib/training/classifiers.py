@@ -42,7 +42,8 @@ def _classifier_training_set(config: Config, kind: str) -> tuple[torch.Tensor, d
     else:
         dataset = load_dataset(config.dataset, "test" if photos else "classifier", config.data_dir)
         rows = np.flatnonzero(~held_out(dataset)) if photos else np.arange(len(dataset))
-        images, answers = load_images(dataset, config.classifier_size)[rows], [{"class": str(dataset[i].label)} for i in rows]
+        records = [dataset[row] for row in rows]
+        images, answers = load_images(records, config.classifier_size), [{"class": str(record.label)} for record in records]
     number = {q: {option: k for k, option in enumerate(options)} for q, options in heads.items()}
     return images, {q: torch.tensor([number[q].get(answer.get(q, ""), UNKNOWN) for answer in answers]) for q in heads}
 
@@ -118,8 +119,9 @@ def evaluate_classifier(config: Config, kind: str) -> pd.DataFrame:
     test = load_dataset(config.dataset, "test", config.data_dir)
     new = held_out(test) if kind == "classes" and not get_spec(config.dataset).rendered else np.full(len(test), True)
     classifier = load_classifier(config, kind).to(pick_device())
-    predicted = predict_attributes(classifier, to_signed(load_images(test, config.classifier_size)[np.flatnonzero(new)]))
-    truth = [{"class": str(test[i].label), **test[i].attributes} for i in np.flatnonzero(new)]
+    records = [test[row] for row in np.flatnonzero(new)]
+    predicted = predict_attributes(classifier, to_signed(load_images(records, config.classifier_size)))
+    truth = [{"class": str(record.label), **record.attributes} for record in records]
     rows = []
     for question in classifier_heads(config, kind):
         right = [answer == t[question] for answer, t in zip(predicted[question], truth, strict=True) if question in t]

@@ -63,10 +63,10 @@ def load_gan_data(config: Config) -> GanData:
     dataset, recipe = load_dataset(config.dataset, "train", config.data_dir), RECIPES[config.recipe]
     encoders = [config.model_copy(update={"recipe": name}) for name in (recipe.encoder, *recipe.further_encoders)]
     embeddings = [caption_embeddings(load_array(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
-    taught = torch.from_numpy(~set_aside(config, dataset))
+    taught = np.flatnonzero(~set_aside(config, dataset))
     return GanData(
-        load_images(dataset, config.gan.image_size)[taught],
-        torch.from_numpy(positive_labels(config, dataset))[taught],
+        load_images([dataset[row] for row in taught], config.gan.image_size),
+        torch.from_numpy(positive_labels(config, dataset)[taught]),
         torch.cat(embeddings, dim=1)[taught],
     )
 
