@@ -14,7 +14,7 @@ from conftest import tiny_config
 from s2i_lib import results
 from s2i_lib.config import load_config
 from s2i_lib.files import repository
-from s2i_lib.results.findings import NOT_MEASURED, sections
+from s2i_lib.results.findings import NOT_MEASURED, orders, sections
 from s2i_lib.results.report import report
 from s2i_lib.statistics import Estimate, mean_over_runs
 
@@ -577,11 +577,24 @@ def test_findings_have_the_numbers_of_the_records(monkeypatch, tmp_path):
         ]
     ).to_csv(tmp_path / "records" / "a.csv", index=False)
     module = sys.modules["s2i_lib.results.findings"]
-    text = "Half: {birds|07_scores|ours|paper|recall_classifier_n|.0%}; {birds|07_scores|ours|text|map|.2f}."
+    text = (
+        "Half: {birds|07_scores|ours|paper|recall_classifier_n|.0%}; {birds|07_scores|ours|text|map|.2f}."
+        " <!-- {birds|07_scores|ours|paper|recall_classifier_n} - 0.5 > {flowers|07_scores|ours|paper|recall_classifier_n} -->\n"
+        "<!-- 0 > {birds|07_scores|ours|text|map} -->"
+    )
     monkeypatch.setattr(module, "sections", lambda: {"07_scores": text})
     monkeypatch.setattr(module, "load_records", lambda *_: results.read_records(tmp_path))
     assert module.findings("07_scores") == f"Half: 60%; {module.NOT_MEASURED}."
     assert module.findings("07_scores")._repr_markdown_().startswith("Half")
+    ((_, larger, smaller),) = module.orders("07_scores")  # of the other one, a number was not recorded
+    assert (larger, smaller) == pytest.approx((0.1, 0.1))
+
+
+@pytest.mark.parametrize("chapter", sections())
+def test_what_a_finding_says_about_the_order_of_numbers_is_so_in_the_records(chapter):
+    """Where new runs turn an order round, the sentence in ``findings.md`` has to be written anew."""
+    for said, larger, smaller in orders(chapter):
+        assert larger > smaller, f"{said}: {larger:.4g} and {smaller:.4g}"
 
 
 @pytest.mark.parametrize("chapter", sections())

@@ -12,7 +12,8 @@ from s2i_lib.results.tables import full_name
 
 NOT_MEASURED = "(not measured yet)"
 FIELDS = ("dataset", "chapter", "method", "recipe", "metric")
-PLACE = re.compile(r"\{([^{}|]*(?:\|[^{}|]*){5})\}")
+PLACE = re.compile(r"\{([^{}|]*(?:\|[^{}|]*){4,5})\}")
+ORDER = re.compile(r"\s*<!-- (.*?) > (.*?) -->")
 
 
 class Findings(str):
@@ -31,10 +32,26 @@ def findings(chapter: str, profile: str = "small") -> Findings:
     Raises:
         KeyError: the chapter has no sentences.
     """
-    text = sections()[chapter]
-    datasets = sorted({found.group(1).split("|")[0] for found in PLACE.finditer(text)})
-    records = load_records(*(load_config(profile, dataset) for dataset in datasets)) if datasets else pd.DataFrame()
-    return Findings(PLACE.sub(lambda found: _number(records, found.group(1).split("|"), profile), text))
+    text, records = ORDER.sub("", sections()[chapter]), _records_of(chapter, profile)
+
+    def written(found: re.Match[str]) -> str:
+        *names, form = found.group(1).split("|")
+        value = _mean(records, names)
+        return NOT_MEASURED if value is None else format(value, form)
+
+    return Findings(PLACE.sub(written, text))
+
+
+def orders(chapter: str, profile: str = "small") -> list[tuple[str, float, float]]:
+    """What the sentences of a chapter say about the order of their numbers, from the comments behind them: each as it is
+    written, and the two values, of which the first has to be the larger one. Those that nobody has recorded are left out.
+    """
+    records, found = _records_of(chapter, profile), []
+    for sides in ORDER.findall(sections()[chapter]):
+        larger, smaller = (_difference(records, side) for side in sides)
+        if larger is not None and smaller is not None:
+            found.append((" > ".join(sides), larger, smaller))
+    return found
 
 
 @lru_cache
@@ -45,11 +62,30 @@ def sections() -> dict[str, str]:
     return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def _number(records: pd.DataFrame, place: list[str], profile: str) -> str:
-    *names, form = place
-    part = records[records.profile == profile]
+def _records_of(chapter: str, profile: str) -> pd.DataFrame:
+    """The records of all data sets that a chapter's sentences are about."""
+    datasets = sorted({found.group(1).split("|")[0] for found in PLACE.finditer(sections()[chapter])})
+    records = load_records(*(load_config(profile, dataset) for dataset in datasets)) if datasets else pd.DataFrame()
+    return records[records.profile == profile] if len(records) else records
+
+
+def _difference(records: pd.DataFrame, side: str) -> float | None:
+    """The value of ``{place}``, of a number, or of one minus others; None if one of them is not recorded."""
+    values = []
+    for part in side.split(" - "):
+        found = PLACE.fullmatch(part)
+        values.append(_mean(records, found.group(1).split("|")) if found else float(part))
+    known = [value for value in values if value is not None]
+    return known[0] - sum(known[1:]) if len(known) == len(values) else None
+
+
+def _mean(records: pd.DataFrame, names: list[str]) -> float | None:
+    """The mean over seeds of one number, see ``findings``; None if there is none."""
+    part = records
     for field, name in zip(FIELDS[:-1], names):
-        part = part[part[field] == name]
+        part = part[part[field] == name] if len(part) else part
+    if not len(part):
+        return None
     part = part[part.metric == full_name(part, names[-1])]
     part = part[part.split == "test"] if (part.split == "test").any() else part
-    return format(float(part.value.mean()), form) if len(part) else NOT_MEASURED
+    return float(part.value.mean()) if len(part) else None
