@@ -134,8 +134,9 @@ def measure(comparison: Comparison, repeats: int) -> list[dict]:
 def machine() -> dict:
     """What the measurements were made on: the GPU where there is one, else the processor."""
     hardware = results.hardware()
+    processor = ", ".join(filter(None, (hardware["processor"], hardware["instructions"])))  # one name has several generations
     return {
-        "device": hardware["accelerator"] or hardware["processor"],
+        "device": hardware["accelerator"] or processor,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import re
 import tempfile
 import time
@@ -27,6 +28,21 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+# What processors multiply matrices with, the fastest first, and from which value of ONEDNN_MAX_CPU_ISA on it may be used.
+INSTRUCTION_SETS = {
+    "AMX": ("amx_tile", "AMX|ALL|DEFAULT"),
+    "AVX-512 BF16": ("avx512_bf16", "BF16|FP16|AMX|ALL|DEFAULT"),
+    "AVX-512": ("avx512_f", "AVX512|AVX10|AMX|ALL|DEFAULT"),
+    "AVX2": ("avx2", "AVX2|AVX512|AVX10|AMX|ALL|DEFAULT"),
+}
+
+
+def instruction_set() -> str:
+    """The fastest of ``INSTRUCTION_SETS`` that this processor has and may use; empty if none, or if it is not of this kind."""
+    has, allowed = torch.cpu.get_capabilities(), os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    return next((name for name, (flag, levels) in INSTRUCTION_SETS.items() if has.get(flag) and re.search(levels, allowed)), "")
+
+
 @cache
 def has_fast_bfloat16() -> bool:
     """Whether bfloat16 pays on this machine: a GPU has it in hardware; a processor is asked to compute with it.
@@ -36,10 +52,11 @@ def has_fast_bfloat16() -> bool:
     if pick_device().type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # oneDNN may be told to use less than the processor has, and then its LSTM refuses bfloat16.
-    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported() or not re.search("ALL|DEFAULT|AMX|BF16", allowed):
+    best = instruction_set()
+    has_none = best not in ("AMX", "AVX-512 BF16") and platform.machine() in ("x86_64", "AMD64")
+    if has_none or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
-    asked = f"{torch.__version__} {torch.get_num_threads()} {allowed} {sorted(torch.cpu.get_capabilities().items())}"
+    asked = f"{torch.__version__} {torch.get_num_threads()} {best} {sorted(torch.cpu.get_capabilities().items())}"
     known = Path(tempfile.gettempdir()) / f"s2i-bfloat16-{os.getuid()}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
     with suppress(OSError, ValueError):
         return float(known.read_text()) > WORTHWHILE

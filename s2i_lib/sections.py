@@ -56,7 +56,9 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def _check_classes(self) -> Self:
         if self.num_train_classes > self.num_classes:
-            raise ValueError(f"num_train_classes, {self.num_train_classes}, cannot be more than num_classes, {self.num_classes}")
+            raise ValueError(
+                f"num_train_classes, {self.num_train_classes}, cannot be more than num_classes, {self.num_classes}"
+            )
         return self
 
     @property
@@ -173,7 +175,9 @@ class GanConfig(Section):
     @model_validator(mode="after")
     def _check_wrong_sentences(self) -> Self:
         if self.mismatched >= self.batch_size:
-            raise ValueError(f"a batch of {self.batch_size} has no {self.mismatched} wrong sentences for a picture (mismatched)")
+            raise ValueError(
+                f"a batch of {self.batch_size} has no {self.mismatched} wrong sentences for a picture (mismatched)"
+            )
         return self
 
     @property

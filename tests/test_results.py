@@ -579,7 +579,8 @@ def test_findings_have_the_numbers_of_the_records(monkeypatch, tmp_path):
     module = sys.modules["s2i_lib.results.findings"]
     text = (
         "Half: {birds|07_scores|ours|paper|recall_classifier_n|.0%}; {birds|07_scores|ours|text|map|.2f}."
-        " <!-- {birds|07_scores|ours|paper|recall_classifier_n} - 0.5 > {flowers|07_scores|ours|paper|recall_classifier_n} -->\n"
+        " <!-- {birds|07_scores|ours|paper|recall_classifier_n} - 0.5"
+        " > {flowers|07_scores|ours|paper|recall_classifier_n} -->\n"
         "<!-- 0 > {birds|07_scores|ours|text|map} -->"
     )
     monkeypatch.setattr(module, "sections", lambda: {"07_scores": text})

@@ -749,6 +749,8 @@ def test_bfloat16_is_chosen_where_it_was_measured_to_pay_and_the_measurement_kep
     measured = []
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    there = torch.cpu.get_capabilities() | {"avx512_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: there)
     monkeypatch.setattr(devices, "bfloat16_gain", lambda: measured.append(1) or gain)
     choose = devices.has_fast_bfloat16.__wrapped__
     assert choose() == choose() == fast and len(measured) == 1
@@ -757,6 +759,19 @@ def test_bfloat16_is_chosen_where_it_was_measured_to_pay_and_the_measurement_kep
     assert choose() == fast and len(measured) == 2
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     assert not choose() and len(measured) == 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "best"),
+    [("", "AMX"), ("AVX512_CORE_BF16", "AVX-512 BF16"), ("AVX512_CORE", "AVX-512"), ("avx2_vnni", "AVX2"), ("SSE41", "")],
+)
+def test_the_instruction_set_is_the_best_that_is_there_and_allowed(monkeypatch, limit, best):
+    there = dict.fromkeys(("amx_tile", "avx512_bf16", "avx512_f", "avx2"), True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: there)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit or "ALL")
+    assert devices.instruction_set() == best
+    there.update(amx_tile=False, avx512_bf16=False)
+    assert devices.instruction_set() == (best if best in ("AVX2", "") else "AVX-512")
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 
 from s2i_lib.config import Config
+from s2i_lib.devices import instruction_set
 from s2i_lib.files import project_root, repository, save_text, sha256
 from s2i_lib.identity import Identity, identity
 from s2i_lib.workers import available_cores
@@ -144,13 +145,13 @@ def save_run(run: Run, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, memory and accelerator of this machine."""
+    """Processor, its instructions for matrices, cores, memory and accelerator of this machine."""
     return {
         "processor": _processor(),
         "cores": available_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "amx": bool(torch.cpu.get_capabilities().get("amx_tile")),
+        "instructions": instruction_set(),
     }
 
 
