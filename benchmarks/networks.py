@@ -48,7 +48,7 @@ def count_flops(function: Callable) -> float:
 def plain_step(generator, discriminators, optimizers, images, embedding, labels, settings) -> None:
     """A StackGAN-v2 update written down literally: one pass through the discriminator per kind of pair."""
     noise = torch.randn(len(images), settings.noise_dim, device=images.device)
-    fakes, mean, log_variance = generator.draw(noise, embedding)
+    fakes, mean, log_variance = generator.generate(noise, embedding)
     one, zero = torch.ones(len(images), device=images.device), torch.zeros(len(images), device=images.device)
     bce, keep = F.binary_cross_entropy_with_logits, labels != labels.roll(-1)
     condition = mean.detach()

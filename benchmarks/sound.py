@@ -96,7 +96,6 @@ def log_mel(folder: Path) -> Comparison:
         UTTERANCES,
         lambda: recorded_log_mels(paths),
         {
-            "one thread": lambda: [log_mel_frames(path) for path in paths],
             "librosa": lambda: [librosa_log_mel(path) for path in paths],
             "torchaudio": lambda: [torchaudio_log_mel(path) for path in paths],
         },

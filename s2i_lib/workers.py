@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,22 +74,6 @@ def parallel_map(
     with worker_processes(processes) as pool:
         results = pool.map(function, jobs, chunksize=chunksize)
         yield from progress.bar(results, total=len(jobs), desc=desc, unit=unit)
-
-
-def threaded_map(function: Callable[[Job], Result], jobs: Sequence[Job], desc: str, unit: str) -> Iterator[Result]:
-    """``parallel_map`` by threads, for functions that spend their time in libsndfile, numpy and torch, which run side by side.
-
-    Nothing has to start and nothing is copied between processes. Each thread computes with a single one, since two that
-    share every small operation wait for each other longer than they work.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(default_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from progress.bar(pool.map(function, jobs), total=len(jobs), desc=desc, unit=unit)
-    finally:
-        torch.set_num_threads(before)  # what the threads were told would hold for later ones, too
 
 
 def write_missing_files(

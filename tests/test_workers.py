@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from s2i_lib.workers import default_count, parallel_map, threaded_map, worker_processes, write_missing_files
+from s2i_lib.workers import default_count, parallel_map, worker_processes, write_missing_files
 
 PARENT = """
 import os, time
@@ -51,15 +51,6 @@ def test_results_come_in_the_order_of_the_jobs_under_a_bar_of_the_parent(tmp_pat
     assert [number for number, _ in results] == list(range(6)) and {bar for _, bar in results} == {None}
     assert '"done": 6' in path.read_text() and capsys.readouterr().err.startswith("working: 6/6 job")
     assert list(parallel_map(_slowest_first, [], "working", "job")) == []
-
-
-def test_threads_keep_the_order_and_stop_at_the_first_error():
-    threads = torch.get_num_threads()
-    results = list(threaded_map(lambda job: (job, torch.get_num_threads()), range(9), "working", "job"))
-    assert results == [(job, 1) for job in range(9)]
-    with pytest.raises(ZeroDivisionError):
-        list(threaded_map(lambda job: 1 / job, [1, 0, 2], "working", "job"))
-    assert torch.get_num_threads() == threads
 
 
 def test_what_one_process_would_do_alone_is_done_in_this_one(monkeypatch):
