@@ -4,7 +4,6 @@ import io
 import os
 import struct
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -189,10 +188,12 @@ def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes], whole: bool = False) 
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "ignore_length": str(int(whole))}
     try:
         with av.open(source, "r", metadata_errors="ignore", container_options=options) as container:
-            to_float = av.AudioResampler(format="fltp")
-            for frame in chain(container.decode(audio=0), [None]):
+            kind = None
+            for frame in container.decode(audio=0):
+                if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
+                    to_float = av.AudioResampler(format="flt")  # packed: of over eight channels PyAV counts the planes wrongly
                 for part in to_float.resample(frame):
-                    yield Block(np.ascontiguousarray(part.to_ndarray().T), part.sample_rate)
+                    yield Block(part.to_ndarray().reshape(-1, part.layout.nb_channels), part.sample_rate)
     except (av.FFmpegError, ValueError, IndexError, MemoryError) as error:
         reason = str(error.strerror) if isinstance(error, av.FFmpegError) else "it holds no sound"
         raise _unreadable(path, reason) from None

@@ -17,7 +17,6 @@ from s2i_lib.files import repository, sha256
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 
 DEFAULT = "birds"
-MOST_SCALES, LARGEST_PICTURE = 8, 4096
 CHECKSUMS_FILE, CARD_FILE = "checksums.json", "README.md"
 
 
@@ -115,12 +114,10 @@ def read_config(folder: Path) -> Config:
     """
     path = folder / DESCRIPTION_FILE
     try:
-        config = Config.model_validate(read_json(path).get("config"))
-    except ValidationError:
-        raise ValueError(f"{path} was written by another version of this project: train the model again") from None
-    if not 1 <= config.gan.num_scales <= MOST_SCALES or not 1 <= config.gan.base_size <= LARGEST_PICTURE:
-        raise ValueError(
-            f"{path} describes pictures in {config.gan.num_scales} scales from {config.gan.base_size} pixels on, which no "
-            "model here draws: get it again, or train the model again"
-        )
-    return config
+        return Config.model_validate(read_json(path).get("config"))
+    except ValidationError as error:
+        problem = error.errors()[0]
+    if not problem["loc"] or problem["type"] in ("missing", "extra_forbidden"):
+        raise ValueError(f"{path} was written by another version of this project: train the model again")
+    where, said = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+    raise ValueError(f"{path} describes no model of this project ({where}: {said}): get it again, or train the model again")

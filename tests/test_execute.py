@@ -54,6 +54,11 @@ def test_a_dead_kernel_hints_at_memory(tmp_path):
     assert not (tmp_path / "out.ipynb").exists()
 
 
+def test_a_kernel_that_never_started_hints_at_memory_too():
+    error = RuntimeError(f"{execute.NOT_STARTED}")
+    assert re.fullmatch(r"01_data: the kernel died 3 times .* lack of memory.*", execute.explain(error, "01_data", 0))
+
+
 def test_the_end_of_a_log_can_be_shown_whatever_is_in_it(tmp_path):
     log = tmp_path / "chapter.log"
     log.write_bytes("grün\n\x1b[31mred\x1b[0m\n".encode() + "ü".encode()[:1])

@@ -66,6 +66,15 @@ def encode(path: Path, waveform: np.ndarray, codec: str, rate: int = 48_000, lay
 # --- decoding ---
 
 
+@pytest.mark.parametrize("channels", [1, 2, 8, 9, 33, 64])
+def test_any_number_of_channels_is_read_by_ffmpeg_too(tmp_path, channels):
+    """PyAV reads beyond the planes of more than eight channels, which ended Python."""
+    samples = np.linspace(-0.5, 0.5, 4000 * channels, dtype=np.float32).reshape(-1, channels)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    blocks = [block.samples for block in decoding._blocks_of_ffmpeg(tmp_path / "a.wav", f"file:{tmp_path / 'a.wav'}")]
+    assert np.array_equal(np.concatenate(blocks), samples)
+
+
 @pytest.mark.parametrize("rate", [16_000, 24_000])
 @pytest.mark.parametrize("name, subtype", [("a.wav", "PCM_16"), ("a.flac", "PCM_16"), ("a.wav", "FLOAT"), ("a.flac", "PCM_24")])
 def test_what_the_chapters_write_is_read_to_the_last_bit_as_ever(tmp_path, spoken, rate, name, subtype):

@@ -15,7 +15,7 @@ from nbformat.v4 import new_output
 from stub_chapters import ROOT, edit, tree, write_notebook  # noqa: F401
 from test_chapters import DATA, executions
 
-from s2i_lib.run.command import ENVIRONMENT, environment
+from s2i_lib.run.command import ENVIRONMENT, environment, settle_times
 
 OURS = "recipes=paper,recommended"
 
@@ -379,3 +379,15 @@ def test_a_link_to_the_script_and_a_search_path_for_folders_do_no_harm(tmp_path)
         [link, "--help"], cwd=tmp_path / "other", env=os.environ | {"CDPATH": "/:."}, capture_output=True, text=True
     )
     assert shown.returncode == 0 and shown.stdout.startswith("usage: ./run_all.sh")
+
+
+def test_chapters_of_tomorrow_become_chapters_of_today(tmp_path):
+    """As after a clock that was put back: what is made from them would be older than they are, for which Snakemake stops."""
+    old, new = (tmp_path / "runs" / "recommended" / "chapters" / f"{name}.ipynb" for name in ("old", "new"))
+    old.parent.mkdir(parents=True)
+    for path, when in ((old, time.time() - 86_400), (new, time.time() + 86_400)):
+        path.write_text("{}")
+        os.utime(path, (when, when))
+    before = old.stat().st_mtime
+    settle_times(tmp_path / "runs")
+    assert old.stat().st_mtime == before and old.stat().st_mtime < new.stat().st_mtime <= time.time()

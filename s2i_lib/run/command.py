@@ -113,6 +113,7 @@ def run(arguments: list[str]) -> int:
     lock = _lock()
     for folder in (Path("data"), Path("runs")):  # nobody else writes there while the lock is held
         remove_unfinished(folder)
+        settle_times(folder)
     if options.profile == "smoke":
         with _preloaded_kernels() as variables:
             code, failed = _watch(command, lock, variables)
@@ -122,6 +123,16 @@ def run(arguments: list[str]) -> int:
     if code == 1 and not failed:  # the chapters say what they fail of; of itself, Snakemake is told to say nothing
         raise ValueError(f"Snakemake stopped and no chapter has failed: {_reason(options)}.")
     return code
+
+
+def settle_times(folder: Path) -> None:
+    """Executed chapters that were written before the clock was put back are of now: Snakemake would find whatever is made from
+    them older than them, and stop.
+    """
+    now = time.time()
+    for path in folder.rglob("chapters/*.ipynb"):
+        if path.stat().st_mtime > now:
+            os.utime(path, (now, now))
 
 
 def _reason(options: Options) -> str:

@@ -126,6 +126,8 @@ def explain(error: Exception, name: str, injected: int) -> str:
         return f"{said}; {NO_MEMORY}" if re.search(LACKS_MEMORY, f"{details['ename']} {details['evalue']}") else said
     if kind == "DeadKernelError":
         return f"{name}: the kernel died without an exception; {NO_MEMORY}"
+    if NOT_STARTED in str(error):
+        return f"{name}: the kernel died {START_ATTEMPTS} times before it answered; {NO_MEMORY}"
     return f"{name}: {error}"
 
 
