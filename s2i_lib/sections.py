@@ -15,7 +15,7 @@ def _power_of_two(side: int) -> int:
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Batch = Annotated[int, Field(strict=True, ge=2, le=2**16)]  # a single item has no statistics and no negatives
 Side = Annotated[int, Field(strict=True, ge=16, le=2048)]  # of a picture, in pixels
-Base = Annotated[int, Field(strict=True, ge=8, le=512), AfterValidator(_power_of_two)]
+Base = Annotated[int, Field(strict=True, ge=4, le=512), AfterValidator(_power_of_two)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(strict=True, gt=0, le=1)]  # of learning
