@@ -263,13 +263,19 @@ def _nearest(name: str, allowed: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The dotted key of the first validation problem, and what is wrong with its value."""
+    problem = error.errors()[0]
+    return ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+
+
 def _explain_error(error: ValidationError) -> str:
     """The first validation problem as one sentence that names the key and the nearest valid one."""
     problem = error.errors()[0]
     *parents, key = problem["loc"]
-    path = ".".join(str(part) for part in problem["loc"])
+    path, said = first_problem(error)
     if problem["type"] != "extra_forbidden":
-        return f"configuration value {path}: {problem['msg'].removeprefix('Value error, ')}"
+        return f"configuration value {path}: {said}"
     model: Any = Config
     for parent in parents:
         model = model.model_fields[parent].annotation

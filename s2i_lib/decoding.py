@@ -188,12 +188,14 @@ def _blocks_of_ffmpeg(path: Path, source: str | IO[bytes], whole: bool = False) 
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "ignore_length": str(int(whole))}
     try:
         with av.open(source, "r", metadata_errors="ignore", container_options=options) as container:
-            kind = None
+            known = None
             for frame in container.decode(audio=0):
-                if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
-                    to_float = av.AudioResampler(format="flt")  # packed: of over eight channels PyAV counts the planes wrongly
+                kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+                if kind != known:  # packed floats, since PyAV counts the planes of more than eight channels wrongly
+                    known, to_float = kind, av.AudioResampler(format="flt")
                 for part in to_float.resample(frame):
-                    yield Block(part.to_ndarray().reshape(-1, part.layout.nb_channels), part.sample_rate)
+                    samples = part.to_ndarray().reshape(-1, part.layout.nb_channels).astype(np.float32, copy=False)
+                    yield Block(samples, part.sample_rate)
     except (av.FFmpegError, ValueError, IndexError, MemoryError) as error:
         reason = str(error.strerror) if isinstance(error, av.FFmpegError) else "it holds no sound"
         raise _unreadable(path, reason) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from s2i_lib.config import Config
+from s2i_lib.config import Config, first_problem
 from s2i_lib.files import repository, sha256
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 
@@ -116,8 +116,7 @@ def read_config(folder: Path) -> Config:
     try:
         return Config.model_validate(read_json(path).get("config"))
     except ValidationError as error:
-        problem = error.errors()[0]
-    if not problem["loc"] or problem["type"] in ("missing", "extra_forbidden"):
+        (where, said), kind = first_problem(error), error.errors()[0]["type"]
+    if not where or kind in ("missing", "extra_forbidden"):
         raise ValueError(f"{path} was written by another version of this project: train the model again")
-    where, said = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
     raise ValueError(f"{path} describes no model of this project ({where}: {said}): get it again, or train the model again")

@@ -55,7 +55,7 @@ def test_a_dead_kernel_hints_at_memory(tmp_path):
 
 
 def test_a_kernel_that_never_started_hints_at_memory_too():
-    error = RuntimeError(f"{execute.NOT_STARTED}")
+    error = RuntimeError(execute.NOT_STARTED)
     assert re.fullmatch(r"01_data: the kernel died 3 times .* lack of memory.*", execute.explain(error, "01_data", 0))
 
 
