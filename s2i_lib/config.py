@@ -110,9 +110,10 @@ class Config(Section):
     def fingerprint(self, *sections: str) -> str:
         """Twelve hexadecimal digits of a SHA-256 over every value that can change a result, or over those of some sections.
 
-        A field of ``NEWER`` counts only where it differs from its default: what was recorded before it existed had that.
+        A field of ``NEWER`` counts only where it differs from its default: what was recorded before it existed had that. The
+        precision does not count: what `auto` means is another thing on another machine, see ``identity``.
         """
-        values = self.model_dump(include=set(sections) or None, exclude={"gan": {"compile"}})
+        values = self.model_copy(update={"precision": "auto"}).model_dump(include=set(sections) or None, exclude={"gan": {"compile"}})
         for section, names in NEWER.items():
             default = type(getattr(self, section))()
             for name in names:

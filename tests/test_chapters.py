@@ -268,8 +268,9 @@ def test_a_digest_follows_the_sections_that_a_chapter_depends_on(tmp_path, monke
         ),
         ("classifier", "epochs", 7, {"03_log_mel", "05_speech_encoder"}, {"04_teacher", "06_gan", "07_scores"}),
         ("data", "seed", 7, {*NO_DATA}, set(NAMES) - {"09_flowers", "19_table_3", *NO_DATA}),
+        ("precision", "", "bfloat16", {"03_log_mel"}, {"04_teacher", "05_speech_encoder", "18_what_holds"}),
     ):
-        (tmp_path / "overrides.json").write_text(json.dumps({section: {key: value}}))
+        (tmp_path / "overrides.json").write_text(json.dumps({section: {key: value} if key else value}))
         after = digests()
         for job in before:
             assert job.chapter not in same or after[job] == before[job], (section, job)

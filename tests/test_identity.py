@@ -11,6 +11,7 @@ from conftest import tiny_config, write_embeddings
 
 from s2i_lib import identity, metrics, results
 from s2i_lib.identity import CODE_VERSION, DATA_STAMP, network_fingerprint
+from s2i_lib.models.checkpoint import classifier_path
 from s2i_lib.training.encoder import train_encoder
 from s2i_lib.training.gan import train_gan
 
@@ -54,7 +55,11 @@ def test_what_decides_the_numbers_is_in_a_fingerprint(project, monkeypatch):
     settings = tiny_config()
     known = network_fingerprint(settings, "encoder")
     assert known == network_fingerprint(settings, "encoder") != network_fingerprint(settings, "gan")
-    assert network_fingerprint(settings.model_copy(update={"precision": "bfloat16"}), "encoder") != known
+    here, other = ("bfloat16", "float32") if identity.uses_bfloat16(settings) else ("float32", "bfloat16")
+    precisions = {name: settings.model_copy(update={"precision": name}) for name in (here, other)}
+    assert network_fingerprint(precisions[here], "encoder") == known != network_fingerprint(precisions[other], "encoder")
+    assert classifier_path(precisions[here], "attributes") == classifier_path(settings, "attributes")
+    assert classifier_path(precisions[other], "attributes") != classifier_path(settings, "attributes")
     stamp = settings.data_dir / DATA_STAMP
     before = stamp.read_text()
     stamp.write_text("0123456789ab fedcba987654\n")

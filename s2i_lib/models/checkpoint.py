@@ -11,6 +11,7 @@ from torch import nn
 
 from s2i_lib.config import Config
 from s2i_lib.files import save_atomically
+from s2i_lib.identity import network_fingerprint
 from s2i_lib.models.classifiers import Classifier, build_classifier
 from s2i_lib.models.gan import AnyGenerator, build_gan
 from s2i_lib.models.student import SpeechModel
@@ -114,8 +115,9 @@ def generator_path(config: Config, folder: Path | None = None) -> Path:
 
 
 def classifier_path(config: Config, kind: str) -> Path:
-    """Where a classifier is kept: one per data set, size and configuration, shared by seeds and recipes."""
-    return config.data_dir / "classifiers" / f"{kind}_{config.classifier_size}_{config.fingerprint('classifier')}.safetensors"
+    """Where a classifier is kept: one per data set, size, configuration and identity, shared by seeds and recipes."""
+    name = f"{kind}_{config.classifier_size}_{network_fingerprint(config, 'classifier')}.safetensors"
+    return config.data_dir / "classifiers" / name
 
 
 def load_speech_model(config: Config, folder: Path | None = None) -> SpeechModel:

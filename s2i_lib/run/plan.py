@@ -197,6 +197,8 @@ def digest(job: Job, selection: Selection, notebooks: Path) -> str:
         for seed in str(values.get("seeds", values.get("seed", 0))).split(",")
     ]
     fingerprints = [config.fingerprint(*chapter.sections) for config in configs]
+    if not chapter.sections or "precision" in chapter.sections:  # no fingerprint has it
+        fingerprints += sorted({config.precision for config in configs} - {"auto"})
     return " ".join([code_digest(notebooks / f"{chapter.name}.ipynb"), *fingerprints])
 
 
