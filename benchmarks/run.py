@@ -29,6 +29,7 @@ from measure import COLUMNS, apart, copy_rate, machine, matmul_rate, measure
 
 from s2i_lib import results
 from s2i_lib.files import repository
+from s2i_lib.results.tables import replace_section
 
 # Each takes an empty folder for its files and gives a Comparison.
 BENCHMARKS = {
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "statistics": pictures.statistics,
     "frechet": pictures.frechet,
 }
+README = Path(__file__).with_name("README.md")
 GPU_BENCHMARKS = {"gan_256": networks.gan_256, "modulated_256": networks.modulated_256}  # minutes on a processor
 KEYS = ["benchmark", "alternative", "device", "threads"]  # one row each in the records
 SHOWN = [
@@ -96,6 +98,39 @@ def write(rows: pd.DataFrame, path: Path, keys: list[str]) -> None:
     rows.to_csv(path, index=False, float_format="%.4g")
 
 
+def kept_rows() -> pd.DataFrame:
+    """The rows of ``results/benchmarks.csv``."""
+    path = repository() / "results" / "benchmarks.csv"
+    return pd.read_csv(path, keep_default_na=False, na_values={"ratio": "", "share_of_limit": ""})
+
+
+# Columns of the table of machines: heading -> benchmark and alternative.
+OF_MACHINES = {
+    "StackGAN-v2, images/s": ("GAN step, 64 px", "literal StackGAN-v2 step"),
+    "recommended, images/s": ("recommended GAN step, 64 px", "the same in float32"),
+    "encoder, utterances/s": ("speech encoder step", "padded to 2,048 frames, float32"),
+    "log-mel, utterances/s": ("log-mel from wav", "librosa"),
+    "Fréchet, distances/s": ("Fréchet distance, 2048-d", "torch-fidelity"),
+}
+
+
+def machines(rows: pd.DataFrame) -> str:
+    """A row of Markdown for each machine that was measured: its rates and, in brackets, how many times the alternative's."""
+    table = []
+    for (device, threads), measured in rows.groupby(["device", "threads"], sort=False):
+        steps = measured[measured.benchmark == "GAN step, 64 px"]
+        if steps.empty:  # something else was measured with so many threads
+            continue
+        row = {"machine": f"{device}, {threads} threads"}
+        for heading, (benchmark, alternative) in OF_MACHINES.items():
+            found = measured[(measured.benchmark == benchmark) & (measured.alternative == alternative)]
+            rates = [f"{float(one.ours):,.{0 if one.ours > 9 else 2}f} ({one.ratio:.1f})" for one in found.itertuples()]
+            row[heading] = rates[-1] if rates else ""
+        row |= {"share of the limit": f"{steps.share_of_limit.iloc[-1]:.0%}", "precision": steps.precision.iloc[-1]}
+        table.append(row)
+    return results.markdown(pd.DataFrame(table))
+
+
 def main() -> None:
     """Run what was asked for, print a table and, if asked, keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -128,6 +163,8 @@ def main() -> None:
         print(results.markdown(table[SHOWN].round(2).astype(object).where(table[SHOWN].notna(), "")))
     if options.write:
         write(table, options.out / name, keys)
+        if not options.growth and options.out == repository() / "results":
+            replace_section(README, "machines", machines(kept_rows()))
 
 
 if __name__ == "__main__":

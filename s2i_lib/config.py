@@ -113,7 +113,8 @@ class Config(Section):
         A field of ``NEWER`` counts only where it differs from its default: what was recorded before it existed had that. The
         precision does not count: what `auto` means is another thing on another machine, see ``identity``.
         """
-        values = self.model_copy(update={"precision": "auto"}).model_dump(include=set(sections) or None, exclude={"gan": {"compile"}})
+        settings = self.model_copy(update={"precision": "auto"})
+        values = settings.model_dump(include=set(sections) or None, exclude={"gan": {"compile"}})
         for section, names in NEWER.items():
             default = type(getattr(self, section))()
             for name in names:

@@ -21,6 +21,13 @@ def test_the_literal_training_step_runs_beside_ours():
     assert comparison.flops > 0 and row["device"] and row["threads"] >= 1
 
 
+def test_the_table_of_machines_is_that_of_the_records():
+    table = run.machines(run.kept_rows())
+    assert f"<!-- machines -->\n{table}\n<!-- /machines -->" in run.README.read_text()
+    rows = run.kept_rows().query("benchmark == 'GAN step, 64 px'")
+    assert table.count("\n") == 1 + rows.device.nunique() and f"({rows.ratio.iloc[-1]:.1f})" in table
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", run.BENCHMARKS)
 def test_every_benchmark_runs(name):
