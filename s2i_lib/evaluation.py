@@ -27,7 +27,7 @@ from s2i_lib.features import (
 )
 from s2i_lib.files import load_array
 from s2i_lib.inference import embed_inputs, generate
-from s2i_lib.models.checkpoint import load_classifier, load_speech_model
+from s2i_lib.models.checkpoint import generator_path, load_classifier, load_speech_model
 from s2i_lib.models.classifiers import most_probable, predict_with_features
 from s2i_lib.models.teacher import load_feature_network
 from s2i_lib.preparation.speech import write_transcripts
@@ -281,6 +281,11 @@ def dependent_groups(dataset: SpokenImages, rows: NDArray[np.int64]) -> NDArray[
     """(n,) equal for utterances that are no independent trials: of a class that shares its attributes, else of one picture."""
     pictures = dataset.image_of[rows]
     return dataset.labels[pictures] if get_spec(dataset.name).has_new_classes else pictures
+
+
+def has_generator(config: Config) -> bool:
+    """Are the generator of a run and the embeddings that it draws from here?"""
+    return generator_path(config).exists() and embeddings_path(config, "test").exists()
 
 
 def method_embeddings(config: Config, evaluator: Evaluator) -> dict[str, Floats]:

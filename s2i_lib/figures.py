@@ -117,9 +117,9 @@ def show_committed(dataset: str, name: str) -> None:
         )
 
 
-def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tuple[str, int]]) -> pd.DataFrame:
+def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tuple[str, int]], by: str = "") -> pd.DataFrame:
     """`data` for the figure `name`, and what an earlier run plotted there of those `pairs` of dataset and seed that `data`
-    lacks.
+    lacks; with `by`, of those pairs and values of that column.
     """
     committed = repository() / "figures" / config.dataset / f"{name}.csv"
     own = config.figures_dir / f"{name}.csv"
@@ -127,8 +127,9 @@ def with_earlier(data: pd.DataFrame, config: Config, name: str, pairs: list[tupl
     if not path.exists():
         return data
     earlier = pd.read_csv(path)
-    wanted = set(pairs) - set(data[["dataset", "seed"]].itertuples(index=False, name=None))
-    kept = [pair in wanted for pair in earlier[["dataset", "seed"]].itertuples(index=False, name=None)]
+    keys = ["dataset", "seed", *([by] if by else [])]
+    there = set(data[keys].itertuples(index=False, name=None))
+    kept = [key[:2] in pairs and key not in there for key in earlier[keys].itertuples(index=False, name=None)]
     return pd.concat([earlier[kept], data], ignore_index=True)
 
 

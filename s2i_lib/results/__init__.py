@@ -26,6 +26,7 @@ from s2i_lib.results.records import (
     save_run,
     save_table,
 )
+from s2i_lib.results.rows import Row, recorded_row, save_row
 from s2i_lib.results.tables import (
     DISTANCES,
     INCEPTION_SCORES,
@@ -69,6 +70,7 @@ __all__ = [
     "TABLE_3",
     "TABLE_3_COLUMNS",
     "VERDICTS",
+    "Row",
     "Run",
     "between_seed_deviation",
     "bounds",
@@ -94,8 +96,10 @@ __all__ = [
     "readme_tables",
     "record_paired",
     "recorded",
+    "recorded_row",
     "replace_section",
     "row_name",
+    "save_row",
     "save_run",
     "save_table",
     "score_table",

@@ -259,12 +259,13 @@ def earlier_records(config: Config, chapter: str) -> pd.DataFrame:
     """What a chapter about all recipes recorded of one data set and seed, under today's settings; empty if it did not.
 
     So the seeds of a table can be trained one after the other, on different days or machines. What was recorded under earlier
-    settings alone is returned with a warning; its column ``config`` says so, and no table may mix both.
+    settings, or in another precision, is returned with a warning if there is nothing else, and no table may mix both.
     """
     known = load_records(config)
     same = (known.dataset == config.dataset) & (known.profile == config.profile) & (known.seed == config.seed)
     found = known[same & (known.chapter == chapter)]
-    today = found[found.config == config.fingerprint()]
+    here = identity(config)
+    today = found[(found.config == config.fingerprint()) & (found.code == here.code) & (found.precision == here.precision)]
     if len(found) and today.empty:
         warnings.warn(f"{config.dataset}, seed {config.seed}: {chapter} was recorded under earlier settings", stacklevel=2)
         return found

@@ -62,9 +62,9 @@ def publish(root: Path, profile: str = "small", dataset: str = "birds", seed: in
 
 
 def own_results(root: Path, profile: str) -> Iterator[tuple[Path, Path]]:
-    """(file of a run, committed file) of all records, manifests and tables of a profile, and of all figures."""
+    """(file of a run, committed file) of all records, rows, manifests and tables of a profile, and of all figures."""
     results = root / "runs" / "results"
-    paths = [*results.glob(f"records/*-{profile}-s*.csv"), *results.glob(f"manifests/*-{profile}-s*.json")]
+    paths = [path for folder in ("records", "rows", "manifests") for path in results.glob(f"{folder}/*-{profile}-s*.*")]
     paths += [path for path in results.glob("*.csv") if not _is_of_another(path, profile)]
     for path in sorted(paths):
         yield path, root / "results" / path.relative_to(results)
