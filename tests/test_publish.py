@@ -82,6 +82,8 @@ def test_it_copies_the_results_of_one_profile_and_all_figures_and_says_so(tmp_pa
     own = [
         "records/birds-small-s0-06_gan.csv",
         "manifests/rooms-small-s2-07_scores.json",
+        "rows/rooms-small-s2-text-13_table_2.json",
+        "rows/rooms-small-s2-text-13_table_2.png",
         "table_2_small.csv",
         "paper_profile.csv",
     ]
