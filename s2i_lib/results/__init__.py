@@ -26,7 +26,7 @@ from s2i_lib.results.records import (
     save_run,
     save_table,
 )
-from s2i_lib.results.rows import Row, recorded_row, save_row
+from s2i_lib.results.rows import Row, earlier_row, recorded_row, save_row
 from s2i_lib.results.tables import (
     DISTANCES,
     INCEPTION_SCORES,
@@ -79,6 +79,7 @@ __all__ = [
     "compare",
     "earlier_manifest",
     "earlier_records",
+    "earlier_row",
     "effect",
     "findings",
     "frozen_claims",
