@@ -16,30 +16,41 @@ NEIGHBOURS = 5  # how many of them a ball of `neighbour_scores` holds
 class FeatureStatistics:
     """Mean and covariance of features that arrive in batches: one pass, float64, memory independent of the count."""
 
+    TOGETHER = 2048  # rows that are multiplied at a time: the sum of the products is as large as 1,280 rows
+
     def __init__(self, dim: int):
-        self.count, self.total = 0, np.zeros(dim)
+        self.count, self._total = 0, np.zeros(dim)
         self._products = np.zeros((dim, dim), order="F")  # the upper triangle, since the matrix is symmetric
+        self._waiting, self._shift = np.empty((self.TOGETHER, dim)), np.zeros(dim)
 
     def update(self, features: np.ndarray) -> "FeatureStatistics":
         """Add (n, dim) features."""
-        features = np.asarray(features, dtype=np.float64)
         if self.count == 0:
-            self.shift = features.mean(0)  # centring first keeps the subtraction below well conditioned
-        features = features - self.shift
-        self.count += len(features)
-        self.total += features.sum(0)
-        self._products = dsyrk(1.0, features.T, beta=1.0, c=self._products, overwrite_c=True)
+            self._shift = np.mean(features, axis=0, dtype=np.float64)  # so that the subtraction below is well conditioned
+        while len(features):
+            start = self.count % self.TOGETHER
+            part, features = features[: self.TOGETHER - start], features[self.TOGETHER - start :]
+            np.subtract(part, self._shift, out=self._waiting[start : start + len(part)])
+            self.count += len(part)
+            if self.count % self.TOGETHER == 0:
+                self._total, self._products = self._sums(self.TOGETHER, overwrite=True)
         return self
+
+    def _sums(self, rows: int, overwrite: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The sum of all rows and of their products, with the first `rows` of those that wait."""
+        new = self._waiting[:rows]
+        return self._total + new.sum(0), dsyrk(1.0, new.T, beta=1.0, c=self._products, overwrite_c=overwrite)
 
     @property
     def mean(self) -> np.ndarray:
         """(dim,) float64 mean."""
-        return self.shift + self.total / self.count
+        return self._shift + (self._total + self._waiting[: self.count % self.TOGETHER].sum(0)) / self.count
 
     @property
     def covariance(self) -> np.ndarray:
         """(dim, dim) float64 unbiased covariance."""
-        mean, products = self.total / self.count, self._products + np.triu(self._products, 1).T
+        total, upper = self._sums(self.count % self.TOGETHER)
+        mean, products = total / self.count, upper + np.triu(upper, 1).T
         return (products - self.count * np.outer(mean, mean)) / (self.count - 1)
 
     def distance(self, other: "FeatureStatistics") -> float:
@@ -66,8 +77,12 @@ class FeatureSample:
     def update(self, features: np.ndarray) -> "FeatureSample":
         """Add (n, dim) features."""
         lots = self._rng.random(len(features))
-        best = np.argsort(np.concatenate([self._lots, lots]))[: self.size]
-        places, new = np.setdiff1d(np.arange(self.size), best), best[best >= self.size] - self.size
+        new = np.flatnonzero(lots < self._lots.max())
+        best = np.concatenate([self._lots, lots[new]]).argpartition(self.size - 1)[: self.size]
+        new = new[best[best >= self.size] - self.size]
+        leaves = np.ones(self.size, bool)
+        leaves[best[best < self.size]] = False
+        places = np.flatnonzero(leaves)
         self._rows[places], self._lots[places], self._numbers[places] = features[new], lots[new], self.statistics.count + new
         self.statistics.update(features)
         return self
