@@ -44,11 +44,8 @@ def save_row(config: Config, chapter: str, row: Row) -> None:
     if row.pictures:
         grid = np.concatenate([np.concatenate(list(pictures), axis=1) for pictures in row.pictures.values()])
         save_atomically(path.with_suffix(".png"), lambda file: Image.fromarray(grid).save(file, "png", optimize=True))
-    save_text(path, json.dumps({**made, "pictures": _counts(row.pictures), "scores": numbers}) + "\n")
-
-
-def _counts(pictures: Mapping[str, NDArray[np.uint8]]) -> dict[str, int]:
-    return {name: len(each) for name, each in pictures.items()}
+    counts = {name: len(each) for name, each in row.pictures.items()}
+    save_text(path, json.dumps({**made, "pictures": counts, "scores": numbers}) + "\n")
 
 
 def earlier_row(config: Config, chapter: str) -> Row | None:
