@@ -187,7 +187,7 @@ _TABLE: tuple[Recipe, ...] = (
         colour="#c9a227",
         tables=("II",),
     ),
-    # Table IV (Section IV-D): fewer terms in Eq. 6.
+    # Table IV (Section V-A): fewer terms in Eq. 6.
     Recipe("norm", "Table IV: L_norm alone", overrides={"encoder": {"loss": "norm"}}, tables=("IV",), further_seeds=True),
     Recipe(
         "norm_jel",

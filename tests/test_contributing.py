@@ -103,8 +103,9 @@ def test_one_word_gives_a_part_another_colour(kites, name):
     captions = [spec.describe(row, rng) for row in spec.class_table()]
     changes = one_word_changes(captions, colours, 3)
     assert len(changes) == len({part for part, *_ in changes}) == 3
-    for part, before, after, sentence in changes:
+    for part, before, after, sentence, kept in changes:
         (mentioned,) = [mentioned for text, mentioned in captions if text == sentence.format(before)]
+        assert {part, *kept} == colours.keys() & mentioned.keys()
         assert mentioned[part] == before != after and {before, after} <= set(colours[part])
         assert after not in mentioned.values() and not re.search(r"\ba [aeiou]|\ban [^aeiou]", sentence.format(after))
 

@@ -1,5 +1,6 @@
 """What the chapters found, in sentences whose numbers are looked up in the records (``findings.md`` beside this file)."""
 
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from s2i_lib.config import load_config
+from s2i_lib.results.claims import paired_effect
 from s2i_lib.results.records import load_records
 from s2i_lib.results.tables import full_name
 
 NOT_MEASURED = "(not measured yet)"
 FIELDS = ("dataset", "chapter", "method", "recipe", "metric")
 PLACE = re.compile(r"\{([^{}|]*(?:\|[^{}|]*){4,5})\}")
+PAIRED = "paired_"
 ORDER = re.compile(r"\s*<!-- (.*?) > (.*?) -->")
 
 
@@ -80,12 +83,17 @@ def _difference(records: pd.DataFrame, side: str) -> float | None:
 
 
 def _mean(records: pd.DataFrame, names: list[str]) -> float | None:
-    """The mean over seeds of one number, see ``findings``; None if there is none."""
+    """The mean over seeds of one number, see ``findings``; None if there is none. A paired difference and the ends of its
+    interval join the seeds as tables and verdicts do: the mean of several intervals would be none.
+    """
     part = records
     for field, name in zip(FIELDS[:-1], names):
         part = part[part[field] == name] if len(part) else part
     if not len(part):
         return None
+    if names[-1].startswith(PAIRED):
+        found = float(paired_effect(part, names[2])[names[-1].removeprefix(PAIRED).replace("difference", "value")])
+        return None if math.isnan(found) else found
     part = part[part.metric == full_name(part, names[-1])]
     part = part[part.split == "test"] if (part.split == "test").any() else part
     return float(part.value.mean()) if len(part) else None

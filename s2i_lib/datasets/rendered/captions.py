@@ -215,7 +215,7 @@ class TemplateCaptions:
 
 def one_word_changes(
     captions: Iterable[tuple[str, Mapping[str, str]]], colours: Attributes, count: int
-) -> list[tuple[str, str, str, str]]:
+) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
     """Captions in which one word can be replaced so that one part has another colour, at most one for each part.
 
     Args:
@@ -224,13 +224,13 @@ def one_word_changes(
         count: how many are wanted.
 
     Returns:
-        Up to `count` of: part, its colour, another colour that the caption does not mention and that has the same article, and
-        the text with ``{}`` in place of the colour.
+        Up to `count` of: part, its colour, another colour that the caption does not mention and that has the same article, the
+        text with ``{}`` in place of the colour, and the other parts whose colour the caption mentions.
 
     Raises:
         ValueError: there is no such caption.
     """
-    found: dict[str, tuple[str, str, str, str]] = {}
+    found: dict[str, tuple[str, str, str, str, tuple[str, ...]]] = {}
     for text, mentioned in captions:
         for part in [name for name in colours if name in mentioned and name not in found]:
             before, stated = mentioned[part], list(mentioned.values())
@@ -238,7 +238,8 @@ def one_word_changes(
             others = [value for value in new if _vowel_first(value) == _vowel_first(before)]
             gap, replaced = re.subn(rf"\b{before}\b", "{}", text)
             if others and replaced == stated.count(before) == 1:
-                found[part] = part, before, others[len(others) // 2], gap
+                kept = tuple(name for name in colours if name in mentioned and name != part)
+                found[part] = part, before, others[len(others) // 2], gap, kept
                 break
         if len(found) == count:
             break
