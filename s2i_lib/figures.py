@@ -17,6 +17,7 @@ import torch
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
 from s2i_lib.audio import HOP, SAMPLE_RATE
@@ -176,12 +177,14 @@ def plot_waveform(axis: Axes, waveform: ArrayLike, title: str = "") -> None:
     axis.spines[["top", "right", "left"]].set_visible(False)
 
 
-def plot_log_mel(axis: Axes, log_mel: ArrayLike, title: str = "") -> None:
-    """A (40, frames) log-mel spectrogram over seconds."""
+def plot_log_mel(axis: Axes, log_mel: ArrayLike, title: str = "") -> AxesImage:
+    """A (40, frames) log-mel spectrogram over seconds; returns the image, for a colour bar."""
     bands = np.asarray(log_mel)
-    axis.imshow(bands, origin="lower", aspect="auto", cmap="magma", extent=(0, bands.shape[1] * HOP / SAMPLE_RATE, 0, 40))
+    extent = (0, bands.shape[1] * HOP / SAMPLE_RATE, 0, 40)
+    image = axis.imshow(bands, origin="lower", aspect="auto", cmap="magma", extent=extent)
     axis.set(xlabel="time (s)", ylabel="mel band")
     axis.set_title(title, fontsize=9, fontweight="normal")
+    return image
 
 
 def wrap(text: str, width: int = 34) -> str:

@@ -1,19 +1,21 @@
 """Solutions of the exercises of chapter 01. Try them first."""
 
+import math
 from collections import Counter
 
 import numpy as np
 
 from s2i_lib.exercises import check
 
-# 1. How many birds
-answer = 10**5 * 3 * 2**5
-# 150 classes are 0.0016 % of them, so a new combination is almost always one that nobody has seen.
+# 1. Pairs that share a colour
+answer = 10 * math.comb(15, 2)
+# Of all math.comb(150, 2) = 11,175 pairs these are 9 %, about one in ten: one colour alone hardly tells which class it is.
 assert check("01.1", answer)
 
 # 2. Is one sentence enough
 # The described class fits; each of the other 49 does with probability 1/10 * 1/10.
 answer = 1 + 49 / 100
+# In a table with exactly five classes per colour, only 4 of the other 49 share each colour: 1 + 49 * (4 / 49)**2 = 1.33, fewer.
 assert check("01.2", answer)
 
 

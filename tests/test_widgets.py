@@ -191,13 +191,22 @@ def test_effects_are_those_of_the_verdicts():
     claim = next(
         results.claims().query("method == 'ours' and metric == 'colour_attribute_accuracy' and than_method != ''").itertuples()
     )
-    row = {"dataset": "birds", "seed": 0, "chapter": claim.chapter, "metric": claim.metric, "standard_error": 0.01, "n": 100}
+    row = {"chapter": claim.chapter, "metric": claim.metric, "standard_error": 0.01, "n": 100}
     ours = row | {"method": claim.method, "recipe": claim.recipe}
-    theirs = row | {"method": claim.than_method, "recipe": claim.than_recipe}
-    records = pd.DataFrame([ours | {"value": 0.6}, theirs | {"value": 0.1}])
+    theirs = row | {"method": claim.than_method, "recipe": claim.than_recipe, "value": 0.1}
+    values = {("birds", 0): 0.6, ("birds", 1): 0.5, ("rooms", 0): 0.6}  # the claim is not about rooms
+    records = pd.DataFrame(
+        [
+            one | {"dataset": dataset, "seed": seed}
+            for (dataset, seed), value in values.items()
+            for one in (ours | {"value": value}, theirs)
+        ]
+    )
     effects = widgets.measured_effects(records)
-    found = effects[effects.claim == claim.claim].iloc[0]
-    assert found.value == pytest.approx(0.5) and found.low < 0.5 < found.high and found.data == "birds"
+    (found,) = effects[effects.claim == claim.claim].itertuples()
+    assert (found.data, found.seeds) == ("birds", 2) and found.value == pytest.approx(0.45)
+    expected = results.effect(records[records.dataset == "birds"], claim)
+    assert (found.low, found.high) == (expected["low"], expected["high"]) and found.low < 0.4 < 0.5 < found.high
 
 
 # --- with a model ---

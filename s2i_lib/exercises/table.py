@@ -12,8 +12,16 @@ EXERCISES: Mapping[str, Number | Choice | Code] = {
     **CODE,
     "00.1": Number("8074bfbd", 0.01, {"4e57a6cf": "mind the sign: the logarithm of a probability is never positive."}),
     "00.3": Number("183a1737"),
-    "01.1": Number("2b2669d5"),
-    "01.2": Number("a3b98647", 0.01, {"163977ef": "the described class fits, too."}),
+    "01.1": Number(
+        "ff2f95af",
+        0.5,
+        {"e4454fd2": "that counts each pair twice.", "10ba200d": "no class makes a pair with itself, and a pair has no order."},
+    ),
+    "01.2": Number(
+        "a3b98647",
+        0.01,
+        {"163977ef": "the described class fits, too.", "0d4626fb": "that is the table with exactly five classes per colour."},
+    ),
     "02.1": Number("75130d25", 0.01),
     "02.3": Number("0d13cb30", 1, {"2b33461e": "half the sample rate is 4,000 Hz: nothing above that can be told."}),
     "03.3": Number("931d9136", 0.1, {"35d8a6ed": "that is 10 log10; the ratio is one of amplitudes."}),
