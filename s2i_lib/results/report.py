@@ -36,7 +36,7 @@ def report(folder: Path, profile: str = "small") -> str:
         verdicts=_counts(verdicts),
         sentences="\n".join(f"- {_sentence(row)}" for row in verdicts.itertuples()),
         changes=_changes(folder, verdicts, profile),
-        cost=markdown(_training_hours(used).round(1).rename("hours of training").reset_index()),
+        cost=markdown(_cost(used)),
     )
 
 
@@ -46,10 +46,20 @@ def _training_hours(records: pd.DataFrame) -> pd.Series:
     return trained.drop_duplicates(["dataset", "recipe", "seed", "metric"]).groupby("dataset").value.sum() / 3600
 
 
+def _cost(records: pd.DataFrame) -> pd.DataFrame:
+    """Hours of training by data set, and which version of the code made its records, in which precision."""
+    made = records.groupby("dataset")[["code", "precision"]].first()  # one of each, see ``records``
+    made = made.rename(columns={"code": "code version"}).replace({"precision": {"": "unknown"}})
+    return made.join(_training_hours(records).round(1).rename("hours of training")).reset_index()
+
+
 def _machines(folder: Path, profile: str) -> str:
     found = [json.loads(path.read_text())["hardware"] for path in sorted((folder / "manifests").glob(f"*-{profile}-s*.json"))]
-    named = {f"{one['processor']} ({one['cores']} cores, {one['accelerator'] or 'no GPU'})" for one in found}
-    return " and ".join(sorted(named))
+    named = set()
+    for one in found:
+        cores = "1 core" if one["cores"] == 1 else f"{one['cores']} cores"
+        named.add(f"{one['processor']} ({cores}, {one['accelerator'] or 'no GPU'})")
+    return "; ".join(sorted(named))
 
 
 def _counts(verdicts: pd.DataFrame) -> str:
