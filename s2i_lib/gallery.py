@@ -34,13 +34,12 @@ def draw_galleries() -> list[Path]:
     return [draw_gallery(release) for release in list_releases() if not release.damaged]
 
 
-def draw_gallery(release: Release, voice: str = speech.VOICE) -> Path:
-    """Five sentences about unseen classes, spoken by a synthetic voice, and eight pictures of each; where pictures can be made
+def draw_gallery(release: Release) -> Path:
+    """Five sentences about unseen classes, spoken by synthetic voices, and eight pictures of each; where pictures can be made
     here and now, what is meant as well.
 
     Args:
-        release: a released model.
-        voice: who speaks, see ``speech.VOICES``.
+        release: a released model. One that many voices have taught hears five that it does not know.
 
     Returns:
         The PNG file.
@@ -51,14 +50,17 @@ def draw_gallery(release: Release, voice: str = speech.VOICE) -> Path:
         meant, captions = example_captions(model.config, SENTENCES)
     else:
         meant, captions = [], read_json(release.folder / DESCRIPTION_FILE)["examples"]
-    drawn = [model.translate(torch.from_numpy(speech.synthesize(text, voice=voice)), PICTURES) for text in captions]
+    voices = speech.example_voices(model.config.encoder.speech, SENTENCES)
+    spoken = [torch.from_numpy(speech.synthesize(text, voice=voice)) for text, voice in zip(captions, voices, strict=True)]
+    drawn = [model.translate(waveform, PICTURES) for waveform in spoken]
     rows = [[real, *images] for real, images in zip(meant, drawn, strict=True)] if meant else [list(images) for images in drawn]
     titles = (["meant"] if meant else []) + ["drawn"]
     titles += [""] * (len(rows) * len(rows[0]) - len(titles))
     labels = [figures.wrap(text, 30) for text in captions]
     shown = [picture for row in rows for picture in row]
     figure = figures.image_grid(shown, len(rows[0]), titles=titles, row_labels=labels, cell=1.2)
-    figure.suptitle(f"Released model “{release.name}”: {spec.noun}s that it never saw, described by a synthetic voice")
+    speakers = "a synthetic voice" if len(set(voices)) == 1 else "five synthetic voices that it never heard"
+    figure.suptitle(f"Released model “{release.name}”: {spec.noun}s that it never saw, described by {speakers}")
     path = gallery_folder() / f"{release.name}.png"
     save_atomically(path, lambda file: figure.savefig(file, format="png", dpi=110))
     plt.close(figure)

@@ -29,7 +29,7 @@ from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 from s2i_lib.models.whisper import whisper_log_mel
 from s2i_lib.preparation.images import example_captions
 from s2i_lib.released import read_json, release_folder
-from s2i_lib.speech import TRAINING_VOICES, synthesize
+from s2i_lib.speech import TRAINING_VOICES, example_voices, synthesize
 
 LARGEST, LARGEST_MODELS = 45_000_000, 20_000_000  # bytes, of all files and of the networks
 PICTURES, EXAMPLES, CAPTIONS = 8, 4, 24
@@ -153,11 +153,11 @@ def _captions(config: Config, release: Path) -> tuple[list[NDArray[np.uint8]], l
 def _write_examples(
     folder: Path, model: SpeechToImage, captions: list[str], meant: list[NDArray[np.uint8]]
 ) -> list[dict[str, str]]:
-    """Sentences said by the first voice, and what is drawn of the first of them, to be seen before anything is loaded."""
+    """Sentences said by synthetic voices, and what is drawn of the first of them, to be seen before anything is loaded."""
     (folder / "examples").mkdir()
-    examples = []
-    for number, caption in enumerate(captions):
-        example, waveform = {"caption": caption, "sound": f"examples/{number}.wav"}, synthesize(caption)
+    examples, voices = [], example_voices(model.config.encoder.speech, len(captions))
+    for number, (caption, voice) in enumerate(zip(captions, voices, strict=True)):
+        example, waveform = {"caption": caption, "sound": f"examples/{number}.wav"}, synthesize(caption, voice=voice)
         audio.save_audio(folder / example["sound"], waveform)
         if meant:
             example["meant"] = f"examples/{number}_meant.png"

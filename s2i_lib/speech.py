@@ -115,6 +115,17 @@ def synthesize_phonemes(phonemes: str, seed: int = 0, voice: str = VOICE) -> NDA
     return _finished(synthesizers.hibari_from_phonemes(letters, chosen.variant, seed))
 
 
+def example_voices(taught_by: str, count: int) -> list[str]:
+    """Who speaks the examples of a model: the first voice, or where many have taught it, voices of a synthesizer unknown to it.
+
+    Args:
+        taught_by: the speech that its encoder learned from (``encoder.speech`` of its configuration).
+        count: of the examples.
+    """
+    voices = synthesizers.KOKORO_VOICES if taught_by == "many_voices" else (VOICE,)
+    return [voices[number % len(voices)] for number in range(count)]
+
+
 def why_unspeakable(sentence: str) -> str:
     """What keeps the English voices from saying a sentence; empty if nothing does.
 

@@ -22,6 +22,8 @@ from s2i_lib.releasing import release
 
 SCORES = pd.DataFrame(
     [
+        ("ours", "zero_shot_accuracy", 0.8, 0.01, 2000),
+        ("other voices", "zero_shot_accuracy", 0.6, 0.05, 320),
         ("ours", "colour_attribute_accuracy", 0.75, 0.01, 1234),
         ("real test images", "colour_attribute_accuracy", 0.99, 0.01, 1234),
         ("ours", "frechet_classifier_n1000", 4.5, np.nan, 1000),
@@ -100,6 +102,8 @@ def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finis
     card = (release("birds", finished, finished, SCORES) / "README.md").read_text()
     assert "| mentioned colours right | 0.750 ± 0.020 | 0.990 | 1,234 |" in card
     assert "| Fréchet distance, classifier features | 4.500 |  | 1,000 |" in card
+    assert "| class from one sentence | 0.800 ± 0.020 |  | 2,000 |" in card
+    assert "| class from one sentence, 8 voices that no training hears | 0.600 ± 0.098 |  | 320 |" in card
     assert "something_else" not in card and "{" not in card and "breast pattern" not in card.split("## Limits")[0]
     assert "without text" in card and "Whisper" not in card, "it hears log-mel spectrograms"
     words = next(line for line in card.splitlines() if "--release" in line).split()

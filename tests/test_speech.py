@@ -46,6 +46,14 @@ def test_voices_for_tests_are_apart_from_those_of_training():
 
 
 @pytest.mark.slow
+def test_examples_are_said_by_voices_that_the_model_does_not_know():
+    """Whoever hears an example of a model of many voices hears it cope with a stranger."""
+    known = set(speech.TRAINING_VOICES)
+    strangers = speech.example_voices("many_voices", 7)
+    assert len(strangers) == 7 and len(set(strangers)) == 5 and not known & set(strangers)
+    assert speech.example_voices("recorded", 2) == [speech.VOICE] * 2
+
+
 @pytest.mark.parametrize("voice", speech.VOICES)
 def test_every_voice_says_words_that_a_recognizer_finds(voice):
     """Not all of them: formant synthesizers are hard to understand."""
