@@ -44,8 +44,13 @@ def write_log_mels(config: Config) -> None:
         _save_log_mels(path, recorded_log_mels(paths))
 
 
-def write_inputs(config: Config) -> None:
-    """Write what the speech encoder of a recipe reads of both splits (``features.speech_source``), if it is not there yet."""
+def write_inputs(config: Config) -> bool:
+    """Write what the speech encoder of a recipe reads of both splits (``features.speech_source``), if it is not there yet.
+
+    Returns:
+        Was any of it missing?
+    """
+    missing = False
     for split in ("train", "test"):
         source = speech_source(config, split)
         path = (
@@ -53,6 +58,8 @@ def write_inputs(config: Config) -> None:
         )
         if not path.exists():
             _save_log_mels(path, recorded_inputs(config, _recordings(config, split)))
+            missing = True
+    return missing
 
 
 def recorded_log_mels(paths: list[Path]) -> LogMels:
