@@ -21,8 +21,6 @@ from s2i_lib.__main__ import main
 from s2i_lib.audio import AudioError
 from s2i_lib.config import load_config
 from s2i_lib.inference import SpeechToImage
-from s2i_lib.models.checkpoint import save_weights
-from s2i_lib.models.student import SpeechModel
 from s2i_lib.novelty import write_reference
 from s2i_lib.recordings import find_sentences, read_recording
 from s2i_lib.speech import UNSEEN_SYNTHESIZER, synthesize
@@ -264,25 +262,25 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def frozen(browser, tmp_path_factory):
-    """The page of a model with a frozen encoder, an untrained head, and a reference that knows one sentence by heart."""
+def log_mel(browser, tmp_path_factory):
+    """The page of the release that hears without a frozen encoder."""
+    return Served(browser, page.build_page("birds_log_mel", tmp_path_factory.mktemp("page") / "birds"))
+
+
+@pytest.fixture(scope="module")
+def doubtful(browser, tmp_path_factory):
+    """The page of the released model with a reference that knows one sentence by heart and no other."""
     models = tmp_path_factory.mktemp("models")
     shutil.copytree(ROOT / "models" / "birds", models / "birds")
-    model = SpeechToImage.load(models / "birds", device="cpu")
-    encoder = model.config.encoder.model_copy(update={"front_end": "whisper", "speech": "many_voices"})
-    config = model.config.model_copy(update={"encoder": encoder})
-    torch.manual_seed(0)
-    save_weights(SpeechModel(config, 1), models / "frozen" / "speech_encoder.safetensors")
-    (models / "frozen" / "model.json").write_text(json.dumps({"config": config.model_dump(), "drawn_by": "birds"}))
-    (models / "frozen" / "checksums.json").write_text("{}")
-    speech = torch.from_numpy(synthesize(TEXT, voice=UNSEEN_SYNTHESIZER))
-    known = SpeechToImage.load(models / "frozen", device="cpu").embed(speech)
-    write_reference(models / "frozen", known, [TEXT], known)
+    known = SpeechToImage.load(models / "birds", device="cpu").embed(
+        torch.from_numpy(synthesize(TEXT, voice=UNSEEN_SYNTHESIZER))
+    )
+    write_reference(models / "birds", known, [TEXT], known)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(released, "models_folder", lambda: models)
         patch.setattr(page, "EXAMPLES", 1)
-        served = Served(browser, page.build_page("frozen", tmp_path_factory.mktemp("page") / "frozen"))
-    served.model = SpeechToImage.load(models / "frozen", device="cpu")
+        served = Served(browser, page.build_page("birds", tmp_path_factory.mktemp("page") / "birds"))
+    served.model = SpeechToImage.load(models / "birds", device="cpu")
     return served
 
 
@@ -340,8 +338,8 @@ UNUSABLE = {  # how to write a file, and what is said about it
 class TestPage:
     pytestmark = in_browser
 
-    def test_it_is_small_and_complete(self, birds, frozen):
-        for served in (birds, frozen):
+    def test_it_is_small_and_complete(self, birds, log_mel):
+        for served in (birds, log_mel):
             sizes = {path: path.stat().st_size for path in served.folder.rglob("*") if path.is_file()}
             assert sum(sizes.values()) <= 45e6
             assert sum(size for path, size in sizes.items() if path.suffix == ".onnx") <= 20e6
@@ -382,8 +380,8 @@ class TestPage:
         print({name: round(value) for name, value in found["milliseconds"].items()})
         assert found["milliseconds"]["first"] < 10_000, "2 s on a laptop; here, other tests run beside"
 
-    def test_a_frozen_encoder_hears_and_what_is_unlike_the_taught_is_drawn_when_asked(self, frozen):
-        tab = frozen.open()
+    def test_what_is_unlike_the_taught_is_drawn_when_asked(self, doubtful):
+        tab = doubtful.open()
         assert "learned from transcripts" in tab.inner_text("main")
         tab.click("[data-example='0']")
         (row,) = until(tab, "translated")["rows"]
@@ -391,7 +389,17 @@ class TestPage:
         assert "Not drawn" in tab.inner_text("#status") and "unlike every sentence" in tab.inner_text("#results")
         tab.click("text=draw it anyway")
         found = {"rows": [until(tab, "drawn")]}
-        compare(found, frozen.model, frozen.folder / "examples" / "0.wav")
+        compare(found, doubtful.model, doubtful.folder / "examples" / "0.wav")
+        assert found["rows"][0]["pictures"]
+
+    def test_a_model_without_a_frozen_encoder_hears_log_mel_spectrograms(self, log_mel):
+        tab = log_mel.open()
+        assert "from nothing written" in tab.inner_text("main") and "Whisper" not in tab.inner_text("main")
+        tab.click("[data-example='0']")
+        found = until(tab, "translated")
+        compare(
+            found, SpeechToImage.load(ROOT / "models" / "birds_log_mel", device="cpu"), log_mel.folder / "examples" / "0.wav"
+        )
         assert found["rows"][0]["pictures"]
 
     def test_two_recordings_are_mixed(self, birds, tab, model):
