@@ -6,7 +6,6 @@ import { record } from "./recorder.js";
 import { between, RecordingError, wavFile } from "./sound.js";
 import { paintPicture, paintSpectrogram } from "./paint.js";
 
-const NEIGHBOURS = 5; // as in s2i_lib.novelty
 const find = (name) => document.getElementById(name);
 const page = await fetch(new URL("./page.json", import.meta.url)).then((response) => response.json()).catch(() => {
   const error = new RecordingError("notLoaded", { name: "page.json" });
@@ -139,13 +138,10 @@ async function translate(sound, title, { meant, asked = performance.now() } = {}
   emitted("translated", { rows: shown.rows, milliseconds: { hear: began - asked, first: first && first - asked, all: last - asked } });
 }
 
-function familiarity({ cosines }) {
+function familiarity({ cosines, score }) {
   if (!cosines || !page.reference) return null;
-  const order = Array.from(cosines.keys()).sort((a, b) => cosines[b] - cosines[a]);
-  const best = order.slice(0, NEIGHBOURS);
-  const score = best.reduce((sum, i) => sum + cosines[i], 0) / best.length;
-  const nearest = [...new Set(order.slice(0, 50).map((i) => page.reference.captions[i]))].slice(0, 3);
-  return { score, unlike: score < page.reference.threshold, nearest };
+  const nearest = cosines.reduce((best, cosine, i) => (cosine > cosines[best] ? i : best), 0);
+  return { score, unlike: score < page.reference.threshold, nearest: page.reference.captions[nearest], cosine: cosines[nearest] };
 }
 
 /** The card of one sentence, which is drawn when it is asked to. */
@@ -169,8 +165,8 @@ function showSentence(sentence, title, meant) {
   };
   row.draw = draw;
   if (row.familiarity) {
-    const { unlike, nearest, score } = row.familiarity;
-    part("nearest").textContent = `Nearest of the sentences it was taught: “${nearest[0]}” (cosine ${score.toFixed(2)})`;
+    const { unlike, nearest, cosine } = row.familiarity;
+    part("nearest").textContent = `Nearest of the sentences it was taught: “${nearest}” (cosine ${cosine.toFixed(2)})`;
     if (unlike) {
       part("unlike").hidden = false;
       part("anyway").onclick = attempt(async () => {

@@ -61,6 +61,7 @@ async function encode(sentence) {
     embedding: results.embedding.data,
     frames: { values: results.frames.data, bands, columns },
     cosines: results.cosines?.data,
+    score: results.score?.data[0],
   };
 }
 

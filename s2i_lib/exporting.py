@@ -25,7 +25,7 @@ from s2i_lib.models import whisper
 from s2i_lib.models.gan import AnyGenerator
 from s2i_lib.models.speech_encoder import ALL_STEPS, ConvolutionBlock, SpeechEncoder
 from s2i_lib.models.state_encoder import StateEncoder
-from s2i_lib.novelty import SpeechReference
+from s2i_lib.novelty import SpeechReference, whitening
 from s2i_lib.recordings import LONGEST_SENTENCE
 
 OPSET = 17
@@ -41,7 +41,7 @@ def export_encoder(model: SpeechToImage) -> onnx.ModelProto:
 
     Its input is ``waveform``, (samples,) float32 at 16 kHz with root mean square 0.05, 0.64 to 20 s. Its outputs, all float32,
     are ``embedding``, (1, D); ``frames``, what the encoder or the frozen encoder receives, (bands, frames); and where the model
-    has a reference, ``cosines``, (N,), to each of its sentences.
+    has a reference, ``cosines``, (N,), to each of its sentences, and ``score``, (1,), ``novelty.negative_mahalanobis``.
 
     Args:
         model: on the CPU, with an encoder of log-mel spectrograms or of the states of a frozen encoder.
@@ -55,10 +55,10 @@ def export_encoder(model: SpeechToImage) -> onnx.ModelProto:
         head = _of(StateEncoder, model.speech_model.encoder)
         network = _OnStates(model.whisper, head, model.config.encoder.layers == "all")
     sentence = _Sentence(front, network, model.config.encoder.normalise, model.reference)
-    outputs = ["embedding", "frames", *(["cosines"] if model.reference else [])]
+    outputs = ["embedding", "frames", *(["cosines", "score"] if model.reference else [])]
     waveform = audio.set_level(torch.randn(audio.SAMPLE_RATE, generator=torch.Generator().manual_seed(0)))
     graph = _export(sentence, (waveform,), ["waveform"], outputs, {"waveform": {0: "samples"}})
-    return _with_smaller_weights(graph, eight_bit=model.whisper is not None, spared=("front.",))
+    return _with_smaller_weights(graph, eight_bit=model.whisper is not None, spared=("front.", "whitening"))
 
 
 def export_generator(model: SpeechToImage) -> onnx.ModelProto:
@@ -194,13 +194,17 @@ class _OnStates(nn.Module):
 
 
 class _Sentence(nn.Module):
-    """The sound of a sentence to embedding, frames and cosines; see ``export_encoder``."""
+    """The sound of a sentence to embedding, frames, cosines and score; see ``export_encoder``."""
 
     def __init__(self, front: nn.Module, network: nn.Module, normalise: bool, reference: SpeechReference | None):
         super().__init__()
         self.front, self.network, self.normalise = front, network, normalise
         self.reference: torch.Tensor | None
         self.register_buffer("reference", torch.from_numpy(reference.embeddings) if reference else None)
+        self.mean: torch.Tensor
+        self.whitening: torch.Tensor
+        for name, values in zip(("mean", "whitening"), whitening(reference.embeddings) if reference else ()):
+            self.register_buffer(name, torch.from_numpy(values).float())
 
     def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, ...]:
         frames = self.front(waveform)
@@ -209,7 +213,8 @@ class _Sentence(nn.Module):
             embedding = F.normalize(embedding, dim=1) * embedding.shape[1] ** 0.5
         if self.reference is None:
             return embedding, frames
-        return embedding, frames, self.reference @ F.normalize(embedding, dim=1)[0]
+        direction = F.normalize(embedding, dim=1)[0]
+        return embedding, frames, self.reference @ direction, -(self.whitening @ (direction - self.mean)).norm()[None]
 
 
 class _Picture(nn.Module):

@@ -27,6 +27,7 @@ from s2i_lib.files import repository, save_text
 from s2i_lib.inference import SpeechToImage, noise_rows
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 from s2i_lib.models.whisper import whisper_log_mel
+from s2i_lib.novelty import REFUSES
 from s2i_lib.preparation.images import example_captions
 from s2i_lib.released import read_json, release_folder
 from s2i_lib.speech import TRAINING_VOICES, example_voices, synthesize
@@ -140,7 +141,7 @@ def limits() -> dict[str, Any]:
 def _reference(model: SpeechToImage) -> dict[str, Any] | None:
     if model.reference is None:
         return None
-    return {"threshold": model.reference.thresholds["nearest_cosine"], "captions": model.reference.captions}
+    return {"threshold": model.reference.thresholds[REFUSES], "captions": model.reference.captions}
 
 
 def _captions(config: Config, release: Path) -> tuple[list[NDArray[np.uint8]], list[str]]:

@@ -121,7 +121,7 @@ def test_few_sentences_are_all_kept_in_order(tmp_path):
 def test_a_sentence_is_compared_and_its_neighbours_named(tmp_path, taught):
     reference = write_reference(tmp_path, *taught, _near_classes(500, 2))
     known = reference.familiarity(_near_classes(1, 3))
-    assert not known.unlike and known.score > known.threshold == reference.thresholds["nearest_cosine"]
+    assert not known.unlike and known.score > known.threshold == reference.thresholds[novelty.REFUSES]
     opposite = reference.familiarity(-_near_classes(12, 3).mean(axis=0))
     assert opposite.unlike and opposite.score < known.score
     texts, cosines = zip(*known.nearest)
