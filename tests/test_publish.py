@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import shutil
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -135,3 +136,11 @@ def test_an_execution_is_found_wherever_the_workflow_puts_it(tmp_path):
     found = publish.find_executed("06_gan.ipynb", tmp_path, "small", "birds", 0, "paper")
     assert found == tmp_path / "runs/birds-small-s0/paper/chapters/06_gan.ipynb"
     assert publish.find_executed("06_gan.ipynb", tmp_path, "small", "rooms", 0, "paper") is None
+
+
+def test_what_the_chosen_recipe_does_not_run_is_shown_of_the_usual_one(tmp_path):
+    for recipe in ("many_voices", "whisper_many_voices", "whisper"):
+        put(tmp_path, f"runs/birds-small-s0/{recipe}/chapters/26_hearing.ipynb")
+    shutil.copytree(Path(__file__).parents[1] / "notebooks", tmp_path / "notebooks")
+    found = publish.find_executed("26_hearing.ipynb", tmp_path, "small", "birds", 0, "recommended")
+    assert found.parts[-3] == "whisper_many_voices", "the default of the chapter's parameter `recipe`"

@@ -6,6 +6,7 @@ code, text and default parameters stay as they are; the README's tables are made
 
 import base64
 import io
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -94,11 +95,15 @@ def find_executed(name: str, root: Path, profile: str, dataset: str, seed: int, 
     """The executed notebook of a chapter, wherever the workflow has put it, or None if it has not been run.
 
     A chapter that is about one recipe, one data set or all of them has one place; the others follow the arguments. Where the
-    chosen recipe has no execution, one of Table IV is shown, which trains both networks: the last in the table of recipes.
+    chosen recipe has no execution, one of Table IV is shown, which trains both networks: the last in the table of recipes; else
+    the recipe that the chapter runs on by default.
     """
     run = root / "runs" / f"{dataset}-{profile}-s{seed}"
     folders = [root / "data" / f"{dataset}-{profile}", run / recipe]
     folders += [run / name for name, one in reversed([*RECIPES.items()]) if one.kind == "ablation" and one.further_seeds]
+    source = root / "notebooks" / name
+    usual = re.search(r'recipe: str = \\"(\w+)', source.read_text(encoding="utf-8")) if source.exists() else None
+    folders += [run / usual[1]] if usual else []
     folders += [run, root / "runs" / f"tables-{profile}"]
     folders += [*sorted(run.glob("*/")), *sorted((root / "data").glob(f"*-{profile}"))]
     return next((folder / "chapters" / name for folder in folders if (folder / "chapters" / name).exists()), None)
