@@ -252,6 +252,14 @@ def test_the_readme_leaves_out_seeds_that_only_some_methods_have():
     assert "mean of 1 training run." in results.readme_tables(pd.DataFrame(scored), "small")
 
 
+def test_the_readme_leaves_out_recipes_that_are_no_method():
+    row = {"dataset": "birds", "profile": "small", "seed": 0, "metric": "zero_shot_accuracy"}
+    ours = {**row, "recipe": "paper", "method": "ours", "chapter": "07_scores", "value": 0.5}
+    reader = {**row, "recipe": "recommended_text", "method": "", "chapter": "11_text_to_image", "value": 0.75}
+    shown = results.readme_tables(pd.DataFrame([ours, reader]), "small")
+    assert shown == results.readme_tables(pd.DataFrame([ours]), "small") and "0.50" in shown
+
+
 def test_table_3_has_the_methods_that_take_speech_and_the_distance_that_the_paper_prints():
     chapters = {"chapter": "19_table_3", "dataset": "rooms", "profile": "small", "seed": 0}
     same = {**chapters, "method": "ours", "metric": "frechet_classifier_n9"}

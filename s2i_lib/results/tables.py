@@ -211,9 +211,9 @@ def full_tables(records: pd.DataFrame, profile: str) -> str:
 
 def _scored(records: pd.DataFrame, profile: str) -> list[tuple[str, pd.DataFrame]]:
     """The records of methods by data set. A seed counts if chapter 07 scored it: with the further seeds of Table IV only some
-    methods are trained.
+    methods are trained. Recipes that are no method of Table II, such as the text encoder of chapter 20, have no name there.
     """
-    chosen = records[(records.profile == profile) & records.chapter.isin(SCORING_CHAPTERS)]
+    chosen = records[(records.profile == profile) & records.chapter.isin(SCORING_CHAPTERS) & (records.method != "")]
     scored = {str(dataset): part.seed.unique() for dataset, part in chosen[chosen.chapter == "07_scores"].groupby("dataset")}
     return [
         (dataset, chosen[(chosen.dataset == dataset) & chosen.seed.isin(seeds)]) for dataset, seeds in sorted(scored.items())
