@@ -19,7 +19,7 @@ from test_audio import BAD_FILES, write_bad_file
 from s2i_lib.__main__ import main
 from s2i_lib.audio import AudioError, load_audio
 from s2i_lib.inference import SpeechToImage, UnlikeTaughtError
-from s2i_lib.novelty import REFERENCE_FILE, write_reference
+from s2i_lib.novelty import REFERENCE_FILE, load_reference, unit_length, write_reference
 from s2i_lib.recordings import NoSpeechError, find_sentences, read_recording
 from s2i_lib.speech import UNSEEN_SYNTHESIZER, synthesize
 
@@ -62,6 +62,12 @@ def keep_reference(run, model, recording, like: bool) -> None:
     taught = (1 if like else -1) * model.embed(recording).numpy().repeat(3, axis=0)
     held_out = taught + np.abs(taught).max() * np.eye(3)  # directions some way off
     write_reference(run.run_dir, taught, ["a red bird", "a red bird", "a big bird"], held_out)
+
+
+def distance_in(run, model, recording) -> float:
+    """Minus the Mahalanobis distance of a recording to a reference, whose rows are all the same: its spread is the least."""
+    offset = unit_length(model.embed(recording, anyway=True)) - load_reference(run.run_dir).embeddings[:1]
+    return -float(np.linalg.norm(offset)) / np.sqrt(offset.size * 1e-12)
 
 
 def test_translate_draws_pictures(model, recording):
@@ -129,7 +135,7 @@ def test_a_sentence_unlike_those_taught_is_drawn_only_if_asked_for(finished_run,
         model.translate(recording)
     (drawing,) = model.translate_recording(recording).drawings
     assert drawing.images.shape == (0, 16, 16, 3) and drawing.familiarity.unlike and "generator" not in drawing.milliseconds
-    assert drawing.familiarity.score < drawing.familiarity.threshold <= 0, "a distance with its sign turned round"
+    assert drawing.familiarity.score == pytest.approx(distance_in(finished_run, model, recording), rel=1e-3)
     assert np.array_equal(model.translate(recording, anyway=True), SpeechToImage.translate(model, load_sentence(recording)))
 
 
@@ -222,7 +228,7 @@ def test_the_command_prints_one_json_object(finished_run, model, three_sentences
             pytest.approx(sentence.end, abs=1e-3),
         )
         assert set(shown["milliseconds"]) == {"front_end", "encoder", "generator"} and shown["images"] == 2
-        assert shown["threshold"] <= shown["score"] <= 0 and shown["unlike"] is False
+        assert shown["threshold"] < shown["score"] <= 0 and shown["unlike"] is False
         assert {one["sentence"] for one in shown["nearest"]} == {"a red bird", "a big bird"}
 
 
@@ -249,7 +255,9 @@ def test_the_command_warns_of_a_sentence_unlike_those_taught(finished_run, model
     assert _translate(finished_run, recording, out, "--anyway") == 0 and out.exists()
     captured = capsys.readouterr()
     assert captured.err.startswith(f"warning: {recording}: the sentence at 0.0 s is unlike") and captured.err.count("\n") == 1
-    assert re.search(r", score -\d+\.\d\d, ", captured.out) and 'nearest "a ' in captured.out
+    (shown,) = re.findall(r", score (-\d+\.\d\d), ", captured.out)
+    assert float(shown) == pytest.approx(distance_in(finished_run, model, recording), rel=1e-3)
+    assert 'nearest "a ' in captured.out
 
 
 def test_what_is_unlike_is_left_out_beside_what_is_not(finished_run, model, tmp_path, spoken, capsys):

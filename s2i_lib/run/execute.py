@@ -31,13 +31,18 @@ Parameters = Mapping[str, str | int]
 START_ATTEMPTS, NOT_STARTED = 3, "Kernel died before replying to kernel_info"
 
 
-def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
-    """The execution engine: run `notebook` and write it with its outputs to `output`, even when a cell fails."""
+def declared_parameters(notebook: Path) -> dict[str, Any]:
+    """What the parameters cell of a notebook declares, by name, as papermill describes it."""
     # jsonschema would load this package to check URIs, of which notebooks have none; loading it takes longer than all the rest
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
 
-    known = papermill.inspect_notebook(_literal(notebook))
+    return dict(papermill.inspect_notebook(_literal(notebook)))
+
+
+def execute(notebook: Path, output: Path, parameters: Parameters) -> None:
+    """The execution engine: run `notebook` and write it with its outputs to `output`, even when a cell fails."""
+    known = declared_parameters(notebook)
     unknown = [name for name in parameters if name not in known]
     if unknown:
         raise ValueError(f"{notebook} has no parameter {unknown[0]!r}; its parameters cell declares {', '.join(known)}")

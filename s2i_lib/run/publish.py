@@ -6,7 +6,6 @@ code, text and default parameters stay as they are; the README's tables are made
 
 import base64
 import io
-import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from PIL import Image
 
 from s2i_lib.files import save_text
 from s2i_lib.recipes import RECIPES
-from s2i_lib.run.execute import is_exercise
+from s2i_lib.run.execute import declared_parameters, is_exercise
 from s2i_lib.run.options import PROFILES
 
 MAX_BYTES = 1_500_000
@@ -102,8 +101,8 @@ def find_executed(name: str, root: Path, profile: str, dataset: str, seed: int, 
     folders = [root / "data" / f"{dataset}-{profile}", run / recipe]
     folders += [run / name for name, one in reversed([*RECIPES.items()]) if one.kind == "ablation" and one.further_seeds]
     source = root / "notebooks" / name
-    usual = re.search(r'recipe: str = \\"(\w+)', source.read_text(encoding="utf-8")) if source.exists() else None
-    folders += [run / usual[1]] if usual else []
+    declared = declared_parameters(source) if source.exists() else {}
+    folders += [run / declared["recipe"]["default"].strip("\"'")] if "recipe" in declared else []
     folders += [run, root / "runs" / f"tables-{profile}"]
     folders += [*sorted(run.glob("*/")), *sorted((root / "data").glob(f"*-{profile}"))]
     return next((folder / "chapters" / name for folder in folders if (folder / "chapters" / name).exists()), None)
