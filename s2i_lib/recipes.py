@@ -135,7 +135,7 @@ _TABLE: tuple[Recipe, ...] = (
         overrides=_RECOMMENDED,
         profiles={
             **_RECOMMENDED_PROFILES,
-            "small": {"gan": {**_RECOMMENDED_SMALL["gan"], "steps": 40_000, "ema_decay": 0.999}},
+            "small": {"gan": {**_RECOMMENDED_SMALL["gan"], "steps": 40_000, "ema_decay": 0.999, "redrawn": 8}},
         },
         encoder_from="recommended",
         further_encoders=("whisper_many_voices",),

@@ -13,6 +13,7 @@ def _power_of_two(side: int) -> int:
 
 # Strict: neither "500" nor true is a number.
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+Times = Annotated[int, Field(strict=True, ge=0, le=1000)]
 Batch = Annotated[int, Field(strict=True, ge=2, le=2**16)]  # a single item has no statistics and no negatives
 Side = Annotated[int, Field(strict=True, ge=16, le=2048)]  # of a picture, in pixels
 Base = Annotated[int, Field(strict=True, ge=4, le=512), AfterValidator(_power_of_two)]
@@ -144,6 +145,8 @@ class GanConfig(Section):
 
     `steps` are those of each network that is trained by itself, the only one or each stage of a StackGAN-v1.
     `mismatched` is how many wrong sentences every real picture of a StackGAN is shown with in a step (Eq. 13).
+    `redrawn` is how often every training picture of a rendered data set is drawn again, of the same attributes in another pose
+    and place, so that a discriminator that trains for long finds little to learn by heart; photographs stay as they are.
     `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     Of the modulated generator's loss, `consistency_weight` is that of the frozen teacher (``training.consistency``) and
     `patch_weight` that of the discriminator's opinion about patches.
@@ -170,6 +173,7 @@ class GanConfig(Section):
     consistency_weight: Amount = 0.0
     patch_weight: Amount = 0.0
     mismatched: Count = 3
+    redrawn: Times = 0
     compile: bool = False
 
     @model_validator(mode="after")
@@ -227,5 +231,5 @@ NEWER = {
     "data": ("renditions", "captions", "validation_share"),
     "teacher": ("stages",),
     "encoder": ("front_end", "layers", "whisper_weights", "masking", "clipping", "normalise", "text", "one_caption"),
-    "gan": ("consistency_weight", "patch_weight", "mismatched"),
+    "gan": ("consistency_weight", "patch_weight", "mismatched", "redrawn"),
 }

@@ -25,6 +25,7 @@ UNUSED = {
     "gan.penalty_weight",
     "gan.penalty_every",
     "gan.matching_weight",
+    "gan.redrawn",
     "teacher.batch_size",
     "teacher.stages",
     "scores.gallery_sentences",

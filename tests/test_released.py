@@ -110,6 +110,9 @@ def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finis
     assert words[words.index("--encoder") + 1] == words[words.index("--generator") + 1] == finished.recipe
     frozen = finished.model_copy(update={"encoder": finished.encoder.model_copy(update={"front_end": "whisper"})})
     assert "learned from transcripts" in releasing.model_card("birds", frozen, finished, SCORES)
+    again = finished.model_copy(update={"gan": finished.gan.model_copy(update={"redrawn": 3})})
+    assert "each training picture drawn 3 times more |" in releasing.model_card("birds", finished, again, SCORES)
+    assert "times more" not in card
 
 
 def test_releases_with_one_generator_keep_it_once(models, finished):

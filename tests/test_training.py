@@ -23,8 +23,9 @@ from torch import nn
 
 from s2i_lib import devices, losses
 from s2i_lib.config import load_config
+from s2i_lib.datasets import load_dataset, rendered_spec
 from s2i_lib.devices import mixed_precision, pick_device
-from s2i_lib.features import Sentences, load_log_mels, load_speech_data, set_aside, to_signed
+from s2i_lib.features import Sentences, load_log_mels, load_speech_data, set_aside, shrink, to_signed
 from s2i_lib.identity import network_fingerprint
 from s2i_lib.inference import embed_inputs, generate
 from s2i_lib.models.checkpoint import classifier_path, load_speech_model
@@ -392,6 +393,38 @@ def test_a_batch_pairs_images_with_sentences_and_labels(project):
     for image, label in zip(images, labels):
         same = (known == image).flatten(1).all(1) | (known == image.flip(-1)).flatten(1).all(1)
         assert label in data.labels[same]
+
+
+def test_pictures_are_drawn_again_for_whoever_trains_for_long(project):
+    run = tiny_config()
+    write_embeddings(run)
+    once = load_gan_data(run)
+    more = load_gan_data(run.model_copy(update={"gan": run.gan.model_copy(update={"redrawn": 2})}))
+    count, dataset = len(once.labels), load_dataset(run.dataset, "train", run.data_dir)
+    assert len(more.images) == 3 * count and torch.equal(more.images[:count], once.images)
+    assert torch.equal(more.labels, once.labels) and torch.equal(more.embeddings, once.embeddings)
+    taught = np.flatnonzero(~set_aside(run, dataset))
+    for place, number in ((0, 0), (1, 1), (count - 1, 1)):
+        record = dataset[int(taught[place])]
+        rng = np.random.default_rng([run.data.seed, record.label, record.row, 2, number])
+        drawn = rendered_spec(run.dataset).draw(record.attributes, rng, run.data.image_size)
+        small = shrink(torch.tensor(drawn).permute(2, 0, 1)[None], run.gan.image_size)[0]
+        assert torch.equal(more.images[(1 + number) * count + place], small)
+        assert not torch.equal(small, once.images[place])
+
+
+def test_a_picture_that_is_drawn_again_keeps_its_sentences(project):
+    run = tiny_config()
+    write_embeddings(run)
+    data = load_gan_data(run.model_copy(update={"gan": run.gan.model_copy(update={"redrawn": 2})}))
+    batch, count = data.batch(64, np.random.default_rng(3)), len(data.labels)
+    known, drawn = to_signed(data.images), set()
+    for image, embedding, label in zip(batch.images, batch.embedding, batch.labels):
+        same = (known == image).flatten(1).all(1) | (known == image.flip(-1)).flatten(1).all(1)
+        place = int(torch.nonzero(same)[0])
+        assert label == data.labels[place % count] and (data.embeddings[place % count] == embedding).all(1).any()
+        drawn.add(place // count)
+    assert drawn == {0, 1, 2}
 
 
 def test_a_step_never_calls_a_matching_sentence_mismatched():

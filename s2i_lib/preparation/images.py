@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from s2i_lib.config import Config
-from s2i_lib.datasets import DatasetError, RenderedSpec, get_spec, photo_spec, rendered_spec
+from s2i_lib.datasets import DatasetError, RenderedSpec, SpokenImages, get_spec, photo_spec, rendered_spec
 from s2i_lib.datasets.photos.left_out import without_left_out
 from s2i_lib.datasets.photos.parts import Photo, raw_folder
 from s2i_lib.datasets.photos.reading import read_pixels
+from s2i_lib.datasets.records import Record
 from s2i_lib.features import shrink
-from s2i_lib.files import save_array, save_text
+from s2i_lib.files import load_array, save_array, save_text
 from s2i_lib.identity import DATA_STAMP
 from s2i_lib.progress import bar
 from s2i_lib.workers import parallel_map
@@ -156,6 +158,32 @@ def _draw_class(config: Config, job: tuple[int, list[tuple[str, dict[str, str]]]
         }
         for row, (split, attributes) in enumerate(plan)
     ]
+
+
+def redraw(config: Config, images: SpokenImages, rows: NDArray[np.int64]) -> torch.Tensor:
+    """Some training pictures of a rendered data set, each drawn ``gan.redrawn`` times more: of the same attributes, in another
+    pose and place. They are kept in ``redrawn/``, a file per class.
+
+    Returns:
+        (redrawn, len(rows), 3, s, s) uint8, s the size of the generator.
+    """
+    classes = [[record for record in images if record.label == label] for label in sorted({images[row].label for row in rows})]
+    paths = parallel_map(partial(_redraw_class, config), classes, desc="drawing again", unit="class")
+    drawn = {record.name: again for group, path in zip(classes, paths) for record, again in zip(group, load_array(path))}
+    return torch.stack([torch.from_numpy(drawn[images[row].name]) for row in rows], dim=1)
+
+
+def _redraw_class(config: Config, records: list[Record]) -> Path:
+    """(images, redrawn, 3, s, s) pictures of one class in a file."""
+    spec, data, count, size = rendered_spec(config.dataset), config.data, config.gan.redrawn, config.gan.image_size
+    path = config.data_dir / "redrawn" / f"{records[0].label:03d}_{size}px_{count}.npy"
+    if not path.exists():
+        seeds = [[data.seed, record.label, record.row, 2, number] for record in records for number in range(count)]
+        attributes = [record.attributes for record in records for _ in range(count)]
+        pixels = [spec.draw(each, np.random.default_rng(seed), data.image_size) for each, seed in zip(attributes, seeds)]
+        small = shrink(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2), size)
+        save_array(path, small.unflatten(0, (len(records), count)).numpy())
+    return path
 
 
 def _describe(spec: RenderedSpec, attributes: dict[str, str], seed: list[int]) -> list[dict[str, Any]]:

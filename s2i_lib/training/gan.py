@@ -25,6 +25,7 @@ from s2i_lib.models.classifiers import predict_attributes
 from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan import Discriminator, Generator
 from s2i_lib.models.teacher import load_teacher
+from s2i_lib.preparation.images import redraw
 from s2i_lib.progress import bar
 from s2i_lib.recipes import RECIPES
 from s2i_lib.training import distributed
@@ -38,7 +39,7 @@ class GanData:
     """Training images with the embeddings of their spoken captions, all on one device: batches are made where they are used.
 
     Attributes:
-        images: (N, 3, s, s) uint8.
+        images: (N, 3, s, s) uint8, or several times N where they are drawn again, in the same order each time.
         labels: (N,), equal for images that one sentence fits.
         embeddings: (N, K, D), K spoken captions per image.
     """
@@ -55,7 +56,8 @@ class GanData:
         """Random images in [-1, 1], the embedding of one of their captions, and their labels."""
         rows = to_device(distributed.shard(rng.integers(len(self.images), size=size)), self.images.device)
         captions = to_device(distributed.shard(rng.integers(self.embeddings.shape[1], size=size)), self.images.device)
-        return Batch(augment(self.images[rows], rng), self.embeddings[rows, captions], self.labels[rows])
+        described = rows % len(self.labels)
+        return Batch(augment(self.images[rows], rng), self.embeddings[described, captions], self.labels[described])
 
 
 def load_gan_data(config: Config) -> GanData:
@@ -64,8 +66,11 @@ def load_gan_data(config: Config) -> GanData:
     encoders = [config.model_copy(update={"recipe": name}) for name in (recipe.encoder, *recipe.further_encoders)]
     embeddings = [caption_embeddings(load_array(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
     taught = np.flatnonzero(~set_aside(config, dataset))
+    images = load_images([dataset[row] for row in taught], config.gan.image_size)
+    if config.gan.redrawn and config.spec.rendered:
+        images = torch.cat([images, *redraw(config, dataset, taught)])
     return GanData(
-        load_images([dataset[row] for row in taught], config.gan.image_size),
+        images,
         torch.from_numpy(positive_labels(config, dataset)[taught]),
         torch.cat(embeddings, dim=1)[taught],
     )
@@ -115,7 +120,7 @@ def build_consistency(config: Config, data: GanData) -> TeacherConsistency:
     settings = config.teacher
     teacher = load_teacher(settings.name, SIZE, power=settings.power, stages="all").to(data.images.device)
     with mixed_precision(config):
-        return TeacherConsistency(teacher, data.images, data.embeddings, data.labels)
+        return TeacherConsistency(teacher, data.images[: len(data.labels)], data.embeddings, data.labels)
 
 
 def train_gan(config: Config) -> pd.DataFrame:
