@@ -105,13 +105,14 @@ class EncoderConfig(Section):
     from: the recordings; many voices in many conditions that say more captions (a text encoder reads those); several voices
     that say each once, in quiet; or what the captions mention, said by these voices in the `invented` language, in which the
     test is heard, too. `front_end` `whisper` puts the frozen encoder of a recognizer before a small network, which reads its
-    last layer or a learned sum of all `layers`; `whisper_weights` is a file of it, by default the one in a package. `pooling`
+    last layer or a learned sum of all `layers`; `whisper_weights` is a file of it, by default the one in a package. That
+    network has so many `convolutions` over time, each of which looks `growth` times as far as the one before. `pooling`
     makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
-    exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the last
-    weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's features that
-    the student is taught, None for all features; it is the dimension D of the embedding. `masking` silences short stretches of
-    what is learned from, of sentences as of sound; `clipping` is the largest norm of a gradient, 0 for any; `normalise` gives
-    all embeddings one length before a generator sees them. The paper mentions none of the three.
+    exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the
+    last weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's
+    features that the student is taught, None for all features; it is the dimension D of the embedding. `masking` silences
+    short stretches of what is learned from, of sentences as of sound; `clipping` is the largest norm of a gradient, 0 for
+    any; `normalise` gives all embeddings one length before a generator sees them. The paper mentions none of the three.
     """
 
     input: Literal["speech", "text"] = "speech"
@@ -119,6 +120,8 @@ class EncoderConfig(Section):
     front_end: Literal["log_mel", "whisper"] = "log_mel"
     layers: Literal["last", "all"] = "last"
     whisper_weights: str = ""
+    convolutions: Count = 2
+    growth: Count = 1
     speech: Literal["recorded", "many_voices", "several_voices", "invented"] = "recorded"
     target_dim: Count | None = 128
     width: Count = 32
@@ -230,6 +233,17 @@ class ScoreConfig(Section):
 NEWER = {
     "data": ("renditions", "captions", "validation_share"),
     "teacher": ("stages",),
-    "encoder": ("front_end", "layers", "whisper_weights", "masking", "clipping", "normalise", "text", "one_caption"),
+    "encoder": (
+        "front_end",
+        "layers",
+        "whisper_weights",
+        "convolutions",
+        "growth",
+        "masking",
+        "clipping",
+        "normalise",
+        "text",
+        "one_caption",
+    ),
     "gan": ("consistency_weight", "patch_weight", "mismatched", "redrawn"),
 }

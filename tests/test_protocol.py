@@ -18,6 +18,8 @@ UNUSED = {
     "encoder.layers",
     "encoder.text",
     "encoder.whisper_weights",
+    "encoder.convolutions",
+    "encoder.growth",
     "classifier.images",
     "classifier.width",
     "gan.consistency_weight",

@@ -109,10 +109,10 @@ def test_weights_that_are_none_are_refused_with_their_name(tmp_path, name, conte
 # --- the student on the states ---
 
 
-@pytest.mark.parametrize("layers", [1, 3])
-def test_the_student_ignores_padding(layers):
+@pytest.mark.parametrize(("layers", "convolutions", "growth"), [(1, 2, 1), (3, 2, 1), (1, 4, 3)])
+def test_the_student_ignores_padding(layers, convolutions, growth):
     torch.manual_seed(0)
-    student = StateEncoder(embedding_dim=6, state_dim=4, layers=layers, width=8).eval()
+    student = StateEncoder(6, state_dim=4, layers=layers, width=8, convolutions=convolutions, growth=growth).eval()
     short, long = torch.randn(4 * layers, 5), torch.randn(4 * layers, 9)
     batch = torch.full((2, 4 * layers, 9), 7.0)
     batch[0, :, :5], batch[1] = short, long
@@ -120,6 +120,19 @@ def test_the_student_ignores_padding(layers):
     assert together.shape == (2, 6)
     torch.testing.assert_close(together[:1], student(short[None], torch.tensor([5])))
     torch.testing.assert_close(together[1:], student(long[None], torch.tensor([9])))
+
+
+@pytest.mark.parametrize(("convolutions", "growth", "reach"), [(2, 1, 2), (3, 3, 13), (4, 3, 40)])
+def test_each_convolution_looks_farther(convolutions, growth, reach):
+    torch.manual_seed(0)
+    student = StateEncoder(6, state_dim=4, width=8, convolutions=convolutions, growth=growth).eval()
+    states, mask = torch.randn(1, 101, 8, requires_grad=True), torch.ones(1, 101, dtype=torch.bool)
+    seen = states
+    for block in student.blocks:
+        seen = block(seen, mask)
+    seen[0, 50].sum().backward()
+    felt = torch.nonzero(states.grad[0].abs().sum(1)).flatten()
+    assert felt.min() == 50 - reach and felt.max() == 50 + reach
 
 
 def test_the_sum_of_layers_is_learned():

@@ -71,7 +71,9 @@ def build_encoder(settings: EncoderConfig, embedding_dim: int) -> Encoder:
     if settings.input == "text":
         return TextEncoder(embedding_dim, settings.width, settings.rnn_dim)
     if settings.front_end == "whisper":
-        return StateEncoder(embedding_dim, layers=5 if settings.layers == "all" else 1, width=8 * settings.width)
+        layers = 5 if settings.layers == "all" else 1
+        shape = {"width": 8 * settings.width, "convolutions": settings.convolutions, "growth": settings.growth}
+        return StateEncoder(embedding_dim, layers=layers, **shape)
     return SpeechEncoder(embedding_dim, settings.width, settings.rnn_dim, pooling=settings.pooling)
 
 
