@@ -72,8 +72,13 @@ def build_encoder(settings: EncoderConfig, embedding_dim: int) -> Encoder:
         return TextEncoder(embedding_dim, settings.width, settings.rnn_dim)
     if settings.front_end == "whisper":
         layers = 5 if settings.layers == "all" else 1
-        shape = {"width": 8 * settings.width, "convolutions": settings.convolutions, "growth": settings.growth}
-        return StateEncoder(embedding_dim, layers=layers, **shape)
+        return StateEncoder(
+            embedding_dim,
+            layers=layers,
+            width=8 * settings.width,
+            convolutions=settings.convolutions,
+            growth=settings.growth,
+        )
     return SpeechEncoder(embedding_dim, settings.width, settings.rnn_dim, pooling=settings.pooling)
 
 

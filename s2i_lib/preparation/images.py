@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from s2i_lib.config import Config
-from s2i_lib.datasets import DatasetError, RenderedSpec, SpokenImages, get_spec, photo_spec, rendered_spec
+from s2i_lib.datasets import DatasetError, RenderedSpec, get_spec, photo_spec, rendered_spec
 from s2i_lib.datasets.photos.left_out import without_left_out
 from s2i_lib.datasets.photos.parts import Photo, raw_folder
 from s2i_lib.datasets.photos.reading import read_pixels
@@ -160,17 +161,16 @@ def _draw_class(config: Config, job: tuple[int, list[tuple[str, dict[str, str]]]
     ]
 
 
-def redraw(config: Config, images: SpokenImages, rows: NDArray[np.int64]) -> torch.Tensor:
-    """Some training pictures of a rendered data set, each drawn ``gan.redrawn`` times more: of the same attributes, in another
-    pose and place. They are kept in ``redrawn/``, a file per class.
+def redraw(config: Config, records: Sequence[Record]) -> torch.Tensor:
+    """Training pictures of a rendered data set, class by class, each drawn ``gan.redrawn`` times more: of the same attributes,
+    in another pose and place. They are kept in ``redrawn/``, a file per class.
 
     Returns:
-        (redrawn, len(rows), 3, s, s) uint8, s the size of the generator.
+        (redrawn, len(records), 3, s, s) uint8, s the size of the generator.
     """
-    classes = [[record for record in images if record.label == label] for label in sorted({images[row].label for row in rows})]
+    classes = [list(group) for _, group in itertools.groupby(records, key=lambda record: record.label)]
     paths = parallel_map(partial(_redraw_class, config), classes, desc="drawing again", unit="class")
-    drawn = {record.name: again for group, path in zip(classes, paths) for record, again in zip(group, load_array(path))}
-    return torch.stack([torch.from_numpy(drawn[images[row].name]) for row in rows], dim=1)
+    return torch.from_numpy(np.concatenate([load_array(path) for path in paths])).transpose(0, 1)
 
 
 def _redraw_class(config: Config, records: list[Record]) -> Path:

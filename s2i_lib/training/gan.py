@@ -66,9 +66,10 @@ def load_gan_data(config: Config) -> GanData:
     encoders = [config.model_copy(update={"recipe": name}) for name in (recipe.encoder, *recipe.further_encoders)]
     embeddings = [caption_embeddings(load_array(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
     taught = np.flatnonzero(~set_aside(config, dataset))
-    images = load_images([dataset[row] for row in taught], config.gan.image_size)
+    records = [dataset[row] for row in taught]
+    images = load_images(records, config.gan.image_size)
     if config.gan.redrawn and config.spec.rendered:
-        images = torch.cat([images, *redraw(config, dataset, taught)])
+        images = torch.cat([images, *redraw(config, records)])
     return GanData(
         images,
         torch.from_numpy(positive_labels(config, dataset)[taught]),
