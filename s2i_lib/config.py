@@ -68,6 +68,11 @@ class Config(Section):
         return data.num_train_classes, data.taught_of(data.num_train_classes * data.images_per_train_class)
 
     @property
+    def times_redrawn(self) -> int:
+        """How often each training picture is drawn again: photographs never are."""
+        return self.gan.redrawn if self.spec.rendered else 0
+
+    @property
     def data_dir(self) -> Path:
         """Images, captions, speech, spectrograms and teacher features: shared by seeds and recipes."""
         return project_root() / "data" / f"{self.dataset}-{self.profile}"

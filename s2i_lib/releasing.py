@@ -234,7 +234,6 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
     """
     spec, machine, shifted = get_spec(encoder.dataset), hardware(), encoder.encoder.speech == "many_voices"
     classes, images = encoder.taught
-    times = generator.gan.redrawn if spec.rendered else 0
     if not spec.rendered:
         images = int((~set_aside(encoder, load_dataset(encoder.dataset, "train", encoder.data_dir))).sum())
     template = Path(__file__).with_name("model_card.md").read_text()
@@ -254,7 +253,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         epochs=encoder.encoder.epochs,
         steps=generator.gan.steps,
         batch=generator.gan.batch_size,
-        redrawn=f"; each training picture drawn {times} times more" if times else "",
+        redrawn=f"; each training picture drawn {generator.times_redrawn} times more" if generator.times_redrawn else "",
         encoder_time=_duration(encoder_path(encoder).with_suffix(".ckpt")),
         generator_time=_duration(generator.run_dir / "gan.ckpt"),
         machine=f"{machine['processor']}, {machine['cores']} cores, {machine['accelerator'] or 'no GPU'}",

@@ -175,7 +175,7 @@ def redraw(config: Config, records: Sequence[Record]) -> torch.Tensor:
 
 def _redraw_class(config: Config, records: list[Record]) -> Path:
     """(images, redrawn, 3, s, s) pictures of one class in a file."""
-    spec, data, count, size = rendered_spec(config.dataset), config.data, config.gan.redrawn, config.gan.image_size
+    spec, data, count, size = rendered_spec(config.dataset), config.data, config.times_redrawn, config.gan.image_size
     path = config.data_dir / "redrawn" / f"{records[0].label:03d}_{size}px_{count}.npy"
     if not path.exists():
         seeds = [[data.seed, record.label, record.row, 2, number] for record in records for number in range(count)]

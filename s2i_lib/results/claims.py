@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from s2i_lib import statistics
+from s2i_lib.datasets import get_spec
 from s2i_lib.files import repository, sha256
 from s2i_lib.results.records import Run
 from s2i_lib.results.tables import NETWORKS, of_any_network
@@ -31,6 +32,17 @@ def claims() -> pd.DataFrame:
     have one), substitute (what is measured in place of what the claim is about; empty where it is the thing itself) and a note.
     """
     return pd.read_csv(_claims_path(), keep_default_na=False)
+
+
+def is_about(claim: Any, dataset: str) -> bool:
+    """Does the paper say this of such data?
+
+    Args:
+        claim: a row of ``claims``; its `data` may be a data set, the paper's name of one, or ``both``: birds and flowers.
+        dataset: one of ours.
+    """
+    published = get_spec(dataset).published_as
+    return claim.data in (dataset, published) or (claim.data == "both" and published in ("CUB-200", "Oxford-102"))
 
 
 def _claims_path() -> Path:

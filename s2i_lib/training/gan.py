@@ -68,7 +68,7 @@ def load_gan_data(config: Config) -> GanData:
     taught = np.flatnonzero(~set_aside(config, dataset))
     records = [dataset[row] for row in taught]
     images = load_images(records, config.gan.image_size)
-    if config.gan.redrawn and config.spec.rendered:
+    if config.times_redrawn:
         images = torch.cat([images, *redraw(config, records)])
     return GanData(
         images,

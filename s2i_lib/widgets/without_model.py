@@ -16,7 +16,7 @@ from torchaudio import functional as AF
 
 from s2i_lib import acoustics, figures, losses, results
 from s2i_lib.audio import ENERGY_FLOOR, LOW_FREQUENCY, PRE_EMPHASIS, SAMPLE_RATE, set_level
-from s2i_lib.datasets import get_spec, rendered_spec
+from s2i_lib.datasets import rendered_spec
 from s2i_lib.widgets.panel import Panel, Shown, menu, slider, spoken, whole
 
 NO_NOISE = 30  # decibels at the right end of the slider, which stand for none
@@ -233,12 +233,6 @@ def logits_to_losses() -> Panel:
     return Panel(lambda **logits: Shown(draw_logits(**logits)), controls)
 
 
-def _is_about(claim: Any, dataset: str) -> bool:
-    """Does the paper say this of such data? ``both``: of birds and flowers."""
-    published = get_spec(dataset).published_as
-    return claim.data in (dataset, published) or (claim.data == "both" and published in ("CUB-200", "Oxford-102"))
-
-
 def measured_effects(records: pd.DataFrame) -> pd.DataFrame:
     """Every claim that has an interval in some records: claim, data, sense (``>`` or ``<``), value, low and high.
 
@@ -251,7 +245,7 @@ def measured_effects(records: pd.DataFrame) -> pd.DataFrame:
         {"claim": claim.claim, "data": data, "sense": str(claim.sense)[0], **results.effect(part, claim)}
         for claim in directed.itertuples()
         for data, part in records.groupby("dataset")
-        if _is_about(claim, str(data))
+        if results.is_about(claim, str(data))
     ]
     effects = pd.DataFrame(rows, columns=["claim", "data", "sense", "value", "low", "high", "seeds"])
     return effects.dropna(subset="low").drop_duplicates(["claim", "data"])
