@@ -76,19 +76,24 @@ def use_style() -> None:
     plt.rcParams.update(style)
 
 
-def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | None = None) -> Path:
+def save_figure(figure: Figure, config: Config, name: str, data: pd.DataFrame | None = None, generated: bool = False) -> Path:
     """Write the figure and, with `data`, the numbers in it as ``<name>.csv``; returns the path of the figure.
 
     A drawing is written as ``<name>.png`` and, but for profile ``smoke``, as ``<name>.pdf``. A figure with pictures in it is
     written as ``<name>.jpg`` with little loss: such figures take most of the space of a checkout. Scores never read these.
 
+    Photographs are not passed on: pictures of a photo data set stay with their run, where ``./run_all.sh --publish`` does not
+    look, unless all of them are `generated`.
+
     In a notebook of profile ``smoke``, whose pictures are noise, what a real run drew is shown first.
     """
-    folder = config.figures_dir
+    pictures = any(axis.images for axis in figure.axes)
+    may_show = generated or not pictures or config.spec.rendered
+    folder = config.figures_dir if may_show else config.seed_dir / "figures" / config.dataset
     if config.profile == "smoke":
         show_committed(config.dataset, name)
     folder.mkdir(parents=True, exist_ok=True)
-    if any(axis.images for axis in figure.axes):
+    if pictures:
         path = folder / f"{name}.jpg"
         figure.savefig(path, dpi=110, pil_kwargs={"quality": 88, "subsampling": 0, "optimize": True})
     else:

@@ -7,6 +7,7 @@ from conftest import tiny_config
 from PIL import Image
 
 from s2i_lib import figures
+from s2i_lib.config import load_config
 
 
 def test_a_drawing_is_saved_to_look_at_to_print_and_as_numbers(project):
@@ -23,6 +24,19 @@ def test_a_figure_with_pictures_is_saved_as_one_small_file(project):
     path = figures.save_figure(figures.image_grid(pictures, columns=2), tiny_config(), "grid")
     assert [file.name for file in path.parent.iterdir()] == ["grid.jpg"]
     assert Image.open(path).size[0] > 64
+
+
+def test_photographs_stay_with_their_run_and_what_is_drawn_of_them_does_not(project):
+    config = load_config("small", "cub", "whisper")
+    pictures = np.zeros((2, 8, 8, 3), np.uint8)
+    for name, generated, folder in (
+        ("photographs", False, config.seed_dir / "figures" / "cub"),
+        ("drawn", True, config.figures_dir),
+    ):
+        path = figures.save_figure(figures.image_grid(pictures, columns=2), config, name, generated=generated)
+        assert path == folder / f"{name}.jpg" and path.exists()
+    assert config.figures_dir != config.seed_dir / "figures" / "cub"
+    assert figures.save_figure(plt.figure(), config, "curve").parent == config.figures_dir
 
 
 def test_what_an_earlier_run_plotted_of_other_seeds_is_plotted_again(project):

@@ -144,3 +144,24 @@ def test_what_the_chosen_recipe_does_not_run_is_shown_of_the_usual_one(tmp_path)
     shutil.copytree(Path(__file__).parents[1] / "notebooks", tmp_path / "notebooks")
     found = publish.find_executed("26_hearing.ipynb", tmp_path, "small", "birds", 0, "recommended")
     assert found.parts[-3] == "whisper_many_voices", "the default of the chapter's parameter `recipe`"
+
+
+def test_chapters_that_were_executed_on_photographs_stay_as_they_are(tmp_path, capsys):
+    (tmp_path / "notebooks").mkdir()
+    places = {
+        "01_data": "data/cub-small",
+        "06_gan": "runs/cub-small-s0/recommended",
+        "09_flowers": "data/cub-small",
+        "28_photographs": "runs/cub-small-s0",  # shows none
+    }
+    for name, folder in places.items():
+        source = write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", "1 + 1")
+        executed = nbformat.read(source, as_version=4)
+        executed.cells[2].outputs = [new_output("stream", text="what was executed")]
+        (tmp_path / folder / "chapters").mkdir(parents=True, exist_ok=True)
+        nbformat.write(executed, tmp_path / folder / "chapters" / f"{name}.ipynb")
+    for dataset in ("birds", "cub"):
+        publish.publish(tmp_path, "small", dataset)
+        shown = [name for name in places if "executed" in (tmp_path / "notebooks" / f"{name}.ipynb").read_text()]
+        assert shown == ["28_photographs"]
+    assert "01_data.ipynb has not been run" in capsys.readouterr().out

@@ -61,6 +61,7 @@ class Chapter:
         trains: what others need from it that is found by recipe or data set instead of by name.
         encoders: those of its recipes whose encoders it trains, where it only reads the others; none: all.
         further_seeds: do the further seeds of Table IV count in it, or is it run for them?
+        shown_on: the data set whose execution is published, if there is one; empty: the one that is asked for.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Chapter:
     trains: Literal["", "encoder", "class classifier"] = ""
     encoders: tuple[str, ...] = ()
     further_seeds: bool = False
+    shown_on: str = ""
 
     @property
     def compares(self) -> bool:
@@ -113,9 +115,6 @@ LANGUAGES = _chosen("extension", lambda recipe: recipe.overrides["encoder"].get(
 STUDENTS = _chosen("method", lambda recipe: not (_reads_text(recipe) or _classifies(recipe) or recipe.encoder_from))
 HEARING = _chosen("extension", lambda recipe: not _reads_text(recipe) and recipe.name not in LANGUAGES)
 READING = _chosen("extension", _reads_text)
-FROZEN = tuple(
-    name for name in HEARING if RECIPES[name].overrides["encoder"].keys() & {"front_end", "speech", "layers"} == {"front_end"}
-)
 VARIANTS = _chosen("ablation", lambda recipe: not recipe.encoder_from)  # with an encoder of their own
 DATA = ("dataset", "data")
 STUDENT = (*DATA, "recipe", "seed", "precision", "teacher", "encoder")
@@ -206,7 +205,14 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter("26_hearing", "recipe", ("03_log_mel", "04_teacher", "25_many_voices"), STUDENT, HEARING, trains="encoder"),
     # about `recommended` alone, but two hours: with all methods, not in the hour for two
     Chapter("27_sharpness", "comparison", needs=("05_speech_encoder",), recipes=METHODS, applies=_only("birds")),
-    Chapter("28_photographs", "recipe", ("04_teacher", "26_hearing"), STUDENT, FROZEN, applies=new_classes),
+    Chapter(
+        "28_photographs",
+        "comparison",
+        needs=("04_teacher", "06_gan", "26_hearing"),
+        recipes=(*OURS, "whisper"),
+        applies=lambda spec: spec.name in RECIPES["whisper"].datasets,
+        shown_on="cub",
+    ),
     Chapter("29_crossed", "tables", ("07_scores", "14_ablation"), recipes=(*OURS, *CROSSED), applies=_only("birds")),
     Chapter("30_primer", "overview", sections=("dataset",), applies=_only("birds")),
     Chapter("31_after_2020", "overview", sections=("dataset",), applies=_only("birds")),

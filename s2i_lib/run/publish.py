@@ -1,7 +1,8 @@
 """``./run_all.sh --publish``: put what runs have made in place of what is committed. Nothing else changes a tracked file.
 
 Records, manifests, tables and figures are copied from ``runs/``; the outputs of executed chapters go into ``notebooks/``, whose
-code, text and default parameters stay as they are; the README's tables are made again from the records.
+code, text and default parameters stay as they are; the README's tables are made again from the records. Photographs are not
+passed on: chapters that were executed on them stay as they are, but for those that show none (``Chapter.shown_on``).
 """
 
 import base64
@@ -15,8 +16,10 @@ from typing import Any
 import nbformat
 from PIL import Image
 
+from s2i_lib.datasets import DATASETS, get_spec
 from s2i_lib.files import save_text
 from s2i_lib.recipes import RECIPES
+from s2i_lib.run.chapters import CHAPTERS
 from s2i_lib.run.execute import declared_parameters, is_exercise
 from s2i_lib.run.options import PROFILES
 
@@ -105,14 +108,19 @@ def find_executed(name: str, root: Path, profile: str, dataset: str, seed: int, 
     folders += [run / declared["recipe"]["default"].strip("\"'")] if "recipe" in declared else []
     folders += [run, root / "runs" / f"tables-{profile}"]
     folders += [*sorted(run.glob("*/")), *sorted((root / "data").glob(f"*-{profile}"))]
-    return next((folder / "chapters" / name for folder in folders if (folder / "chapters" / name).exists()), None)
+    shows_photographs = [root / "data" / f"{each}-{profile}" for each in DATASETS if not get_spec(each).rendered]
+    paths = [folder / "chapters" / name for folder in folders if folder not in shows_photographs]
+    return next((path for path in paths if path.exists()), None)
 
 
 def _merged_notebooks(root: Path, profile: str, dataset: str, seed: int, recipe: str) -> Iterator[tuple[Path, Notebook]]:
     """Every chapter that has been run, with the outputs of its execution."""
     origin = {"profile": profile, "seed": seed, "recipe": recipe, "commit": _commit(root)}
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        executed = find_executed(path.name, root, profile, dataset, seed, recipe)
+        names = [chapter.shown_on] if (chapter := CHAPTERS.get(path.stem)) and chapter.shown_on else []
+        names += [dataset] if get_spec(dataset).rendered else []
+        found = (find_executed(path.name, root, profile, name, seed, recipe) for name in names)
+        executed = next((each for each in found if each), None)
         if executed is None:
             print(f"{path.name} has not been run and stays as it is")
             continue
