@@ -22,6 +22,7 @@ Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(strict=True, gt=0, le=1)]  # of learning
 Decay = Annotated[float, Field(strict=True, ge=0, lt=1)]  # per step
 Share = Annotated[float, Field(strict=True, ge=0, le=0.5)]
+Degree = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class Section(BaseModel):
@@ -110,9 +111,10 @@ class EncoderConfig(Section):
     makes one vector of the states of all time steps, see ``models.speech_encoder``. `ema_decay` is the decay per step of an
     exponential moving average of the weights: the learning rate then stays constant and the average is kept; 0 keeps the
     last weights of a rate that falls to zero. `target_dim` is the number of discriminant directions of the teacher's
-    features that the student is taught, None for all features; it is the dimension D of the embedding. `masking` silences
-    short stretches of what is learned from, of sentences as of sound; `clipping` is the largest norm of a gradient, 0 for
-    any; `normalise` gives all embeddings one length before a generator sees them. The paper mentions none of the three.
+    features that the student is taught, None for all features; it is the dimension D of the embedding. With `target_whitening`
+    1 all of them count alike, with 0 each as much as class means differ in it. `masking` silences short stretches of what is
+    learned from, of sentences as of sound; `clipping` is the largest norm of a gradient, 0 for any; `normalise` gives all
+    embeddings one length before a generator sees them. The paper mentions none of the three.
     """
 
     input: Literal["speech", "text"] = "speech"
@@ -124,6 +126,7 @@ class EncoderConfig(Section):
     growth: Count = 1
     speech: Literal["recorded", "many_voices", "several_voices", "invented"] = "recorded"
     target_dim: Count | None = 128
+    target_whitening: Degree = 1.0
     width: Count = 32
     rnn_dim: Count | None = 512
     pooling: Literal["mean", "all_steps", "last"] = "mean"
@@ -239,6 +242,7 @@ NEWER = {
         "whisper_weights",
         "convolutions",
         "growth",
+        "target_whitening",
         "masking",
         "clipping",
         "normalise",

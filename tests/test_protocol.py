@@ -20,6 +20,7 @@ UNUSED = {
     "encoder.whisper_weights",
     "encoder.convolutions",
     "encoder.growth",
+    "encoder.target_whitening",
     "classifier.images",
     "classifier.width",
     "gan.consistency_weight",

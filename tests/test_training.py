@@ -586,6 +586,20 @@ def test_class_means_of_discriminant_targets_are_white():
         TargetSpace(6, 3).fit(features[:150, None], labels[:150])
 
 
+def test_without_whitening_the_class_means_keep_their_variance_along_discriminant_directions():
+    torch.manual_seed(0)
+    labels = np.repeat(np.arange(12), 50)
+    features = torch.randn(12, 6)[labels] * torch.tensor([3.0, 2.0, 1.0, 0.5, 0.2, 0.1]) + 0.1 * torch.randn(600, 6)
+    variances = {}
+    for whitening in (0.0, 0.5, 1.0):
+        targets = TargetSpace(6, 3, whitening).fit(features[:, None], labels)(features)
+        means = torch.stack([targets[labels == label].mean(0) for label in range(12)])
+        variances[whitening] = torch.cov(means.T).diagonal()
+    assert variances[0.0].diff().max() < -0.01  # the first direction tells most
+    torch.testing.assert_close(variances[0.5], variances[0.0].sqrt(), rtol=1e-3, atol=0)
+    torch.testing.assert_close(variances[1.0], torch.ones(3), rtol=1e-3, atol=0)
+
+
 def test_discriminant_targets_ignore_what_varies_within_a_class():
     torch.manual_seed(0)
     labels = np.repeat(np.arange(20), 30)

@@ -19,16 +19,18 @@ class TargetSpace(nn.Module):
     Raw pooled features are positive, of very different size and strongly correlated, so that a few directions decide every
     distance, and most of what they show (pose, light, background) no sentence tells. With `target_dim` the map is a linear
     discriminant analysis: what varies within the training classes is whitened away, then the directions in which the class
-    means differ most are kept, each with deviation 1 over the class means. Without it every coordinate is standardised.
+    means differ most are kept, by default each with deviation 1 over the class means. Without it every coordinate is standardised.
 
     Args:
         teacher_dim: dimension of the teacher's features.
         target_dim: number of discriminant directions, below the number of training classes, or None.
+        whitening: 1 for class means of the same variance along all directions, 0 for the variance that they have where
+            pictures of one class have variance 1; in between, a power of it.
     """
 
-    def __init__(self, teacher_dim: int, target_dim: int | None = None):
+    def __init__(self, teacher_dim: int, target_dim: int | None = None, whitening: float = 1.0):
         super().__init__()
-        self.target_dim = target_dim
+        self.target_dim, self.whitening = target_dim, whitening
         self.register_buffer("mean", torch.zeros(teacher_dim))
         self.register_buffer("map", torch.zeros(teacher_dim, target_dim or teacher_dim))
 
@@ -55,7 +57,7 @@ class TargetSpace(nn.Module):
         whiten = vectors / values.sqrt()
         values, vectors = torch.linalg.eigh(torch.cov((means @ whiten).T))
         values, vectors = values[-self.target_dim :].flip(0).clamp_min(1e-9), vectors[:, -self.target_dim :].flip(1)
-        self.map = (whiten @ (vectors / values.sqrt())).float() / std[:, None]
+        self.map = (whiten @ (vectors / values.sqrt() ** self.whitening)).float() / std[:, None]
         return self
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -90,7 +92,7 @@ class SpeechModel(nn.Module):
         self.config = config.encoder
         settings = config.encoder
         self.encoder = build_encoder(settings, settings.target_dim or teacher_dim)
-        self.targets = TargetSpace(teacher_dim, settings.target_dim)
+        self.targets = TargetSpace(teacher_dim, settings.target_dim, settings.target_whitening)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(0.07))))
         if settings.loss == "classifier":
             self.head = nn.Linear(self.encoder.embedding_dim, config.data.num_train_classes)
