@@ -19,7 +19,8 @@ class TargetSpace(nn.Module):
     Raw pooled features are positive, of very different size and strongly correlated, so that a few directions decide every
     distance, and most of what they show (pose, light, background) no sentence tells. With `target_dim` the map is a linear
     discriminant analysis: what varies within the training classes is whitened away, then the directions in which the class
-    means differ most are kept, by default each with deviation 1 over the class means. Without it every coordinate is standardised.
+    means differ most are kept, by default each with deviation 1 over the class means. Without it every coordinate is
+    standardised.
 
     Args:
         teacher_dim: dimension of the teacher's features.
