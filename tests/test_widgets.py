@@ -272,7 +272,7 @@ def test_a_recording_is_drawn_as_the_library_draws_it(released, recording, tmp_p
     colour, pictures = seen["crown"]
     assert colour == "red" and pictures > with_model.PICTURES / 2, "the model and the classifier that come along agree"
     assert seen["wing"][0] == "black"
-    assert "crown red (8)" in words_of(figure)
+    assert f"crown red ({pictures})" in words_of(figure)
 
 
 def test_whoever_speaks_is_heard_and_drawn(released, recording):
