@@ -19,12 +19,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
+from PIL import ImageFile
 
 from s2i_lib.audio import HOP, SAMPLE_RATE
 from s2i_lib.config import Config
 from s2i_lib.features import to_pixels
 from s2i_lib.files import repository
 from s2i_lib.recipes import RECIPES
+
+# Pillow sets aside a byte a pixel for a JPEG, and pictures of noise need more.
+ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2**23)
 
 RECIPE_COLOURS = {**{name: recipe.colour for name, recipe in RECIPES.items()}, "two-stage": "#b03a48"}
 INK, GREY = "#26323a", "#8a949b"
