@@ -269,9 +269,16 @@ def classifier_scores(generated: metrics.FeatureSample, real: metrics.FeatureSam
 
 def colours_correct(dataset: str, answers: dict[str, NDArray[np.str_]], mentioned: list[dict[str, str]]) -> Floats:
     """(n,) share of the mentioned colours that a classifier's answers to n pictures confirm; NaN where none is mentioned."""
-    colours, shares = get_spec(dataset).colour_attributes, np.full(len(mentioned), np.nan)
+    return mentions_correct(get_spec(dataset).colour_attributes, answers, mentioned)
+
+
+def mentions_correct(names: Iterable[str], answers: dict[str, NDArray[np.str_]], mentioned: list[dict[str, str]]) -> Floats:
+    """(n,) share of what is mentioned about the attributes `names` that a classifier's answers to n pictures confirm; NaN where
+    nothing is.
+    """
+    names, shares = list(names), np.full(len(mentioned), np.nan)
     for row, said in enumerate(mentioned):
-        hits = [answers[name][row] == said[name] for name in colours if name in said]
+        hits = [answers[name][row] == said[name] for name in names if name in said]
         if hits:
             shares[row] = np.mean(hits)
     return shares
