@@ -5,6 +5,8 @@ light and surroundings, in the manner of a field guide; ``describe`` says a sent
 disjoint, as in zero-shot text-to-image work: ``class_table`` gives the test classes combinations that no training class has.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,15 @@ from s2i_lib.datasets.rendered.bird_captions import COLOUR_ATTRIBUTES, compose_c
 from s2i_lib.datasets.rendered.bird_drawing import BirdDrawing
 from s2i_lib.datasets.rendered.bird_perches import PERCH_SHARES, PERCHES
 from s2i_lib.datasets.rendered.canvas import Canvas, finished
-from s2i_lib.datasets.rendered.class_tables import BalancedTable, Codes, Rows, check_attributes, check_drawing, has_value
+from s2i_lib.datasets.rendered.class_tables import (
+    BalancedTable,
+    Codes,
+    LargerTable,
+    Rows,
+    check_attributes,
+    check_drawing,
+    has_value,
+)
 from s2i_lib.datasets.rendered.colours import PALETTE
 from s2i_lib.datasets.rendered.foreground import draw_foreground
 from s2i_lib.datasets.spec import RenderedSpec
@@ -102,4 +112,20 @@ SPEC = RenderedSpec(
     draw=draw,
     describe=describe,
     class_table=class_table,
+)
+
+# Birds of ten times as many training classes, a few pictures of each: what the released models learn from. Test classes are those
+# of `birds`.
+MORE = replace(
+    SPEC,
+    name="more_birds",
+    title="more_birds",
+    num_classes=1550,
+    num_train_classes=1500,
+    published_as="",
+    class_table=LargerTable(class_table, num_classes=1550, num_train=1500),
+    profiles={
+        "small": {"data": {"images_per_train_class": 3, "renditions": 1}},
+        "large": {"data": {"images_per_train_class": 6}},
+    },
 )

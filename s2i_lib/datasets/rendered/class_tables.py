@@ -63,8 +63,32 @@ class BalancedTable:
         for _ in range(_TABLES):
             codes = np.concatenate([_balanced_codes(self.attributes, len(block), rng) for block in blocks])
             if _repair(codes, blocks, self._faulty, rng):
-                return [{name: values[code] for (name, values), code in zip(self.attributes.items(), row)} for row in codes]
-        raise ValueError(f"found no {num_classes} classes that differ in {MIN_DISTANCE} attributes: ask for fewer classes")
+                return [self._decoded(row) for row in codes]
+        raise _found_none(num_classes)
+
+    def further(self, known: list[dict[str, str]], count: int, seed: int = 0) -> list[dict[str, str]]:
+        """`count` more classes that differ from each other and from those of a table in at least three attributes. Every value
+        is nearly as frequent among them as any other.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        rng, chosen = np.random.default_rng([seed, len(known)]), self._encoded(known)
+        for _ in range(_TABLES):
+            codes = _balanced_codes(self.attributes, count, rng)
+            possible = np.ones(count, dtype=bool) if self.impossible is None else ~self.impossible(codes)
+            for row in codes[possible]:
+                if len(chosen) < len(known) + count and (chosen != row).sum(1).min() >= MIN_DISTANCE:
+                    chosen = np.concatenate([chosen, row[None]])
+        if len(chosen) < len(known) + count:
+            raise _found_none(count)
+        return [self._decoded(row) for row in chosen[len(known) :]]
+
+    def _decoded(self, codes: Codes) -> dict[str, str]:
+        return {name: values[code] for (name, values), code in zip(self.attributes.items(), codes)}
+
+    def _encoded(self, table: list[dict[str, str]]) -> Codes:
+        return np.array([[values.index(row[name]) for name, values in self.attributes.items()] for row in table])
 
     def _faulty(self, codes: Codes) -> NDArray[np.intp]:
         """Labels of the classes that must be changed."""
@@ -72,6 +96,36 @@ class BalancedTable:
         np.fill_diagonal(distance, len(self.attributes))
         faulty = distance.min(1) < MIN_DISTANCE
         return np.flatnonzero(faulty if self.impossible is None else faulty | self.impossible(codes))
+
+
+@dataclass(frozen=True)
+class LargerTable:
+    """The classes of another table, and further ones for training: it is tested on the classes of that one.
+
+    Attributes:
+        base: the other table.
+        num_classes, num_train: as of ``BalancedTable``.
+    """
+
+    base: BalancedTable
+    num_classes: int
+    num_train: int
+
+    def __call__(self, num_classes: int | None = None, num_train: int | None = None, seed: int = 0) -> list[dict[str, str]]:
+        """See ``BalancedTable``. If no more training classes are asked for than the other table has, these are its own.
+
+        Raises:
+            ValueError: as ``BalancedTable`` does.
+        """
+        num_classes = self.num_classes if num_classes is None else num_classes
+        num_train = self.num_train if num_train is None else num_train
+        first = min(num_train, self.base.num_train)
+        known = self.base(first + num_classes - num_train, first, seed)
+        return known[:first] + self.base.further(known, num_train - first, seed) + known[first:]
+
+
+def _found_none(count: int) -> ValueError:
+    return ValueError(f"found no {count} classes that differ in {MIN_DISTANCE} attributes: ask for fewer classes")
 
 
 def _balanced_codes(attributes: Attributes, count: int, rng: np.random.Generator) -> Codes:
