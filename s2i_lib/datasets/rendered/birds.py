@@ -128,4 +128,5 @@ MORE = replace(
         "small": {"data": {"images_per_train_class": 3, "renditions": 1}},
         "large": {"data": {"images_per_train_class": 6}},
     },
+    recipes={"whisper_many_voices": {"encoder": {"epochs": 20}}},  # every caption is spoken once
 )
