@@ -34,9 +34,9 @@ from s2i_lib.models.checkpoint import (
 from s2i_lib.novelty import REFERENCE_FILE
 from s2i_lib.preparation.features import recorded_inputs
 from s2i_lib.preparation.speech import write_voice
-from s2i_lib.released import CARD_FILE, CHECKSUMS_FILE, models_folder
+from s2i_lib.released import CARD_FILE, CHECKSUMS_FILE, models_folder, read_json
 from s2i_lib.results import class_metric
-from s2i_lib.results.records import Run, hardware, save_run
+from s2i_lib.results.records import Run, machine_in_words, save_run
 from s2i_lib.speech import TEST_VOICES, TRAINING_VOICES
 
 LARGEST, LARGEST_OF_ALL = 10 * 2**20, 40 * 2**20  # bytes, of a file and of all together
@@ -232,7 +232,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         scores: records of ``measure``.
         shared: the release that holds the generator, if it is another one.
     """
-    spec, machine, shifted = get_spec(encoder.dataset), hardware(), encoder.encoder.speech == "many_voices"
+    spec, shifted = get_spec(encoder.dataset), encoder.encoder.speech == "many_voices"
     classes, images = encoder.taught
     if not spec.rendered:
         images = int((~set_aside(encoder, load_dataset(encoder.dataset, "train", encoder.data_dir))).sum())
@@ -254,9 +254,8 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         steps=generator.gan.steps,
         batch=generator.gan.batch_size,
         redrawn=f"; each training picture drawn {generator.times_redrawn} times more" if generator.times_redrawn else "",
-        encoder_time=_duration(encoder_path(encoder).with_suffix(".ckpt")),
-        generator_time=_duration(generator.run_dir / "gan.ckpt"),
-        machine=f"{machine['processor']}, {machine['cores']} cores, {machine['accelerator'] or 'no GPU'}",
+        encoder_trained=_encoder_trained(encoder),
+        generator_trained=_generator_trained(generator),
         profile=encoder.profile,
         seed=encoder.seed,
         recipes=",".join(dict.fromkeys([encoder.recipe, generator.recipe])),
@@ -269,13 +268,23 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
     )
 
 
-def _duration(checkpoint: Path) -> str:
-    """How long a training took, by its own history."""
+def _encoder_trained(config: Config) -> str:
+    """How long the training of an encoder took, by its own history, and where: on this machine."""
+    checkpoint = encoder_path(config).with_suffix(".ckpt")
     if not checkpoint.exists():
         return "unknown"
-    history = pd.DataFrame(torch.load(checkpoint, map_location="cpu", weights_only=True)["history"])
-    seconds = history.seconds.sum() if "epoch" in history else history.seconds.iloc[-1]
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+    history = torch.load(checkpoint, map_location="cpu", weights_only=True)["history"]
+    return _in_words(sum(row["seconds"] for row in history) / 60, machine_in_words())
+
+
+def _generator_trained(config: Config) -> str:
+    """How long the training of a generator took, and where: runs older than this note do not say it."""
+    trained = read_json(config.run_dir / DESCRIPTION_FILE).get("trained")
+    return _in_words(trained["minutes"], trained["machine"]) if trained else "unknown"
+
+
+def _in_words(minutes: float, machine: str) -> str:
+    return (f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours") + f" on {machine}"
 
 
 def _score_rows(dataset: str, scores: pd.DataFrame) -> str:

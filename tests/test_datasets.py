@@ -61,6 +61,24 @@ def test_the_values_of_an_attribute_are_about_equally_frequent(spec):
             assert max(counts) - min(counts) <= 1
 
 
+def test_more_birds_are_tested_on_the_classes_of_birds():
+    more = RENDERED["more_birds"]
+    table, taught = more.class_table(), birds.num_train_classes
+    assert len(table) == more.num_classes and more.draw is birds.draw
+    assert table[more.num_train_classes :] == TABLES[birds][taught:], "other test classes"
+    assert table[:taught] == TABLES[birds][:taught]
+    rows = np.array([list(row.values()) for row in table])
+    assert min((rows[:number] != row).sum(1).min() for number, row in enumerate(rows) if number) >= 3
+    for name, values in more.attributes.items():
+        if name in ("wing", "wing_bars"):  # white bars on white wings are left out
+            continue
+        shares = [np.mean([row[name] == value for row in table[taught : more.num_train_classes]]) for value in values]
+        assert max(shares) - min(shares) < 0.02, name
+    assert more.class_table(20, 15) == birds.class_table(20, 15), "no further ones are asked for"
+    with pytest.raises(ValueError, match="ask for fewer"):
+        BalancedTable(FISH, 12, 10).further(BalancedTable(FISH, 12, 10)(), 60)
+
+
 def test_no_white_wing_has_white_bars():
     assert [row for row in TABLES[birds] if row["wing"] == "white" and row["wing_bars"] == "white"] == []
 

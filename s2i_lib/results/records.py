@@ -155,6 +155,12 @@ def hardware() -> dict[str, Any]:
     }
 
 
+def machine_in_words() -> str:
+    """This machine in a few words, for the card of a model."""
+    machine = hardware()
+    return f"{machine['processor']}, {machine['cores']} cores, {machine['accelerator'] or 'no GPU'}"
+
+
 @lru_cache
 def _processor() -> str:
     import cpuinfo  # imported here: asking the processor takes a second

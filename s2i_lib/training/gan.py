@@ -28,6 +28,7 @@ from s2i_lib.models.teacher import load_teacher
 from s2i_lib.preparation.images import redraw
 from s2i_lib.progress import bar
 from s2i_lib.recipes import RECIPES
+from s2i_lib.results.records import machine_in_words
 from s2i_lib.training import distributed
 from s2i_lib.training.common import STUDENT_SECTIONS, Checkpoint, adam, augment, averaged, seed_step
 from s2i_lib.training.consistency import SIZE, TeacherConsistency
@@ -174,7 +175,8 @@ def train_gan(config: Config) -> pd.DataFrame:
             shown.update()
     if distributed.rank() == 0:
         save_weights(average.module, generator_path(config))
-        save_text(config.run_dir / DESCRIPTION_FILE, json.dumps({"config": config.model_dump()}, indent=1))
+        trained = {"minutes": round(checkpoint.history[-1]["seconds"] / 60, 1), "machine": machine_in_words()}
+        save_text(config.run_dir / DESCRIPTION_FILE, json.dumps({"config": config.model_dump(), "trained": trained}, indent=1))
     return pd.DataFrame(checkpoint.history)
 
 

@@ -7,4 +7,4 @@ in ``canvas`` (pixels and shading), ``shapes``, ``colours``, ``backgrounds``, ``
 from s2i_lib.datasets.rendered import birds, flowers, rooms
 from s2i_lib.datasets.spec import RenderedSpec
 
-RENDERED: dict[str, RenderedSpec] = {spec.name: spec for spec in (birds.SPEC, birds.MORE, flowers.SPEC, rooms.SPEC)}
+RENDERED: dict[str, RenderedSpec] = {spec.name: spec for spec in (birds.SPEC, flowers.SPEC, rooms.SPEC, birds.MORE)}

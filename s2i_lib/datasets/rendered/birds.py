@@ -114,8 +114,8 @@ SPEC = RenderedSpec(
     class_table=class_table,
 )
 
-# Birds of ten times as many training classes, a few pictures of each: what the released models learn from. Test classes are those
-# of `birds`.
+# Birds of ten times as many training classes, a few pictures of each: what the released models learn from. The test classes are
+# those of `birds`.
 MORE = replace(
     SPEC,
     name="more_birds",

@@ -68,7 +68,7 @@ class BalancedTable:
 
     def further(self, known: list[dict[str, str]], count: int, seed: int = 0) -> list[dict[str, str]]:
         """`count` more classes that differ from each other and from those of a table in at least three attributes. Every value
-        is nearly as frequent among them as any other.
+        is about as frequent among them as any other, but for those of combinations that cannot be shown.
 
         Raises:
             ValueError: there are not so many.
