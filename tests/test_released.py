@@ -14,7 +14,7 @@ from s2i_lib import gallery, released, releasing
 from s2i_lib.__main__ import main
 from s2i_lib.datasets import load_dataset
 from s2i_lib.inference import SpeechToImage, default_folder
-from s2i_lib.models.checkpoint import CLASSIFIER_FILE, classifier_path, save_weights
+from s2i_lib.models.checkpoint import CLASSIFIER_FILE, DESCRIPTION_FILE, classifier_path, save_weights
 from s2i_lib.models.classifiers import build_classifier
 from s2i_lib.preparation.images import attributes_of_test_images
 from s2i_lib.released import list_releases, release_folder
@@ -104,6 +104,7 @@ def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finis
     assert "| Fréchet distance, classifier features | 4.500 |  | 1,000 |" in card
     assert "| class from one sentence | 0.800 ± 0.020 |  | 2,000 |" in card
     assert "| class from one sentence, 8 voices that no training hears | 0.600 ± 0.098 |  | 320 |" in card
+    assert "| encoder trained for | unknown |" in card and "| generator trained for | unknown |" in card
     assert "something_else" not in card and "{" not in card and "breast pattern" not in card.split("## Limits")[0]
     assert "without text" in card and "Whisper" not in card, "it hears log-mel spectrograms"
     words = next(line for line in card.splitlines() if "--release" in line).split()
@@ -113,6 +114,10 @@ def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finis
     again = finished.model_copy(update={"gan": finished.gan.model_copy(update={"redrawn": 3})})
     assert "each training picture drawn 3 times more |" in releasing.model_card("birds", finished, again, SCORES)
     assert "times more" not in card
+    described = json.loads((finished.run_dir / DESCRIPTION_FILE).read_text())
+    described["trained"] = {"minutes": 150.2, "machine": "a big machine"}
+    (finished.run_dir / DESCRIPTION_FILE).write_text(json.dumps(described))
+    assert "| 2.5 hours on a big machine |" in releasing.model_card("birds", finished, finished, SCORES)
 
 
 def test_releases_with_one_generator_keep_it_once(models, finished):
