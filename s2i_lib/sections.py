@@ -153,6 +153,8 @@ class GanConfig(Section):
     `mismatched` is how many wrong sentences every real picture of a StackGAN is shown with in a step (Eq. 13).
     `redrawn` is how often every training picture of a rendered data set is drawn again, of the same attributes in another pose
     and place, so that a discriminator that trains for long finds little to learn by heart; photographs stay as they are.
+    With `diff_augment` a discriminator sees every picture shifted and partly blank (``training.gan_steps.shifted_and_cut``), so
+    that a few thousand photographs are not soon known by heart.
     `compile` fuses the layers of a StackGAN-v2 by ``torch.compile``: a minute at the start, which pays on a GPU.
     Of the modulated generator's loss, `consistency_weight` is that of the frozen teacher (``training.consistency``) and
     `patch_weight` that of the discriminator's opinion about patches.
@@ -180,6 +182,7 @@ class GanConfig(Section):
     patch_weight: Amount = 0.0
     mismatched: Count = 3
     redrawn: Times = 0
+    diff_augment: bool = False
     compile: bool = False
 
     @model_validator(mode="after")
@@ -249,5 +252,5 @@ NEWER = {
         "text",
         "one_caption",
     ),
-    "gan": ("consistency_weight", "patch_weight", "mismatched", "redrawn"),
+    "gan": ("consistency_weight", "patch_weight", "mismatched", "redrawn", "diff_augment"),
 }

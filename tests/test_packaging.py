@@ -256,7 +256,7 @@ def test_a_wrong_option_is_one_sentence_and_exit_code_2(arguments, named):
 
 def test_options_have_the_defaults_that_suit_the_profile():
     assert parse([]) == Options(more_seeds=(1, 2))
-    assert parse([]).recipes == tuple(name for name in RECIPES if name != "recommended_long")
+    assert parse([]).recipes == tuple(name for name, recipe in RECIPES.items() if recipe.kind != "release")
     assert parse(["--profile", "smoke"]).more_seeds == () and parse(["--more-seeds", ""]).more_seeds == ()
     given = parse(["--profile=large", "--dataset=birds,rooms", "--seeds=0,3", "--more-seeds=4", "--recipes=paper", "--cores=2"])
     assert given == Options("large", ("birds", "rooms"), (0, 3), (4,), ("paper",), "2")

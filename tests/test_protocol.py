@@ -15,6 +15,7 @@ UNUSED = {
     "data.images_for_classifier",
     "data.renditions",
     "data.seed",
+    "gan.diff_augment",
     "encoder.layers",
     "encoder.text",
     "encoder.whisper_weights",

@@ -14,7 +14,7 @@ from s2i_lib.models.teacher import load_teacher
 from s2i_lib.training.common import adam
 from s2i_lib.training.consistency import SIZE, TeacherConsistency, mixed_sentences, random_part
 from s2i_lib.training.gan import compile_networks
-from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, stackgan_step
+from s2i_lib.training.gan_steps import GAN_STEPS, Batch, Networks, _apply, shifted_and_cut, stackgan_step
 
 LABELS = torch.tensor([0, 1, 1, 2, 3, 3])
 
@@ -263,6 +263,36 @@ def test_patches_have_a_say_where_they_have_a_weight():
         assert all(torch.equal(a, b) for a, b in zip(patch, network.patch.parameters())) == (not weight)
         weights.append([parameter.detach().clone() for parameter in networks.generator.parameters()])
     assert any(not torch.equal(a, b) for a, b in zip(*weights))
+
+
+def test_pictures_are_shifted_by_an_eighth_at_most_and_a_quarter_of_them_is_blank():
+    side = 32
+    places = torch.stack(torch.meshgrid(*[torch.arange(1.0, side + 1)] * 2, indexing="ij"))  # row and column of every pixel
+    images = torch.cat([places, torch.ones(1, side, side)]).expand(64, 3, side, side)
+    torch.manual_seed(3)
+    seen = shifted_and_cut(images)
+    for image in seen:
+        kept = image[2] == 1
+        blank = side * side - int(kept.sum())
+        assert (side // 4) ** 2 <= blank <= (side // 2) ** 2 and not image[:, ~kept].any()
+        inner = kept.clone()
+        inner[:4] = inner[-4:] = inner[:, :4] = inner[:, -4:] = False  # beside these, the picture is reflected
+        shifts = (image[:2] - places)[:, inner].unique(dim=1)
+        assert shifts.shape == (2, 1) and shifts.abs().max() <= side // 8, "one shift a picture"
+    assert len({tuple(image[:2].flatten().tolist()) for image in seen}) > 32, "not all alike"
+
+
+def test_a_discriminator_sees_augmented_pictures_where_asked(monkeypatch):
+    from s2i_lib.training import gan_steps
+
+    seen = []
+    monkeypatch.setattr(gan_steps, "shifted_and_cut", lambda images: seen.append(len(images)) or images)
+    for asked in (False, True):
+        networks = untrained("recommended", consistency_weight=0.0, penalty_every=1, diff_augment=asked)
+        batch = random_batch(networks.settings)
+        GAN_STEPS["modulated"](networks, batch, 0)
+        size = len(batch.images)
+        assert seen == ([2 * size, size, size] if asked else []), "real and generated, the penalty's, the generator's"
 
 
 def test_the_discriminator_is_not_taught_with_mixed_sentences(consistency):

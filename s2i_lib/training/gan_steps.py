@@ -65,6 +65,21 @@ def image_pyramid(images: torch.Tensor, scales: int) -> list[torch.Tensor]:
     return [F.avg_pool2d(images, 2**level) if level else images for level in reversed(range(scales))]
 
 
+def shifted_and_cut(images: torch.Tensor) -> torch.Tensor:
+    """(B, 3, s, s) images, each shifted by up to an eighth of the side, and a square of half the side blanked at a random place.
+
+    Differentiable augmentation (Zhao et al., 2020) without its colours, since sentences are about these: what a discriminator
+    sees of real pictures and of generated ones alike.
+    """
+    device, side, most = images.device, images.shape[-1], images.shape[-1] // 8
+    places, batch = torch.arange(side, device=device), torch.arange(len(images), device=device)[:, None, None]
+    down, right = (torch.randint(2 * most + 1, (len(images), 1), device=device) + places for _ in range(2))
+    padded = F.pad(images, (most,) * 4, mode="reflect").permute(0, 2, 3, 1)
+    shifted = padded[batch, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)
+    rows, columns = ((places - torch.randint(side, (len(images), 1), device=device)).abs() < side // 4 for _ in range(2))
+    return shifted * ~(rows[:, :, None] & columns[:, None, :])[:, None]
+
+
 def _apply(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     """One update. Only the gradients that it uses are computed: the generator's loss passes through the discriminators."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -171,7 +186,7 @@ def modulated_step(networks: Networks, batch: Batch, step: int) -> Losses:
     drawn, taught = (batch, len(batch.images)) if consistency is None else _with_mixed_sentences(batch)
     fake = generator(drawn.noise(settings.noise_dim), drawn.embedding)[0]
     values = _update_modulated_discriminator(networks, batch, fake[:taught].detach(), drawn.embedding[:taught], step)
-    features, patches = discriminator.features_and_patches(fake)
+    features, patches = discriminator.features_and_patches(_shown(fake, settings))
     generator_loss = losses.hinge_generator_loss(*discriminator.conditional_logits(features, drawn.embedding))
     generator_contrast = _matching_loss(discriminator, features, drawn.embedding, drawn.labels)
     total = generator_loss + settings.matching_weight * generator_contrast
@@ -193,13 +208,18 @@ def _with_mixed_sentences(batch: Batch) -> tuple[Batch, int]:
     return Batch(batch.images, embedding, labels), taught
 
 
+def _shown(images: torch.Tensor, settings: GanConfig) -> torch.Tensor:
+    """What a discriminator sees of (B, 3, s, s) images."""
+    return shifted_and_cut(images) if settings.diff_augment else images
+
+
 def _update_modulated_discriminator(
     networks: Networks, batch: Batch, fake: torch.Tensor, told: torch.Tensor, step: int
 ) -> Losses:
     """One update with all real pictures and with generated ones and the sentences that these were told."""
     settings, discriminator = networks.settings, cast(ProjectionDiscriminator, networks.discriminators[0])
     images, embedding, labels = batch.images, batch.embedding, batch.labels
-    features, patches = discriminator.features_and_patches(torch.cat([images, fake]))
+    features, patches = discriminator.features_and_patches(_shown(torch.cat([images, fake]), settings))
     (real_features, fake_features), (real_patches, fake_patches) = (
         part.split([len(images), len(fake)]) for part in (features, patches)
     )
@@ -212,7 +232,7 @@ def _update_modulated_discriminator(
         values["patches"] = losses.hinge_discriminator_loss(real_patches, fake_patches)
         total = total + settings.patch_weight * values["patches"]
     if (step + 1) % settings.penalty_every == 0:
-        values["penalty"] = losses.r1_penalty(discriminator, images, embedding)
+        values["penalty"] = losses.r1_penalty(discriminator, _shown(images, settings), embedding)
         total = total + settings.penalty_weight * settings.penalty_every * values["penalty"]
     _apply(networks.optimizers["discriminators"], total)
     return values
