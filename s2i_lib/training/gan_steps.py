@@ -66,7 +66,7 @@ def image_pyramid(images: torch.Tensor, scales: int) -> list[torch.Tensor]:
 
 
 def shifted_and_cut(images: torch.Tensor) -> torch.Tensor:
-    """(B, 3, s, s) images, each shifted by up to an eighth of the side, and a square of half the side blanked at a random place.
+    """(B, 3, s, s) images, each shifted by up to an eighth of the side and with a square of half the side blanked somewhere.
 
     Differentiable augmentation (Zhao et al., 2020) without its colours, since sentences are about these: what a discriminator
     sees of real pictures and of generated ones alike.
