@@ -200,7 +200,7 @@ VOICES = {
     "several_voices": "It learned from synthetic voices, in quiet. No person has ever spoken to it: you are a test.",
 }
 MATERIAL = {  # by whether it is rendered
-    True: "The {noun}s are synthetic. A program rendered the {images:,} pictures that it learned from, of {classes} invented "
+    True: "The {noun}s are synthetic. A program rendered the {images:,} pictures that it learned from, of {classes:,} invented "
     "kinds; the examples are about further kinds, which it has never seen. None of these {noun}s exists.",
     False: "It learned from photographs of {classes} kinds of {noun}s, described by sentences that were composed from "
     "annotations. What it draws is no evidence of what any {noun} looks like.",
