@@ -154,7 +154,7 @@ _TABLE: tuple[Recipe, ...] = (
     ),
     Recipe(
         "photographs_long",
-        "`recommended_long` for photographs, of which a discriminator sees no two alike: what `models/` holds",
+        "`recommended_long` for photographs, which a discriminator sees shifted and partly blank: what `models/` holds",
         kind="release",
         overrides={**_RECOMMENDED, "gan": {**_RECOMMENDED["gan"], "diff_augment": True}},
         profiles={**_RECOMMENDED_PROFILES, "small": {"gan": {**_LONG, "steps": 7301, "penalty_weight": 0.4}}},
