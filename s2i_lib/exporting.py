@@ -34,6 +34,7 @@ SMALLEST = 1024  # values; what is smaller is left in single precision
 # the others. That saves 4.7 MB of Whisper tiny.en, and embeddings keep a cosine of 0.9997 to the exact ones; with the others
 # it would be 7 MB and 0.9993.
 EIGHT_BIT = 384 * 1536
+EIGHT_BIT_KERNELS = 96 * 96 * 9  # a generator of 128 px then errs by a fifth of a grey level
 
 
 def export_encoder(model: SpeechToImage) -> onnx.ModelProto:
@@ -73,7 +74,8 @@ def export_generator(model: SpeechToImage) -> onnx.ModelProto:
     if model.config.gan.draws_conditions:
         raise ValueError(f"the generator of {model.config.recipe} augments its condition: give a model that does not")
     inputs = (torch.zeros(1, model.config.gan.noise_dim), torch.zeros(1, model.speech_model.encoder.embedding_dim))
-    return _with_smaller_weights(_export(_Picture(model.generator), inputs, ["noise", "embedding"], ["pixels"], {}))
+    graph = _export(_Picture(model.generator), inputs, ["noise", "embedding"], ["pixels"], {})
+    return _with_smaller_weights(graph, eight_bit=True)
 
 
 Kind = TypeVar("Kind", bound=nn.Module)
@@ -250,11 +252,11 @@ def _export(
 
 
 def _with_smaller_weights(graph: onnx.ModelProto, eight_bit: bool = False, spared: tuple[str, ...] = ()) -> onnx.ModelProto:
-    """Store large weights in half precision, or large matrices in eight bits, with the nodes that bring them back.
+    """Store large weights in half precision, or large matrices and kernels in eight bits, with the nodes that bring them back.
 
     Args:
         graph: with weights in single precision.
-        eight_bit: store matrices of the frozen encoder with one scale for each of their columns.
+        eight_bit: store matrices and kernels in eight bits, with one scale for each of their outputs.
         spared: beginnings of names of weights that stay as they are: the waves of a Fourier transform, whose errors would
             be heard where it is quiet.
     """
@@ -265,8 +267,8 @@ def _with_smaller_weights(graph: onnx.ModelProto, eight_bit: bool = False, spare
         values = numpy_helper.to_array(weight)
         if values.dtype != np.float32 or values.size < SMALLEST or weight.name.startswith(spared):
             graph.graph.initializer.append(weight)
-        elif eight_bit and values.ndim == 2 and values.size >= EIGHT_BIT and _multiplies(graph, weight.name):
-            _store(graph, nodes, weight.name, *_in_eight_bits(values))
+        elif eight_bit and (outputs := _outputs(graph, weight.name, values)) is not None:
+            _store(graph, nodes, weight.name, *_in_eight_bits(values, outputs))
         else:
             _store(graph, nodes, weight.name, values.astype(np.float16))
     for position, node in enumerate(nodes):
@@ -275,14 +277,20 @@ def _with_smaller_weights(graph: onnx.ModelProto, eight_bit: bool = False, spare
     return graph
 
 
-def _multiplies(graph: onnx.ModelProto, name: str) -> bool:
-    """Is it the matrix of a linear map, (inputs, outputs)?"""
-    return any(node.op_type == "MatMul" and node.input[1] == name for node in graph.graph.node)
+def _outputs(graph: onnx.ModelProto, name: str, values: NDArray[np.float32]) -> int | None:
+    """The axis of the outputs of what may be stored in eight bits: the matrix of a linear map, (inputs, outputs), and kernels
+    of a convolution, (outputs, inputs, ...). None for anything else, and for what is small.
+    """
+    if values.ndim >= 3 and values.size >= EIGHT_BIT_KERNELS:
+        return 0
+    multiplied = any(node.op_type == "MatMul" and node.input[1] == name for node in graph.graph.node)
+    return 1 if values.ndim == 2 and values.size >= EIGHT_BIT and multiplied else None
 
 
-def _in_eight_bits(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Whole numbers from -127 to 127, and the scale of each column."""
-    scales = np.maximum(np.abs(values).max(axis=0), 1e-12) / 127
+def _in_eight_bits(values: NDArray[np.float32], outputs: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Whole numbers from -127 to 127, and the scale of each output."""
+    others = tuple(axis for axis in range(values.ndim) if axis != outputs)
+    scales = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
     return np.round(values / scales).astype(np.int8), scales.astype(np.float32)
 
 

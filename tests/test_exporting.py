@@ -112,6 +112,8 @@ def test_what_cannot_be_exported_is_named():
 
 def test_eight_bits_are_within_half_a_step_of_each_column():
     values = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32) * 10.0 ** np.arange(-3, 4).astype(np.float32)
-    whole, scales = exporting._in_eight_bits(values)
+    whole, scales = exporting._in_eight_bits(values, outputs=1)
     assert whole.dtype == np.int8 and np.abs(whole).max(axis=0).tolist() == [127] * 7
     assert (np.abs(whole * scales - values) <= scales * 0.501).all()
+    kernels, of_each = exporting._in_eight_bits(values.T.reshape(7, 2, 5, 5), outputs=0)
+    assert np.array_equal(kernels.reshape(7, 50).T, whole) and np.array_equal(of_each.ravel(), scales.ravel())
