@@ -141,7 +141,7 @@ _TABLE: tuple[Recipe, ...] = (
         colour="#1f6f8b",
         tables=("II", "III"),
     ),
-    # What `models/` holds. As many steps as a GPU took in the minutes that it was lent for; on two cores they take days.
+    # What `models/` holds. As many steps as a GPU took in the minutes that it was lent for.
     Recipe(
         "recommended_long",
         "the generator of `recommended` at 128 px, wider, and taught by both front ends: what `models/` holds",
