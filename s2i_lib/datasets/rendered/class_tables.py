@@ -73,14 +73,16 @@ class BalancedTable:
         Raises:
             ValueError: there are not so many.
         """
-        rng, chosen = np.random.default_rng([seed, len(known)]), self._encoded(known)
+        rng, chosen, wanted = np.random.default_rng([seed, len(known)]), self._encoded(known), len(known) + count
         for _ in range(_TABLES):
+            if len(chosen) == wanted:
+                break
             codes = _balanced_codes(self.attributes, count, rng)
             possible = np.ones(count, dtype=bool) if self.impossible is None else ~self.impossible(codes)
             for row in codes[possible]:
-                if len(chosen) < len(known) + count and (chosen != row).sum(1).min() >= MIN_DISTANCE:
+                if len(chosen) < wanted and (chosen != row).sum(1).min() >= MIN_DISTANCE:
                     chosen = np.concatenate([chosen, row[None]])
-        if len(chosen) < len(known) + count:
+        if len(chosen) < wanted:
             raise _found_none(count)
         return [self._decoded(row) for row in chosen[len(known) :]]
 
