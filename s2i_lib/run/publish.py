@@ -122,7 +122,8 @@ def _merged_notebooks(root: Path, profile: str, dataset: str, seed: int, recipe:
         found = (find_executed(path.name, root, profile, name, seed, recipe) for name in names)
         executed = next((each for each in found if each), None)
         if executed is None:
-            print(f"{path.name} has not been run and stays as it is")
+            why = "has not been run" if names else "may show photographs"
+            print(f"{path.name} {why} and stays as it is")
             continue
         notebook = merge(nbformat.read(path, as_version=4), nbformat.read(executed, as_version=4))
         notebook.metadata["s2i"] = origin
