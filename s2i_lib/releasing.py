@@ -36,7 +36,7 @@ from s2i_lib.preparation.features import recorded_inputs
 from s2i_lib.preparation.speech import write_voice
 from s2i_lib.released import CARD_FILE, CHECKSUMS_FILE, models_folder, read_json
 from s2i_lib.results import class_metric
-from s2i_lib.results.records import Run, machine_in_words, save_run
+from s2i_lib.results.records import Run, save_run
 from s2i_lib.speech import TEST_VOICES, TRAINING_VOICES
 
 LARGEST, LARGEST_OF_ALL = 10 * 2**20, 40 * 2**20  # bytes, of a file and of all together
@@ -269,12 +269,13 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
 
 
 def _encoder_trained(config: Config) -> str:
-    """How long the training of an encoder took, by its own history, and where: on this machine."""
+    """How long the training of an encoder took, and where it ended: older checkpoints do not say where."""
     checkpoint = encoder_path(config).with_suffix(".ckpt")
     if not checkpoint.exists():
         return "unknown"
-    history = torch.load(checkpoint, map_location="cpu", weights_only=True)["history"]
-    return _in_words(sum(row["seconds"] for row in history) / 60, machine_in_words())
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    minutes = sum(row["seconds"] for row in state["history"]) / 60
+    return _in_words(minutes, state.get("machine", "an unknown machine"))
 
 
 def _generator_trained(config: Config) -> str:

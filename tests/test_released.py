@@ -14,7 +14,7 @@ from s2i_lib import gallery, released, releasing
 from s2i_lib.__main__ import main
 from s2i_lib.datasets import load_dataset
 from s2i_lib.inference import SpeechToImage, default_folder
-from s2i_lib.models.checkpoint import CLASSIFIER_FILE, DESCRIPTION_FILE, classifier_path, save_weights
+from s2i_lib.models.checkpoint import CLASSIFIER_FILE, DESCRIPTION_FILE, classifier_path, encoder_path, save_weights
 from s2i_lib.models.classifiers import build_classifier
 from s2i_lib.preparation.images import attributes_of_test_images
 from s2i_lib.released import list_releases, release_folder
@@ -117,7 +117,10 @@ def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finis
     described = json.loads((finished.run_dir / DESCRIPTION_FILE).read_text())
     described["trained"] = {"minutes": 150.2, "machine": "a big machine"}
     (finished.run_dir / DESCRIPTION_FILE).write_text(json.dumps(described))
-    assert "| 2.5 hours on a big machine |" in releasing.model_card("birds", finished, finished, SCORES)
+    torch.save({"history": [{"seconds": 1200.0}], "machine": "a small one"}, encoder_path(finished).with_suffix(".ckpt"))
+    card = releasing.model_card("birds", finished, finished, SCORES)
+    assert "| generator trained for | 2.5 hours on a big machine |" in card
+    assert "| encoder trained for | 20 minutes on a small one |" in card
 
 
 def test_releases_with_one_generator_keep_it_once(models, finished):

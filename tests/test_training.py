@@ -34,6 +34,7 @@ from s2i_lib.models.gan import build_gan
 from s2i_lib.models.stackgan_v1 import StackGANv1
 from s2i_lib.models.student import SpeechModel, TargetSpace
 from s2i_lib.models.text_encoder import encode_characters
+from s2i_lib.results.records import machine_in_words
 from s2i_lib.training import common
 from s2i_lib.training.classifiers import train_classifier
 from s2i_lib.training.common import (
@@ -197,7 +198,8 @@ def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, slow_disk):
     again = torch.nn.Linear(2, 2)
     assert Checkpoint(path, "same", layer=again).position == 1 and torch.equal(again.weight, before)
     checkpoint.save(3, force=True)
-    assert torch.load(path)["position"] == 3
+    saved = torch.load(path)
+    assert saved["position"] == 3 and saved["machine"] == machine_in_words()
 
 
 def test_a_checkpoint_that_takes_long_is_written_rarely(tmp_path, monkeypatch):

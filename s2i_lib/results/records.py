@@ -158,7 +158,8 @@ def hardware() -> dict[str, Any]:
 def machine_in_words() -> str:
     """This machine in a few words, for the card of a model."""
     machine = hardware()
-    return f"{machine['processor']}, {machine['cores']} cores, {machine['accelerator'] or 'no GPU'}"
+    cores = f"{machine['cores']} core" + ("s" if machine["cores"] > 1 else "")
+    return f"{machine['processor']}, {cores}, {machine['accelerator'] or 'no GPU'}"
 
 
 @lru_cache

@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from s2i_lib.devices import to_device
 from s2i_lib.features import to_signed
 from s2i_lib.files import save_atomically
+from s2i_lib.results.records import machine_in_words
 from s2i_lib.training import distributed
 
 CHECKPOINT_SECONDS = 30.0
@@ -95,6 +96,7 @@ class Checkpoint:
         self._written.result()
         state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {"position": position, "history": self.history, "fingerprint": self.fingerprint}
+        state |= {"machine": machine_in_words()}
         self._written = _WRITER.submit(self._write, copy.deepcopy(state))
         self._saved = time.monotonic()
         if force:
