@@ -34,6 +34,7 @@ from s2i_lib.models.checkpoint import (
 from s2i_lib.novelty import REFERENCE_FILE
 from s2i_lib.preparation.features import recorded_inputs
 from s2i_lib.preparation.speech import write_voice
+from s2i_lib.recipes import RECIPES
 from s2i_lib.released import CARD_FILE, CHECKSUMS_FILE, models_folder, read_json
 from s2i_lib.results import class_metric
 from s2i_lib.results.records import Run, save_run
@@ -200,6 +201,7 @@ SHOWN = {
     "attribute_accuracy_wing_bars": "wing bars right when mentioned",
     "attribute_accuracy_room": "kind of room right when mentioned",
     "frechet_classifier": "Fréchet distance, classifier features",
+    "precision_classifier": "precision, classifier features",
     "recall_classifier": "recall, classifier features",
     "coverage_classifier": "coverage, classifier features",
 }
@@ -215,6 +217,20 @@ HEARD = {
 MATERIAL = {  # of what it learned, by whether that is rendered
     True: "rendered {noun}s",
     False: "photographs of {noun}s from {title}, which are not passed on, with captions composed from annotations",
+}
+PERSON = {  # by front end
+    "whisper": "No person has spoken in this training; Whisper's encoder learned from recordings of people.",
+    "log_mel": "It has never heard a person.",
+}
+LICENCE = {
+    True: "that of this repository ([LICENSE](../../LICENSE))",
+    False: "that of this repository ([LICENSE](../../LICENSE)) for the weights; the photographs behind them belong to others and "
+    "are meant for research",
+}
+REAL_PICTURES = {True: "Real pictures (the rendered ones of the test set)", False: "Real photographs"}
+REFUSED = {
+    True: "A sentence about something else is refused, or with `--anyway` drawn as what is nearest.",
+    False: "A sentence about something else may be refused, but much less surely than by `birds` (chapter 26).",
 }
 LIMITS = {
     True: "- The {noun}s are drawings. Small pictures of one style; nothing here says what it would do with photographs.",
@@ -249,7 +265,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         material=MATERIAL[spec.rendered].format(noun=spec.noun, title=spec.title),
         images=images,
         classes=classes,
-        voices=f"{len(TRAINING_VOICES)} synthetic voices" if encoder.encoder.speech == "many_voices" else "one synthetic voice",
+        voices=_in_numbers(TRAINING_VOICES, "synthetic voices") if shifted else "one synthetic voice",
         epochs=encoder.encoder.epochs,
         steps=generator.gan.steps,
         batch=generator.gan.batch_size,
@@ -258,14 +274,28 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         generator_trained=_generator_trained(generator),
         profile=encoder.profile,
         seed=encoder.seed,
-        recipes=",".join(dict.fromkeys([encoder.recipe, generator.recipe])),
+        recipes=",".join(_trained_together(encoder.recipe, generator.recipe)),
         unseen="Classes" if spec.has_new_classes else "Pictures",
         scores=_score_rows(encoder.dataset, scores),
         classifier=CLASSIFIER_FILE,
         limits=LIMITS[spec.rendered].format(noun=spec.noun),
         simulated="; shifted voices, rooms and telephones are simulated" if shifted else "",
+        person=PERSON[encoder.encoder.front_end],
+        licence=LICENCE[spec.rendered],
+        real=REAL_PICTURES[spec.rendered],
+        refused=REFUSED[spec.rendered],
         attributes=", ".join(attribute.replace("_", " ") for attribute in spec.attributes),
     )
+
+
+def _trained_together(encoder: str, generator: str) -> list[str]:
+    """The recipes that a run is asked for to train both: a generator learns from the embeddings of other recipes, too."""
+    return list(dict.fromkeys([RECIPES[generator].encoder, *RECIPES[generator].further_encoders, encoder, generator]))
+
+
+def _in_numbers(voices: tuple[str, ...], what: str) -> str:
+    """How many voices, and how many of them are variants of one synthesizer."""
+    return f"{len(voices)} {what}, {sum(voice.startswith('espeak') for voice in voices)} of them variants of eSpeak NG"
 
 
 def _encoder_trained(config: Config) -> str:
@@ -293,7 +323,7 @@ def _score_rows(dataset: str, scores: pd.DataFrame) -> str:
     found_class = class_metric(dataset)
     shown = [
         (found_class, "class from one sentence", "ours"),
-        (found_class, f"class from one sentence, {len(TEST_VOICES)} voices that no training hears", OTHERS),
+        (found_class, f"class from one sentence, {_in_numbers(TEST_VOICES, 'voices that no training hears')}", OTHERS),
         *((metric, words, "ours") for metric, words in SHOWN.items()),
     ]
     rows = []

@@ -19,6 +19,7 @@ from s2i_lib.models.classifiers import build_classifier
 from s2i_lib.preparation.images import attributes_of_test_images
 from s2i_lib.released import list_releases, release_folder
 from s2i_lib.releasing import release
+from s2i_lib.run.options import parse
 
 SCORES = pd.DataFrame(
     [
@@ -103,7 +104,7 @@ def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finis
     assert "| mentioned colours right | 0.750 ± 0.020 | 0.990 | 1,234 |" in card
     assert "| Fréchet distance, classifier features | 4.500 |  | 1,000 |" in card
     assert "| class from one sentence | 0.800 ± 0.020 |  | 2,000 |" in card
-    assert "| class from one sentence, 8 voices that no training hears | 0.600 ± 0.098 |  | 320 |" in card
+    assert "8 voices that no training hears, 3 of them variants of eSpeak NG | 0.600 ± 0.098 |  | 320 |" in card
     assert "| encoder trained for | unknown |" in card and "| generator trained for | unknown |" in card
     assert "something_else" not in card and "{" not in card and "breast pattern" not in card.split("## Limits")[0]
     assert "without text" in card and "Whisper" not in card, "it hears log-mel spectrograms"
@@ -121,6 +122,12 @@ def test_the_card_says_what_was_measured_and_how_to_train_it_again(models, finis
     card = releasing.model_card("birds", finished, finished, SCORES)
     assert "| generator trained for | 2.5 hours on a big machine |" in card
     assert "| encoder trained for | 20 minutes on a small one |" in card
+
+
+@pytest.mark.parametrize("found", list_releases(), ids=lambda found: found.name)
+def test_a_run_can_be_asked_for_what_a_card_names(found):
+    command = next(line for line in (found.folder / "README.md").read_text().splitlines() if "./run_all.sh" in line)
+    assert parse(command.split()[1:]).recipes[-1].endswith("_long"), "the generator"
 
 
 def test_releases_with_one_generator_keep_it_once(models, finished):

@@ -11,6 +11,8 @@ from s2i_lib.results.claims import claims, frozen_claims
 from s2i_lib.results.records import read_records
 from s2i_lib.results.tables import markdown
 
+UNTRIED = ("not run", "not testable")
+
 
 def report(folder: Path, profile: str = "small") -> str:
     """The report in Markdown.
@@ -27,6 +29,7 @@ def report(folder: Path, profile: str = "small") -> str:
     used = records[(records.profile == profile) & (records.chapter != "release")]  # released models have cards
     return Template(Path(__file__).with_name("report.md").read_text(encoding="utf-8")).substitute(
         claims=len(claims()),
+        tried=verdicts[~verdicts.verdict.isin(UNTRIED)].claim.nunique(),
         frozen=frozen_claims().date.iloc[-1],
         stated=int((settings.paper != "").sum()),
         stated_of=len(settings),
