@@ -224,8 +224,8 @@ PERSON = {  # by front end
 }
 LICENCE = {
     True: "that of this repository ([LICENSE](../../LICENSE))",
-    False: "that of this repository ([LICENSE](../../LICENSE)) for the weights; the photographs behind them belong to others and "
-    "are meant for research",
+    False: "that of this repository ([LICENSE](../../LICENSE)) for the weights; the photographs behind them belong to others "
+    "and are meant for research",
 }
 REAL_PICTURES = {True: "Real pictures (the rendered ones of the test set)", False: "Real photographs"}
 REFUSED = {
