@@ -25,7 +25,7 @@ from s2i_lib.models import whisper
 from s2i_lib.models.gan import AnyGenerator
 from s2i_lib.models.speech_encoder import ALL_STEPS, ConvolutionBlock, SpeechEncoder
 from s2i_lib.models.state_encoder import StateEncoder
-from s2i_lib.novelty import SpeechReference, whitening
+from s2i_lib.novelty import NEAREST, SpeechReference, whitening
 from s2i_lib.recordings import LONGEST_SENTENCE
 
 OPSET = 17
@@ -42,7 +42,8 @@ def export_encoder(model: SpeechToImage) -> onnx.ModelProto:
 
     Its input is ``waveform``, (samples,) float32 at 16 kHz with root mean square 0.05, 0.64 to 20 s. Its outputs, all float32,
     are ``embedding``, (1, D); ``frames``, what the encoder or the frozen encoder receives, (bands, frames); and where the model
-    has a reference, ``cosines``, (N,), to each of its sentences, and ``score``, (1,), ``novelty.negative_mahalanobis``.
+    has a reference, ``cosines``, (N,), to each of its sentences, and ``score``, (1,), that of
+    ``novelty.negative_nearest_mahalanobis``.
 
     Args:
         model: on the CPU, with an encoder of log-mel spectrograms or of the states of a frozen encoder.
@@ -203,10 +204,9 @@ class _Sentence(nn.Module):
         self.front, self.network, self.normalise = front, network, normalise
         self.reference: torch.Tensor | None
         self.register_buffer("reference", torch.from_numpy(reference.embeddings) if reference else None)
-        self.mean: torch.Tensor
         self.whitening: torch.Tensor
-        for name, values in zip(("mean", "whitening"), whitening(reference.embeddings) if reference else ()):
-            self.register_buffer(name, torch.from_numpy(values).float())
+        matrix = whitening(reference.embeddings)[1] if reference else np.zeros((0, 0))
+        self.register_buffer("whitening", torch.from_numpy(matrix).float())
 
     def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, ...]:
         frames = self.front(waveform)
@@ -216,7 +216,9 @@ class _Sentence(nn.Module):
         if self.reference is None:
             return embedding, frames
         direction = F.normalize(embedding, dim=1)[0]
-        return embedding, frames, self.reference @ direction, -(self.whitening @ (direction - self.mean)).norm()[None]
+        squares = ((self.reference - direction) @ self.whitening.T).square().sum(1)
+        nearest = squares.topk(min(NEAREST, len(self.reference)), largest=False).values
+        return embedding, frames, self.reference @ direction, -nearest.mean().sqrt()[None]
 
 
 class _Picture(nn.Module):

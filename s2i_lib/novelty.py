@@ -22,6 +22,7 @@ REFERENCE_FILE = "speech_reference.safetensors"
 MOST_REFERENCES = 2000
 HELD_OUT_SHARE = 0.02  # of sentences of the kind that was taught: as many are called unlike it by mistake
 NEIGHBOURS = 5
+NEAREST = 10
 TEMPERATURE = 0.05
 
 
@@ -82,14 +83,29 @@ def negative_mahalanobis(embeddings: ArrayLike, reference: ArrayLike) -> NDArray
     return -distances
 
 
+def negative_nearest_mahalanobis(embeddings: ArrayLike, reference: ArrayLike, neighbours: int = NEAREST) -> NDArray[np.float32]:
+    """Minus the Mahalanobis distance to the `neighbours` nearest rows of the reference, the root of their mean square.
+
+    Near to some sentences, each dimension by its standard deviation, instead of near to the mean of all: what was taught need
+    be no single cloud. See ``whitening`` and ``nearest_cosine``.
+    """
+    mean, matrix = whitening(reference)
+    rows, taught = ((unit_length(part) - mean) @ matrix.T for part in (embeddings, reference))
+    squares = (rows**2).sum(axis=1)[:, None] + (taught**2).sum(axis=1) - 2 * rows @ taught.T
+    nearest = np.partition(squares, min(neighbours, squares.shape[1]) - 1, axis=1)[:, :neighbours]
+    distances: NDArray[np.float32] = np.sqrt(nearest.mean(axis=1).clip(0)).astype(np.float32)
+    return -distances
+
+
 Score = Callable[[ArrayLike, ArrayLike], NDArray[np.float32]]
 SCORES: dict[str, Score] = {
     "nearest_cosine": nearest_cosine,
     "negative_energy": negative_energy,
     "negative_mahalanobis": negative_mahalanobis,
+    "negative_nearest_mahalanobis": negative_nearest_mahalanobis,
 }
 # What refuses sentences: of those about other things it accepts fewest, where all accept as many of the held-out (chapter 26).
-REFUSES = "negative_mahalanobis"
+REFUSES = "negative_nearest_mahalanobis"
 
 
 @dataclass(frozen=True)

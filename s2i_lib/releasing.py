@@ -228,10 +228,9 @@ LICENCE = {
     "and are meant for research",
 }
 REAL_PICTURES = {True: "Real pictures (the rendered ones of the test set)", False: "Real photographs"}
-REFUSED = {
-    True: "A sentence about something else is refused, or with `--anyway` drawn as what is nearest.",
-    False: "A sentence about something else may be refused, but much less surely than by `birds` (chapter 26).",
-}
+REFUSED = "A sentence about something else is refused, or with `--anyway` drawn as what is nearest."
+REFUSED_TOO = " So are some about what training has not seen (chapter 26)."
+NOT_REFUSED = "It does not notice a sentence about something else, and draws what is nearest."
 LIMITS = {
     True: "- The {noun}s are drawings. Small pictures of one style; nothing here says what it would do with photographs.",
     False: "- The {noun}s were photographed by people and described by what annotators saw, not by anybody's words. Generated "
@@ -283,7 +282,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         person=PERSON[encoder.encoder.front_end],
         licence=LICENCE[spec.rendered],
         real=REAL_PICTURES[spec.rendered],
-        refused=REFUSED[spec.rendered],
+        refused=_refused(encoder),
         attributes=", ".join(attribute.replace("_", " ") for attribute in spec.attributes),
     )
 
@@ -291,6 +290,13 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
 def _trained_together(encoder: str, generator: str) -> list[str]:
     """The recipes that a run is asked for to train both: a generator learns from the embeddings of other recipes, too."""
     return list(dict.fromkeys([RECIPES[generator].encoder, *RECIPES[generator].further_encoders, encoder, generator]))
+
+
+def _refused(encoder: Config) -> str:
+    """What becomes of sentences about other things: only an encoder with a reference notices them."""
+    if not (encoder.encoder_dir / REFERENCE_FILE).exists():
+        return NOT_REFUSED
+    return REFUSED if get_spec(encoder.dataset).rendered else REFUSED + REFUSED_TOO
 
 
 def _in_numbers(voices: tuple[str, ...], what: str) -> str:

@@ -62,6 +62,19 @@ def test_the_mahalanobis_distance_is_that_of_scipy():
     np.testing.assert_allclose(novelty.negative_mahalanobis(rows, reference), expected, rtol=1e-4)
 
 
+def test_the_nearest_sentences_count_each_by_its_mahalanobis_distance():
+    rng = np.random.default_rng(0)
+    rows, reference = (novelty.unit_length(rng.normal(size=(count, 4)) * [1, 2, 3, 4]) for count in (5, 40))
+    covariance = np.cov(reference.astype(np.float64), rowvar=False, bias=True)
+    covariance += 0.01 * np.trace(covariance) / 4 * np.eye(4)
+    inverse = np.linalg.inv(covariance)
+    for row, score in zip(rows, novelty.negative_nearest_mahalanobis(rows, reference, 3)):
+        nearest = sorted(mahalanobis(row, other, inverse) / 2 for other in reference)[:3]
+        assert score == pytest.approx(-np.sqrt(np.mean(np.square(nearest))), rel=1e-4)
+    alone = novelty.negative_nearest_mahalanobis(rows, reference[:1])
+    assert alone.shape == (5,) and (alone < 0).all(), "fewer sentences than neighbours"
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_every_score_is_higher_for_what_was_taught_and_knows_no_length(taught, name):
     known, others = _near_classes(200, 1), _elsewhere(200)

@@ -31,7 +31,7 @@ from s2i_lib.datasets.photos.parts import Photo
 from s2i_lib.decoding import decode
 from s2i_lib.files import remove_unfinished, save_array, save_atomically
 from s2i_lib.inference import SpeechToImage
-from s2i_lib.novelty import REFERENCE_FILE, load_reference, write_reference
+from s2i_lib.novelty import REFERENCE_FILE, SCORES, load_reference, write_reference
 from s2i_lib.recordings import read_recording
 from s2i_lib.run import command, drill, execute
 from s2i_lib.workers import LONGEST_FOLDER, worker_processes
@@ -177,9 +177,10 @@ def test_a_description_of_impossible_size_takes_no_memory(finished_run, section,
 REFERENCES = {
     "no captions": {"captions": "null"},
     "deep": {"captions": "[" * 100_000},
-    "thresholds in a list": {"thresholds": '["nearest_cosine", "negative_energy", "negative_mahalanobis"]'},
-    "no threshold": {"thresholds": '{"nearest_cosine": null, "negative_energy": 1, "negative_mahalanobis": 1}'},
-    "no number": {"thresholds": '{"nearest_cosine": NaN, "negative_energy": 1, "negative_mahalanobis": 1}'},
+    "thresholds in a list": {"thresholds": json.dumps([*SCORES])},
+    "no threshold": {"thresholds": json.dumps(dict.fromkeys(SCORES, 1) | {"nearest_cosine": None})},
+    "no number": {"thresholds": json.dumps(dict.fromkeys(SCORES, 1) | {"nearest_cosine": float("nan")})},
+    "of another version": {"thresholds": '{"nearest_cosine": 1, "negative_energy": 1, "negative_mahalanobis": 1}'},
 }
 
 
