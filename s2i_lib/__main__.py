@@ -104,6 +104,7 @@ def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _add_gallery(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     gallery = commands.add_parser("gallery", help="draw some sentences with every model that comes with the project")
+    gallery.add_argument("--publish", action="store_true", help="also put them in place of the committed pictures")
     gallery.set_defaults(command=_gallery)
 
 
@@ -209,7 +210,7 @@ def _models(options: argparse.Namespace) -> None:
 def _gallery(options: argparse.Namespace) -> None:
     from s2i_lib.gallery import draw_galleries
 
-    lines = [f"{path}: drawn by a released model, nothing was trained" for path in draw_galleries()]
+    lines = [f"{path}: drawn by a released model, nothing was trained" for path in draw_galleries(options.publish)]
     print(*lines or ["no model came with this checkout"], sep="\n")
 
 

@@ -3,18 +3,20 @@
 Needs no data, no run and no training, so ``./run_all.sh`` begins with it.
 """
 
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from PIL import Image
 
 from s2i_lib import figures, speech
 from s2i_lib.datasets import get_spec
-from s2i_lib.files import project_root, save_atomically
+from s2i_lib.files import project_root, repository, save_atomically
 from s2i_lib.inference import SpeechToImage
 from s2i_lib.models.checkpoint import DESCRIPTION_FILE
 from s2i_lib.preparation.images import example_captions
-from s2i_lib.released import Release, list_releases, read_json
+from s2i_lib.released import CHECKSUMS_FILE, Release, list_releases, read_json
 
 SENTENCES, PICTURES = 5, 8
 
@@ -24,14 +26,35 @@ def gallery_folder() -> Path:
     return project_root() / "runs" / "gallery"
 
 
-def draw_galleries() -> list[Path]:
+def draw_galleries(publish: bool = False) -> list[Path]:
     """Draw a gallery with every released model that is complete.
+
+    Args:
+        publish: also put them in place of the committed pictures, of the models that have one.
 
     Returns:
         The PNG files, ``runs/gallery/<model>.png``; none if no model came along.
     """
     figures.use_style()
-    return [draw_gallery(release) for release in list_releases() if not release.damaged]
+    paths = []
+    for release in (found for found in list_releases() if not found.damaged):
+        paths.append(draw_gallery(release))
+        if publish and (target := published(release)).exists():
+            with Image.open(paths[-1]) as picture:
+                picture.convert("RGB").save(target, quality=90, optimize=True, comment=signature(release))
+    return paths
+
+
+def published(release: Release) -> Path:
+    """The committed picture of a released model, whose comment is the model's ``signature``."""
+    return repository() / "figures" / release.name / "released_model.jpg"
+
+
+def signature(release: Release) -> str:
+    """The beginnings of the checksums of its weights, by which a picture can be told to be drawn by this very model."""
+    digests = json.loads((release.folder / CHECKSUMS_FILE).read_text(encoding="utf-8"))
+    weights = ("speech_encoder.safetensors", "generator.safetensors")
+    return " ".join(f"{name} {digests[name][:16]}" for name in weights if name in digests)
 
 
 def draw_gallery(release: Release) -> Path:

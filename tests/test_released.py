@@ -209,6 +209,14 @@ def test_a_release_of_photographs_carries_sentences_in_place_of_pictures(models,
         assert picture.width > 800 and picture.convert("L").entropy() > 1
 
 
+@pytest.mark.parametrize("found", list_releases(), ids=lambda found: found.name)
+def test_committed_pictures_are_drawn_by_the_models_that_come_along(found):
+    if not gallery.published(found).exists():
+        pytest.skip("no picture of this model is shown")
+    with Image.open(gallery.published(found)) as picture:
+        assert picture.info["comment"].decode() == gallery.signature(found), "python -m s2i_lib gallery --publish"
+
+
 def test_the_sentences_of_a_gallery_are_about_classes_of_the_test_split(finished):
     pictures, captions = gallery.example_captions(finished, count=3)
     assert len(pictures) == len(captions) == 3
