@@ -6,6 +6,7 @@ JSON manifest below ``runs/``. Whoever compares reads them beside the committed 
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import resource
@@ -84,7 +85,12 @@ class Run:
             metric: name with its protocol, for example ``fid_lite0_n2000``.
             n: number of samples behind the value.
             recipe: recipe of a row in a run that is shared by recipes; default the run's.
+
+        Raises:
+            ValueError: the value is not a number. (Profile ``smoke`` may have too little data for some; its numbers mean nothing.)
         """
+        if math.isnan(value) and self.config.profile != "smoke":
+            raise ValueError(f"{method}, {metric}: nothing was measured")
         recipe = recipe if recipe is not None else ("" if self.shared else self.config.recipe)
         self.records.append(
             {
