@@ -37,11 +37,11 @@ def test_records_come_back_as_they_were_saved(run):
 
 
 def test_what_was_not_measured_is_no_record():
-    run = results.Run(tiny_config(profile="small"), "scores")
+    run = results.Run(load_config("small"), "scores")
     with pytest.raises(ValueError, match="accuracy: nothing was measured"):
         run.add("ours", "accuracy", float("nan"), n=3)
     assert not run.records
-    smoke = results.Run(tiny_config(profile="smoke"), "scores")
+    smoke = results.Run(load_config("smoke"), "scores")
     smoke.add("ours", "accuracy", float("nan"), n=0)  # may have too little data
     assert len(smoke.records) == 1
 

@@ -87,7 +87,7 @@ class Run:
             recipe: recipe of a row in a run that is shared by recipes; default the run's.
 
         Raises:
-            ValueError: the value is not a number. (Profile ``smoke`` may have too little data for some; its numbers mean nothing.)
+            ValueError: the value is not a number. Profile ``smoke``, whose numbers mean nothing, may have too little data for some.
         """
         if math.isnan(value) and self.config.profile != "smoke":
             raise ValueError(f"{method}, {metric}: nothing was measured")
