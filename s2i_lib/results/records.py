@@ -87,7 +87,7 @@ class Run:
             recipe: recipe of a row in a run that is shared by recipes; default the run's.
 
         Raises:
-            ValueError: the value is not a number. Profile ``smoke``, whose numbers mean nothing, may have too little data for some.
+            ValueError: the value is not a number. Profile ``smoke``, whose numbers mean nothing, may have too little data.
         """
         if math.isnan(value) and self.config.profile != "smoke":
             raise ValueError(f"{method}, {metric}: nothing was measured")
