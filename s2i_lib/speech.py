@@ -53,6 +53,7 @@ VOICES: Mapping[str, Voice] = {
     "joe": Voice("piper", "joe"),
     **_espeak([*_ACCENTS, *(f"en-us+{variant}" for variant in _VARIANTS)]),
     **_espeak(["en-gb-scotland", "en-us+f5", "en-us+m6"], for_training=False),
+    # Heard in no training, but no unrelated synthesizer: `heart` was distilled from another voice of Kokoro.
     **{name: Voice("kokoro", name, for_training=False) for name in synthesizers.KOKORO_VOICES},
 }
 TRAINING_VOICES = tuple(name for name, voice in VOICES.items() if voice.for_training)
