@@ -205,8 +205,8 @@ class _Sentence(nn.Module):
         self.reference: torch.Tensor | None
         self.register_buffer("reference", torch.from_numpy(reference.embeddings) if reference else None)
         self.whitening: torch.Tensor
-        matrix = whitening(reference.embeddings)[1] if reference else np.zeros((0, 0))
-        self.register_buffer("whitening", torch.from_numpy(matrix).float())
+        matrix = torch.from_numpy(whitening(reference.embeddings)[1]).float() if reference else None
+        self.register_buffer("whitening", matrix)
 
     def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, ...]:
         frames = self.front(waveform)

@@ -3,7 +3,6 @@
 Needs no data, no run and no training, so ``./run_all.sh`` begins with it.
 """
 
-import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -52,7 +51,7 @@ def published(release: Release) -> Path:
 
 def signature(release: Release) -> str:
     """The beginnings of the checksums of its weights, by which a picture can be told to be drawn by this very model."""
-    digests = json.loads((release.folder / CHECKSUMS_FILE).read_text(encoding="utf-8"))
+    digests = read_json(release.folder / CHECKSUMS_FILE)
     weights = ("speech_encoder.safetensors", "generator.safetensors")
     return " ".join(f"{name} {digests[name][:16]}" for name in weights if name in digests)
 

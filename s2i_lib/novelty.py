@@ -89,8 +89,8 @@ def negative_nearest_mahalanobis(embeddings: ArrayLike, reference: ArrayLike, ne
     Near to some sentences, each dimension by its standard deviation, instead of near to the mean of all: what was taught need
     be no single cloud. See ``whitening`` and ``nearest_cosine``.
     """
-    mean, matrix = whitening(reference)
-    rows, taught = ((unit_length(part) - mean) @ matrix.T for part in (embeddings, reference))
+    _, matrix = whitening(reference)
+    rows, taught = (unit_length(part) @ matrix.T for part in (embeddings, reference))
     squares = (rows**2).sum(axis=1)[:, None] + (taught**2).sum(axis=1) - 2 * rows @ taught.T
     nearest = np.partition(squares, min(neighbours, squares.shape[1]) - 1, axis=1)[:, :neighbours]
     distances: NDArray[np.float32] = np.sqrt(nearest.mean(axis=1).clip(0)).astype(np.float32)

@@ -55,6 +55,11 @@ class Recipe:
         return self.encoder_from or self.name
 
     @property
+    def encoders(self) -> tuple[str, ...]:
+        """The recipes whose embeddings its generator is taught."""
+        return (self.encoder, *self.further_encoders)
+
+    @property
     def display(self) -> str:
         """Its name in legends and tables of variants."""
         return self.label or self.name

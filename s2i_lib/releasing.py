@@ -273,7 +273,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         generator_trained=_generator_trained(generator),
         profile=encoder.profile,
         seed=encoder.seed,
-        recipes=",".join(_trained_together(encoder.recipe, generator.recipe)),
+        recipes=",".join(dict.fromkeys([*RECIPES[generator.recipe].encoders, encoder.recipe, generator.recipe])),
         unseen="Classes" if spec.has_new_classes else "Pictures",
         scores=_score_rows(encoder.dataset, scores),
         classifier=CLASSIFIER_FILE,
@@ -285,11 +285,6 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         refused=_refused(encoder),
         attributes=", ".join(attribute.replace("_", " ") for attribute in spec.attributes),
     )
-
-
-def _trained_together(encoder: str, generator: str) -> list[str]:
-    """The recipes that a run is asked for to train both: a generator learns from the embeddings of other recipes, too."""
-    return list(dict.fromkeys([RECIPES[generator].encoder, *RECIPES[generator].further_encoders, encoder, generator]))
 
 
 def _refused(encoder: Config) -> str:

@@ -98,7 +98,7 @@ def _recipes(text: str) -> tuple[str, ...]:
         if name not in RECIPES:
             raise OptionError(f"recipe '{name}' is unknown; choose from {', '.join(RECIPES)}, with commas between.")
     for name in names:
-        for encoder in (RECIPES[name].encoder, *RECIPES[name].further_encoders):
+        for encoder in RECIPES[name].encoders:
             if encoder not in names:
                 raise OptionError(f"recipe {name} uses the encoder of {encoder}; ask for both.")
     return names

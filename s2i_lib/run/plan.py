@@ -149,7 +149,7 @@ def needs(job: Job, selection: Selection) -> list[Job]:
     recipes = (job.recipe,) if job.recipe else chapter.recipes or selection.recipes
     wanted = [(name, recipes) for name in chapter.needs]
     if chapter.needs_encoder:
-        for encoder in (RECIPES[job.recipe].encoder, *RECIPES[job.recipe].further_encoders):
+        for encoder in RECIPES[job.recipe].encoders:
             trainer = encoder_chapter(encoder)
             if (trainer, encoder) != (job.chapter, job.recipe):  # it does not wait for itself
                 wanted.append((trainer, (encoder,)))

@@ -64,7 +64,7 @@ class GanData:
 def load_gan_data(config: Config) -> GanData:
     """What is learned from: training images at the generator's size and the embeddings that chapter 05 wrote."""
     dataset, recipe = load_dataset(config.dataset, "train", config.data_dir), RECIPES[config.recipe]
-    encoders = [config.model_copy(update={"recipe": name}) for name in (recipe.encoder, *recipe.further_encoders)]
+    encoders = [config.model_copy(update={"recipe": name}) for name in recipe.encoders]
     embeddings = [caption_embeddings(load_array(embeddings_path(encoder, "train")), dataset) for encoder in encoders]
     taught = np.flatnonzero(~set_aside(config, dataset))
     records = [dataset[row] for row in taught]
