@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import pickle
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +76,29 @@ def parallel_map(
     with worker_processes(processes) as pool:
         results = pool.map(function, jobs, chunksize=chunksize)
         yield from progress.bar(results, total=len(jobs), desc=desc, unit=unit)
+
+
+class Portable:
+    """A function that a notebook defines, for worker processes: they get its definition and whatever it refers to.
+
+    Args:
+        function: of one argument.
+    """
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        import cloudpickle
+
+        self.content: bytes = cloudpickle.dumps(function)
+
+    def __call__(self, job: Any) -> Any:
+        """Call the function; a process unpacks it once."""
+        return _unpacked(self.content)(job)
+
+
+@cache
+def _unpacked(content: bytes) -> Callable[[Any], Any]:
+    function: Callable[[Any], Any] = pickle.loads(content)
+    return function
 
 
 def write_missing_files(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from s2i_lib.workers import default_count, parallel_map, worker_processes, write_missing_files
+from s2i_lib.workers import Portable, default_count, parallel_map, worker_processes, write_missing_files
 
 PARENT = """
 import os, time
@@ -65,6 +65,16 @@ def test_what_one_process_would_do_alone_is_done_in_this_one(monkeypatch):
     assert default_count() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert default_count() == len(os.sched_getaffinity(0))
+
+
+def test_a_function_of_a_notebook_reaches_the_workers():
+    def there(job):
+        return job * factor, os.getpid()
+
+    factor = 3
+    found = list(parallel_map(Portable(there), [1, 2], "tripling", "number", processes=2))
+    assert [value for value, _ in found] == [3, 6]
+    assert os.getpid() not in {process for _, process in found}
 
 
 def test_an_error_in_a_worker_arrives():
