@@ -61,6 +61,23 @@ def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> st
     return plain_words(engine.hyp().hypstr) if engine.hyp() else ""
 
 
+def word_times(waveform: torch.Tensor) -> list[tuple[str, float, float]]:
+    """What Whisper hears and when.
+
+    Args:
+        waveform: (samples,) float waveform at 16 kHz.
+
+    Returns:
+        Words as ``plain_words``, with begin and end in seconds, right to about a tenth of a second.
+    """
+    samples = np.asarray(waveform, dtype=np.float32)
+    if not len(samples):
+        return []
+    segments, _ = _recognizer("whisper_tiny_en").transcribe(samples, language="en", beam_size=1, word_timestamps=True)
+    heard = [(plain_words(word.word), word.start, word.end) for segment in segments for word in segment.words]
+    return [(word, float(start), float(end)) for word, start, end in heard if word]
+
+
 def recognition_errors(spoken: list[str], recognized: list[str]) -> tuple[float, dict[str, float], dict[str, list[str]]]:
     """Word error rate, the shares of its three kinds, and which words were taken for which.
 

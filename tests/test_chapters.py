@@ -17,7 +17,7 @@ from s2i_lib.run.plan import Job, Selection
 DATA = ["profile=small", "dataset=birds"]
 OURS = ("paper", "recommended")
 NAMES = list(CHAPTERS)
-NO_DATA = ("30_primer", "31_after_2020", "32_data_ethics")
+NO_DATA = ("30_primer", "31_after_2020", "32_data_ethics", "33_occlusion")
 
 
 def executions(**options):

@@ -153,6 +153,10 @@ def _best_noise(x: Floats, signal: float, noise: float, mean: float, deviation: 
     return noise * (x - signal * mean) / ((signal * deviation) ** 2 + noise**2)
 
 
+def _cosine_distance(one: Floats, other: Floats) -> float:
+    return float(1 - one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
 def _random(*shape: int, seed: int = 0) -> Floats:
     return np.random.default_rng(seed).normal(size=shape)
 
@@ -228,4 +232,5 @@ CODE: dict[str, Code] = {
         metrics.class_prototypes,
         lambda: [(np.array([0.1, 0.5, 0.2, 0.3]), np.array([1, 0, 1, 0])), (_random(5), np.array(list("abcab")))],
     ),
+    "33.2": Code(_cosine_distance, lambda: [(np.array([3.0, 0.0]), np.array([2.0, 2.0])), (_random(6), _random(6, seed=1))]),
 }

@@ -105,4 +105,6 @@ EXERCISES: Mapping[str, Number | Choice | Code] = {
     "31.3": Choice("b035ff08"),
     "32.1": Number("9814fddb", 0.0003, {"db39dbdd": "mind the sign."}),
     "32.2": Number("9d94a9bb", 0.001, {"04572bbb": "that is the other term."}),
+    "33.1": Number("d0525664", 0.5, {"7a9b47c4": "the window must stay in the recording.", "21745364": "and the first one."}),
+    "33.3": Choice("22a7e629"),
 }

@@ -217,6 +217,7 @@ _TABLE: tuple[Chapter, ...] = (
     Chapter("30_primer", "overview", sections=("dataset",), applies=_only("birds")),
     Chapter("31_after_2020", "overview", sections=("dataset",), applies=_only("birds")),
     Chapter("32_data_ethics", "overview", sections=("dataset",), applies=_only("birds")),
+    Chapter("33_occlusion", "overview", sections=("dataset",), applies=_only("birds")),
 )
 
 CHAPTERS: Mapping[str, Chapter] = {chapter.name: chapter for chapter in _TABLE}
