@@ -61,21 +61,32 @@ def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> st
     return plain_words(engine.hyp().hypstr) if engine.hyp() else ""
 
 
-def word_times(waveform: torch.Tensor) -> list[tuple[str, float, float]]:
-    """What Whisper hears and when.
+def word_times(waveform: torch.Tensor, text: str) -> list[tuple[str, float, float]]:
+    """When each word of a known text is said: forced alignment by pocketsphinx.
 
     Args:
         waveform: (samples,) float waveform at 16 kHz.
+        text: what is said.
 
     Returns:
-        Words as ``plain_words``, with begin and end in seconds, right to about a tenth of a second.
+        The words as ``plain_words``, with begin and end in seconds, in steps of 10 ms; none if the text does not fit the sound
+        or has a word that the recognizer's dictionary lacks.
     """
-    samples = np.asarray(waveform, dtype=np.float32)
-    if not len(samples):
+    engine, samples = _recognizer("pocketsphinx"), np.asarray(waveform, dtype=np.float32)
+    words = plain_words(text)
+    try:
+        engine.set_align_text(words)
+    except RuntimeError:
         return []
-    segments, _ = _recognizer("whisper_tiny_en").transcribe(samples, language="en", beam_size=1, word_timestamps=True)
-    heard = [(plain_words(word.word), word.start, word.end) for segment in segments for word in segment.words]
-    return [(word, float(start), float(end)) for word, start, end in heard if word]
+    engine.start_utt()
+    try:
+        engine.process_raw((samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes(), full_utt=True)
+    finally:
+        engine.end_utt()
+    parts = [(part.word.partition("(")[0], part.start_frame / 100, (part.end_frame + 1) / 100) for part in engine.seg() or ()]
+    engine.activate_search()  # back to recognition
+    said = [part for part in parts if part[0][:1] not in ("<", "[")]
+    return said if [word for word, _, _ in said] == words.split() else []
 
 
 def recognition_errors(spoken: list[str], recognized: list[str]) -> tuple[float, dict[str, float], dict[str, list[str]]]:
