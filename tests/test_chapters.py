@@ -69,7 +69,7 @@ def test_all_methods_and_both_data_sets_run_the_baselines_and_one_table():
             name: 1
             for name in NAMES
             if name[:2]
-            in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "27", "28", "29", "30", "31", "32")
+            in ("00", "09", "13", "15", "16", "18", "20", "21", "22", "23", "24", "27", "28", "29", "30", "31", "32", "33")
         },
         "19_table_3": 0,
         "05_speech_encoder": 4,
