@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from s2i_lib.audio import SAMPLE_RATE
 
@@ -32,6 +33,15 @@ def _recognizer(name: str) -> Any:
     return WhisperModel(str(get_model_path()), device="cpu", compute_type="int8", cpu_threads=1)
 
 
+def _listen(engine: Any, samples: NDArray[np.float32]) -> None:
+    """Let pocketsphinx hear a whole utterance."""
+    engine.start_utt()
+    try:
+        engine.process_raw((samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes(), full_utt=True)
+    finally:  # an utterance that stays open makes every later one fail
+        engine.end_utt()
+
+
 def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> str:
     """The words that a recognizer finds.
 
@@ -53,11 +63,7 @@ def recognize(waveform: torch.Tensor, recognizer: str = "whisper_tiny_en") -> st
     if recognizer == "whisper_tiny_en":
         segments, _ = engine.transcribe(samples, language="en", beam_size=1, without_timestamps=True)
         return plain_words(" ".join(segment.text for segment in segments))
-    engine.start_utt()
-    try:
-        engine.process_raw((samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes(), full_utt=True)
-    finally:  # an utterance that stays open makes every later one fail
-        engine.end_utt()
+    _listen(engine, samples)
     return plain_words(engine.hyp().hypstr) if engine.hyp() else ""
 
 
@@ -78,11 +84,7 @@ def word_times(waveform: torch.Tensor, text: str) -> list[tuple[str, float, floa
         engine.set_align_text(words)
     except RuntimeError:
         return []
-    engine.start_utt()
-    try:
-        engine.process_raw((samples * 32767).clip(-32768, 32767).astype(np.int16).tobytes(), full_utt=True)
-    finally:
-        engine.end_utt()
+    _listen(engine, samples)
     parts = [(part.word.partition("(")[0], part.start_frame / 100, (part.end_frame + 1) / 100) for part in engine.seg() or ()]
     engine.activate_search()  # back to recognition
     said = [part for part in parts if part[0][:1] not in ("<", "[")]
