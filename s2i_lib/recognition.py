@@ -84,9 +84,13 @@ def word_times(waveform: torch.Tensor, text: str) -> list[tuple[str, float, floa
         engine.set_align_text(words)
     except RuntimeError:
         return []
-    _listen(engine, samples)
-    parts = [(part.word.partition("(")[0], part.start_frame / 100, (part.end_frame + 1) / 100) for part in engine.seg() or ()]
-    engine.activate_search()  # back to recognition
+    try:
+        _listen(engine, samples)
+        parts = [
+            (part.word.partition("(")[0], part.start_frame / 100, (part.end_frame + 1) / 100) for part in engine.seg() or ()
+        ]
+    finally:
+        engine.activate_search()  # back to recognition
     said = [part for part in parts if part[0][:1] not in ("<", "[")]
     return said if [word for word, _, _ in said] == words.split() else []
 

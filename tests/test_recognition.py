@@ -19,6 +19,23 @@ def test_a_recognizer_finds_few_words_in_nearly_nothing(recognizer):
     assert len(recognition.recognize(noise, recognizer).split()) <= 3
 
 
+def test_words_are_found_where_they_are_said():
+    parts = [speech.synthesize(text) for text in ("a red crown", "and black wings")]
+    begins = len(parts[0]) / audio.SAMPLE_RATE
+    found = recognition.word_times(np.concatenate(parts), "A red crown, and black wings.")
+    assert [word for word, _, _ in found] == ["a", "red", "crown", "and", "black", "wings"]
+    assert all(begin < end for _, begin, end in found) and found[-1][2] <= sum(map(len, parts)) / audio.SAMPLE_RATE
+    assert found[2][2] <= begins + 0.1 and found[3][1] >= begins - 0.1
+
+
+@pytest.mark.parametrize("text", ["a qwrtzx crown", "the weather will be fine in all parts of the country tomorrow afternoon"])
+def test_words_that_cannot_be_aligned_are_none_and_leave_the_recognizer_as_it_was(text):
+    spoken = speech.synthesize("this bird has a red crown")
+    before = recognition.recognize(spoken, "pocketsphinx")
+    assert recognition.word_times(spoken, text) == []
+    assert recognition.recognize(spoken, "pocketsphinx") == before
+
+
 def test_an_unknown_recognizer_is_refused():
     with pytest.raises(ValueError, match="choose from pocketsphinx, whisper_tiny_en"):
         recognition.recognize(np.zeros(16_000), "deepspeech")
