@@ -97,6 +97,7 @@ def test_it_copies_the_results_of_one_profile_and_all_figures_and_says_so(tmp_pa
     put(tmp_path, *(f"runs/results/{name}" for name in own + other))
     put(tmp_path, "runs/figures/birds/06_samples.jpg", "runs/figures/birds/06_samples.csv", "runs/birds-small-s1/figures/x.jpg")
     put(tmp_path, "results/table_2_small.csv", "results/published.csv")
+    (tmp_path / "runs" / "results" / own[1]).write_text('{"fingerprint": "a"}')
     (tmp_path / "results" / "paper_profile.csv").write_text("own runs/results/paper_profile.csv\n")  # as it is already
 
     publish.publish(tmp_path, "small")
@@ -110,6 +111,18 @@ def test_it_copies_the_results_of_one_profile_and_all_figures_and_says_so(tmp_pa
     said = capsys.readouterr().out.splitlines()
     assert "results/table_2_small.csv: replaced" in said and f"results/{own[0]}: new" in said
     assert not any("paper_profile" in line or "published" in line for line in said)
+
+
+@pytest.mark.parametrize("before, longest", [("same", 600.0), ("other", 50.0)])
+def test_a_manifest_remembers_the_longest_execution_of_its_configuration(tmp_path, before, longest):
+    name = "manifests/birds-small-s0-paper-05_speech_encoder.json"
+    for folder, fingerprint, seconds in (("results", before, 600.0), ("runs/results", "same", 50.0)):
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"fingerprint": fingerprint, "seconds": seconds, "longest_seconds": seconds}))
+    publish.publish(tmp_path, "small")
+    manifest = json.loads((tmp_path / "results" / name).read_text())
+    assert (manifest["seconds"], manifest["longest_seconds"]) == (50.0, longest)
 
 
 def test_results_of_the_smallest_profile_are_refused(tmp_path):

@@ -7,7 +7,7 @@ passed on: chapters that were executed on them stay as they are, but for those t
 
 import base64
 import io
-import shutil
+import json
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ import nbformat
 from PIL import Image
 
 from s2i_lib.datasets import DATASETS, get_spec
-from s2i_lib.files import save_text
+from s2i_lib.files import save_atomically, save_text
 from s2i_lib.recipes import RECIPES
 from s2i_lib.run.chapters import CHAPTERS
 from s2i_lib.run.execute import declared_parameters, is_exercise
@@ -83,14 +83,22 @@ def _is_of_another(table: Path, profile: str) -> bool:
 
 def _replace(root: Path, source: Path, target: Path) -> None:
     """Copy a file and say so, unless the committed one is the same."""
-    if target.exists() and target.read_bytes() == source.read_bytes():
+    content = _with_longest(source, target) if source.parent.name == "manifests" else source.read_bytes()
+    if target.exists() and target.read_bytes() == content:
         return
     what = "replaced" if target.exists() else "new"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    save_atomically(target, lambda file: file.write(content))
     print(f"{target.relative_to(root)}: {what}")
+
+
+def _with_longest(source: Path, target: Path) -> bytes:
+    """A manifest that remembers the longest execution of its configuration, were it that of the committed one: a chapter that
+    was executed again to mend its text found its training done.
+    """
+    manifest, before = (json.loads(path.read_text()) if path.exists() else {} for path in (source, target))
+    if before and before["fingerprint"] == manifest["fingerprint"]:
+        manifest["longest_seconds"] = max(manifest["longest_seconds"], before["longest_seconds"])
+    return (json.dumps(manifest, indent=1) + "\n").encode()
 
 
 def find_executed(name: str, root: Path, profile: str, dataset: str, seed: int, recipe: str) -> Path | None:
