@@ -56,9 +56,7 @@ def publish(root: Path, profile: str = "small", dataset: str = "birds", seed: in
     for source, target in copies.items():
         _replace(root, source, target)
     for path, notebook in merged.items():
-        partial = path.with_suffix(".partial")
-        nbformat.write(notebook, partial)
-        partial.replace(path)
+        save_text(path, nbformat.writes(notebook).rstrip("\n") + "\n")
         print(f"{path.relative_to(root)}: {path.stat().st_size / 1e6:.2f} MB")
     if (root / "README.md").exists() and (root / "results" / "records").exists():
         _rewrite_readme(root, profile)
