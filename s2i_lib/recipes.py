@@ -240,7 +240,7 @@ _TABLE: tuple[Recipe, ...] = (
     # Whatever is ours in `paper` and that the paper does not mention, left out at once.
     Recipe(
         "as_printed",
-        "`paper` without what is ours: raw weights and targets, no masking, clipping or embeddings of one length",
+        "`paper` without several of our additions: printed weights, all features as targets, no masking or clipping",
         overrides={
             "encoder": {"weights": "paper", "target_dim": None, "masking": False, "clipping": 0.0, "normalise": False},
             "gan": {"mismatched": 1},
@@ -318,7 +318,7 @@ _TABLE: tuple[Recipe, ...] = (
         input="text",
         speech="many_voices",
     ),
-    # Chapter 29: hear with one, draw with another. `paper` and `recommended` are the other two cells of that table.
+    # Chapter 29: the encoder of one, the generator of another. `paper` and `recommended` are the other two cells of that table.
     Recipe(
         "paper_modulated",
         "the encoder of `paper`, the generator of `recommended`",

@@ -249,6 +249,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
     """
     spec, shifted = get_spec(encoder.dataset), encoder.encoder.speech == "many_voices"
     classes, images = encoder.taught
+    encoders = [f"`{name}`" for name in RECIPES[generator.recipe].encoders]
     if not spec.rendered:
         images = int((~set_aside(encoder, load_dataset(encoder.dataset, "train", encoder.data_dir))).sum())
     template = Path(__file__).with_name("model_card.md").read_text()
@@ -260,6 +261,7 @@ def model_card(name: str, encoder: Config, generator: Config, scores: pd.DataFra
         encoder=encoder.recipe,
         generator=generator.recipe,
         shared=f", which lies in [{shared}](../{shared}/)" if shared else "",
+        taught=f"; it learned from the embeddings of {' and '.join(encoders)}" if len(encoders) > 1 else "",
         dataset=encoder.dataset,
         material=MATERIAL[spec.rendered].format(noun=spec.noun, title=spec.title),
         images=images,

@@ -89,8 +89,8 @@ def crossed_estimate(cells: Floats) -> Estimate:
 
         (MS_classes + MS_runs - MS_interaction) / (R C),
 
-    never taken below that of the classes alone, and its degrees of freedom (Satterthwaite, 1946). A test simulates how often
-    the interval holds the truth.
+    never taken below that of the classes alone, and its degrees of freedom (Satterthwaite, 1946), never taken below those of
+    the runs. A test simulates how often the interval holds the truth.
 
     Args:
         cells: (R, C) numbers; R may be 1.
@@ -112,6 +112,7 @@ def crossed_estimate(cells: Floats) -> Estimate:
             squares += between_runs - residual
             spread = between_classes**2 / (classes - 1) + between_runs**2 / (runs - 1)
             freedom = squares**2 / (spread + residual**2 / ((runs - 1) * (classes - 1)))
+            freedom = max(freedom, runs - 1.0)  # the difference of mean squares may seem to have fewer than the runs alone
     return Estimate(mean, math.sqrt(squares / (runs * classes)), freedom)
 
 

@@ -2,7 +2,7 @@
 
 from s2i_lib.exercises import check
 
-# 1. Due to hearing
+# 1. Due to the encoder
 answer = ((0.66 - 0.50) + (0.86 - 0.62)) / 2
 assert check("29.1", answer)
 
@@ -14,8 +14,8 @@ assert check("29.2", answer)
 
 # 3. A table of four
 def effects(scores):
-    hearing, drawing = scores[1] - scores[0], scores[:, 1] - scores[:, 0]
-    return hearing.mean(), drawing.mean(), hearing[1] - hearing[0]
+    encoder, generator = scores[1] - scores[0], scores[:, 1] - scores[:, 0]
+    return encoder.mean(), generator.mean(), encoder[1] - encoder[0]
 
 
 assert check("29.3", effects)
