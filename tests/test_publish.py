@@ -56,11 +56,34 @@ def test_it_copies_outputs_and_keeps_the_source(tmp_path):
     kept = [[(cell.id, cell.source, cell.metadata) for cell in notebook.cells] for notebook in (before, after)]
     assert kept[0] == kept[1] and after.cells[-1].outputs == []  # an exercise is not executed, and keeps no answer
     (image,), (result,) = after.cells[2].outputs, after.cells[3].outputs
-    assert Image.open(io.BytesIO(base64.b64decode(image.data["image/png"]))).width <= 1400
-    assert "image/png" not in image.metadata
+    assert image.data.keys() == {"image/jpeg"} and "image/png" not in image.metadata
+    assert Image.open(io.BytesIO(base64.b64decode(image.data["image/jpeg"]))).width <= 1400
     assert (result.execution_count, result.data["text/plain"]) == (3, "2")
     assert source.stat().st_size <= publish.MAX_BYTES
     assert {"profile": "small", "seed": 0, "recipe": "recommended"}.items() <= after.metadata["s2i"].items()
+
+
+@pytest.mark.parametrize("quality, kind", [(None, "image/png"), (93, "image/jpeg")])
+def test_pictures_keep_their_colours(quality, kind):
+    rows, columns = np.mgrid[:200, :300]
+    smooth = np.stack([columns * 255 // 299, rows * 255 // 199, (rows + columns) // 2], axis=2).astype(np.uint8)
+    smooth = (smooth + np.random.default_rng(0).integers(0, 4, smooth.shape)).clip(0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(smooth).save(buffer, "PNG")
+    found, encoded = publish.shrunk(base64.b64encode(buffer.getvalue()).decode(), 1400, quality)
+    after = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB"), dtype=int)
+    assert found == kind and np.abs(after - smooth).mean() < 2
+    assert len(np.unique(after.reshape(-1, 3), axis=0)) > 5000  # a palette of 256 showed bands in the sky
+
+
+def test_curves_stay_sharp():
+    lines = np.full((200, 300, 3), 255, dtype=np.uint8)
+    lines[::20], lines[:, ::30] = 0, (200, 30, 30)
+    buffer = io.BytesIO()
+    Image.fromarray(lines).save(buffer, "PNG")
+    found, encoded = publish.shrunk(base64.b64encode(buffer.getvalue()).decode(), 1400, 93)
+    assert found == "image/png"
+    assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")) == lines).all()
 
 
 def test_it_refuses_outputs_of_other_code_and_changes_nothing(tmp_path):

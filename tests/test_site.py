@@ -61,7 +61,7 @@ def draws(cell):
     outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
     return cell.cell_type == "code" and bool(
         re.search(r"save_figure\(|^plt\.show\(", cell.source, flags=re.MULTILINE)
-        or any("image/png" in data for data in outputs)
+        or any(kind.startswith("image/") for data in outputs for kind in data)
     )
 
 

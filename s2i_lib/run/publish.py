@@ -24,8 +24,10 @@ from s2i_lib.run.execute import declared_parameters, is_exercise
 from s2i_lib.run.options import PROFILES
 
 MAX_BYTES = 1_500_000
-# Width in pixels and number of colours that images are reduced to: the first pair that makes a chapter small enough.
-IMAGE_LEVELS = [(1400, None), (1400, 256), (1000, 256), (800, 128)]
+# Width in pixels and quality of JPEG that images are reduced to: the first pair that makes a chapter small enough. Without a
+# quality all are PNG; else an image is JPEG where that is smaller, which curves are not.
+IMAGE_LEVELS = [(1400, None), (1400, 93), (1000, 90), (800, 85)]
+IMAGE_TYPES = ("image/png", "image/jpeg")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 Notebook = Any  # nbformat has no types
 
@@ -170,15 +172,21 @@ def clean_outputs(outputs: Iterable[Any], count: int) -> list[Any]:
     return kept
 
 
-def shrink_png(png: str, width: int, colours: int | None) -> str:
-    """A base64 PNG of at most this width and number of colours (None: all of them)."""
-    image: Image.Image = Image.open(io.BytesIO(base64.b64decode(png)))
+def shrunk(encoded: str, width: int, quality: int | None) -> tuple[str, str]:
+    """Type and base64 of an image of at most this width: PNG, or JPEG of a quality from 1 to 95 where that is smaller."""
+    image: Image.Image = Image.open(io.BytesIO(base64.b64decode(encoded)))
     if image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
-    if colours:
-        image = image.convert("RGBA").quantize(colours, method=Image.Quantize.FASTOCTREE)
+    found = {"image/png": _encoded(image, "PNG", optimize=True)}
+    if quality:
+        opaque = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+        found["image/jpeg"] = _encoded(opaque, "JPEG", quality=quality, subsampling=0)
+    return min(found.items(), key=lambda item: len(item[1]))
+
+
+def _encoded(image: Image.Image, kind: str, **options: Any) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    image.save(buffer, kind, **options)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -190,10 +198,13 @@ def shrink_images(notebook: Notebook, max_bytes: int = MAX_BYTES) -> None:
     """
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
     originals = [output["data"]["image/png"] for output in outputs]
-    for width, colours in IMAGE_LEVELS:
+    for width, quality in IMAGE_LEVELS:
         for output, original in zip(outputs, originals, strict=True):
-            output["data"]["image/png"] = shrink_png(original, width, colours)
-            output["metadata"].pop("image/png", None)  # the size before
+            kind, image = shrunk(original, width, quality)
+            for other in IMAGE_TYPES:
+                output["data"].pop(other, None)
+                output["metadata"].pop(other, None)  # the size before
+            output["data"][kind] = image
         if len(nbformat.writes(notebook).encode()) <= max_bytes:
             return
     raise PublishError(f"the outputs take more than {max_bytes} bytes even with small images; show less.")
