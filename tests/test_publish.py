@@ -17,11 +17,20 @@ from s2i_lib.run import publish
 from s2i_lib.run.publish import PublishError
 
 
-def png(width, height):
-    """A base64 PNG that does not compress."""
+def png(pixels):
+    """(height, width, 3) uint8 as a base64 PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
+
+
+def noise(width, height):
+    """A base64 PNG that does not compress."""
+    return png(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def opened(encoded):
+    return Image.open(io.BytesIO(base64.b64decode(encoded)))
 
 
 def put(root, *paths):
@@ -41,7 +50,7 @@ def test_it_copies_outputs_and_keeps_the_source(tmp_path):
     executed.cells[2].outputs = [
         new_output("stream", name="stderr", text="warning"),
         new_output("display_data", {publish.WIDGET: {"model_id": "x"}, "text/plain": "100%"}),
-        new_output("display_data", {"image/png": png(1600, 900)}, metadata={"image/png": {"width": 1600}}),
+        new_output("display_data", {"image/png": noise(1600, 900)}, metadata={"image/png": {"width": 1600}}),
     ]
     executed.cells[3].outputs = [new_output("execute_result", {"text/plain": "2"}, execution_count=4)]
     executed.cells[3].metadata["execution"] = {"shell.execute_reply": "2026-01-01"}
@@ -57,7 +66,7 @@ def test_it_copies_outputs_and_keeps_the_source(tmp_path):
     assert kept[0] == kept[1] and after.cells[-1].outputs == []  # an exercise is not executed, and keeps no answer
     (image,), (result,) = after.cells[2].outputs, after.cells[3].outputs
     assert image.data.keys() == {"image/jpeg"} and "image/png" not in image.metadata
-    assert Image.open(io.BytesIO(base64.b64decode(image.data["image/jpeg"]))).width <= 1400
+    assert opened(image.data["image/jpeg"]).width <= 1400
     assert (result.execution_count, result.data["text/plain"]) == (3, "2")
     assert source.stat().st_size <= publish.MAX_BYTES
     assert {"profile": "small", "seed": 0, "recipe": "recommended"}.items() <= after.metadata["s2i"].items()
@@ -68,10 +77,8 @@ def test_pictures_keep_their_colours(quality, kind):
     rows, columns = np.mgrid[:200, :300]
     smooth = np.stack([columns * 255 // 299, rows * 255 // 199, (rows + columns) // 2], axis=2).astype(np.uint8)
     smooth = (smooth + np.random.default_rng(0).integers(0, 4, smooth.shape)).clip(0, 255).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(smooth).save(buffer, "PNG")
-    found, encoded = publish.shrunk(base64.b64encode(buffer.getvalue()).decode(), 1400, quality)
-    after = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB"), dtype=int)
+    found, encoded = publish.shrunk(png(smooth), 1400, quality)
+    after = np.asarray(opened(encoded).convert("RGB"), dtype=int)
     assert found == kind and np.abs(after - smooth).mean() < 2
     assert len(np.unique(after.reshape(-1, 3), axis=0)) > 5000  # a palette of 256 showed bands in the sky
 
@@ -79,11 +86,9 @@ def test_pictures_keep_their_colours(quality, kind):
 def test_curves_stay_sharp():
     lines = np.full((200, 300, 3), 255, dtype=np.uint8)
     lines[::20], lines[:, ::30] = 0, (200, 30, 30)
-    buffer = io.BytesIO()
-    Image.fromarray(lines).save(buffer, "PNG")
-    found, encoded = publish.shrunk(base64.b64encode(buffer.getvalue()).decode(), 1400, 93)
+    found, encoded = publish.shrunk(png(lines), 1400, 93)
     assert found == "image/png"
-    assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")) == lines).all()
+    assert (np.asarray(opened(encoded).convert("RGB")) == lines).all()
 
 
 def test_it_refuses_outputs_of_other_code_and_changes_nothing(tmp_path):
